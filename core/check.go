@@ -1,0 +1,125 @@
+package core
+
+import (
+	"context"
+	"time"
+)
+
+// Severity says how bad a finding is. Higher is worse.
+type Severity string
+
+const (
+	Info     Severity = "info"
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+var severityRank = map[Severity]int{Info: 1, Warning: 2, Critical: 3}
+
+// AtLeast reports whether s is as bad as other or worse.
+func (s Severity) AtLeast(other Severity) bool { return severityRank[s] >= severityRank[other] }
+
+// Category groups findings the way people ask about them.
+type Category string
+
+const (
+	ContainerStatus     Category = "container_status"
+	ServiceHealth       Category = "service_health"
+	DatabaseConnection  Category = "database_connection"
+	APIEndpoints        Category = "api_endpoints"
+	AuthService         Category = "auth_service"
+	DiskUsage           Category = "disk_usage"
+	NetworkConnectivity Category = "network_connectivity"
+	Configuration       Category = "configuration"
+	Isolation           Category = "isolation"
+)
+
+// Categories lists every category in the order in which people read them.
+var Categories = []Category{
+	ContainerStatus, ServiceHealth, DatabaseConnection, APIEndpoints, AuthService,
+	DiskUsage, NetworkConnectivity, Configuration, Isolation,
+}
+
+// Depth says how far a diagnosis looks.
+type Depth string
+
+const (
+	Quick Depth = "quick" // containers and critical services
+	Full  Depth = "full"  // everything that is read-only
+	Deep  Depth = "deep"  // also what writes and cleans up after itself
+)
+
+// Checker looks at one aspect of an instance.
+type Checker struct {
+	ID       string // "database.logins": a room, a dot, an aspect
+	Title    string // what holds when the check finds nothing
+	Category Category
+	Depth    Depth         // the least depth that includes it; empty means Full
+	Timeout  time.Duration // zero means the default of the run
+	Finds    []Explanation // every code that Check may return
+
+	// Check returns what is wrong; no finding means the title holds. An error
+	// means the check could not tell, not that the instance is ill.
+	Check func(ctx context.Context, t Target) ([]Finding, error)
+}
+
+// Target is what a Checker may see and ask: one instance, read-only.
+type Target struct {
+	*Observation
+	Inspector
+	Key FingerprintKey // for evidence that names a secret
+}
+
+// Explanation is what a code means, for a tired operator.
+type Explanation struct {
+	Code     string // "PG-01"
+	Title    string
+	Severity Severity
+
+	// Symptom marks a code that describes an effect. A symptom of a service is
+	// put under a cause that affects the service or one it depends on; with no
+	// such cause it is a root cause itself.
+	Symptom bool
+
+	// SymptomOf names codes under which this one always goes when both are
+	// found for services on one path, though it can stand on its own.
+	SymptomOf []string
+
+	What    string // what happened
+	Breaks  string // what it breaks for users
+	Do      string // what to do
+	Data    string // whether data is at risk
+	Sources string // where upstream's facts come from
+}
+
+// Finding is one thing that is wrong, with its proof.
+type Finding struct {
+	Code        string            `json:"code"`
+	Severity    Severity          `json:"severity"`
+	Service     Service           `json:"service"`
+	Category    Category          `json:"category"`
+	Title       string            `json:"title"`
+	Explanation string            `json:"explanation"`
+	Evidence    []Evidence        `json:"evidence"`
+	CausedBy    *string           `json:"caused_by"`
+	Remedies    []Remedy          `json:"remedies"`
+	Details     map[string]string `json:"details,omitempty"` // facts for playbooks; never a secret
+
+	// Affects lists the services whose failure this finding explains by proof.
+	// Empty means its own Service.
+	Affects []Service `json:"affects,omitempty"`
+}
+
+// Evidence is a fact that proves a finding; never a secret.
+type Evidence struct {
+	Source string     `json:"source"` // "log:auth", "login:authenticator", "file:.env:12"
+	Text   string     `json:"text"`
+	At     *time.Time `json:"at,omitempty"`
+}
+
+// Remedy is a playbook that may mend a finding.
+type Remedy struct {
+	Playbook string `json:"playbook"`
+	Risk     Risk   `json:"risk"`
+	DataLoss string `json:"data_loss"` // "none" or what may be lost
+}
