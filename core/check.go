@@ -76,13 +76,13 @@ type Explanation struct {
 	Title    string
 	Severity Severity
 
-	// Symptom marks a code that describes an effect. A symptom of a service is
-	// put under a cause that affects the service or one it depends on; with no
-	// such cause it is a root cause itself.
-	Symptom bool
+	// Level says how far from a cause this is. A finding goes under another
+	// one of a lower level that affects its service, or under one of the same
+	// level on a service that its own depends on; a Cause stands by itself.
+	Level Level
 
-	// SymptomOf names codes under which this one always goes when both are
-	// found for services on one path, though it can stand on its own.
+	// SymptomOf names causes under which this one goes all the same when both
+	// are found on one path, though it can stand on its own.
 	SymptomOf []string
 
 	What    string // what happened
@@ -91,6 +91,16 @@ type Explanation struct {
 	Data    string // whether data is at risk
 	Sources string // where upstream's facts come from
 }
+
+// Level is the distance of a finding from its cause.
+type Level int
+
+const (
+	Cause       Level = iota // explains others: a wrong password, a full disk
+	Crash                    // a process that died or does not start
+	Malfunction              // a service that runs and answers badly, or not at all
+	Consequence              // seen through others: a route, a gate, a user's error
+)
 
 // Finding is one thing that is wrong, with its proof.
 type Finding struct {

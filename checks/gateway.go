@@ -1,0 +1,253 @@
+package checks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/basewright/basewright/core"
+)
+
+func init() {
+	register(core.Checker{
+		ID: "gateway.routes", Title: "Each service answers through the gateway with the stack's own keys",
+		Category: core.APIEndpoints, Check: gatewayRoutes,
+		Finds: []core.Explanation{
+			{
+				Code: "GW-04", Title: "The gateway rejects the stack's API key", Severity: core.Critical, SymptomOf: []string{"DK-07", "DK-05", "GW-01"},
+				What:   "The gateway accepts only the exact keys of its own configuration, and the key in .env is another one.",
+				Breaks: "Every client request is answered with 401.",
+				Do:     "Recreate the gateway so that it takes the keys in .env (playbook recreate-stale-containers), or give clients the key that it holds.",
+				Data:   "No data is at risk.", Sources: "supabase/supabase#19713, #4879, #38911",
+			},
+			{
+				Code: "GW-06", Title: "The gateway cannot find a service by name", Severity: core.Critical, Level: core.Consequence,
+				What:   "The gateway answers \"name resolution failed\": no running container has the name that its configuration uses.",
+				Breaks: "Every request of that route fails.", Do: "Start the service, or mend its name or alias on the stack's network.",
+				Data: "No data is at risk.", Sources: "supabase/supabase#2687, #806",
+			},
+			{
+				Code: "GW-07", Title: "A service does not answer the gateway", Severity: core.Critical, Level: core.Consequence,
+				What:   "The gateway answers 502, 503 or 504 for the service's route.",
+				Breaks: "Every request of that route fails.", Do: "Mend the service behind the route.", Data: "No data is at risk.",
+			},
+			{
+				Code: "GW-18", Title: "The gateway has no route for a service", Severity: core.Warning,
+				What:   "The service runs, and the gateway answers \"no Route matched\" for its usual path.",
+				Breaks: "Clients cannot reach the service.", Do: "Compare the gateway's configuration with your release.", Data: "No data is at risk.",
+			},
+			{
+				Code: "AUTH-17", Title: "Auth is up and cannot use the database", Severity: core.Critical, Level: core.Malfunction,
+				What:   "Auth's own health route never touches the database; a request that does is answered with 5xx.",
+				Breaks: "Nobody can sign up or sign in.", Do: "Check the role supabase_auth_admin and the database; the evidence names the error.",
+				Data: "No data is at risk.", Sources: "auth, api.go HealthCheck",
+			},
+			{
+				Code: "META-03", Title: "postgres-meta cannot use the database", Severity: core.Warning, Level: core.Malfunction,
+				What:   "postgres-meta's health route is static; asking it for the schemas fails.",
+				Breaks: "Studio's table and SQL editors stay empty.", Do: "Check its role and password (PG-01).", Data: "No data is at risk.", Sources: "supabase/supabase#22770",
+			},
+			{
+				Code: "RT-01", Title: "Realtime does not know the tenant that the gateway names", Severity: core.Critical,
+				What:   "Realtime takes its tenant from the first label of the host name that the gateway sends, and has no tenant of that name. Docker's health check asks by path and stays green.",
+				Breaks: "Every websocket is refused.",
+				Do:     "Give the container, or an alias of it, a name whose first label is realtime-dev, and use it in the gateway's configuration. Do not \"tidy up\" that name.",
+				Data:   "No data is at risk.", Sources: "supabase/realtime#1570, #746; database.ex get_external_id",
+			},
+		},
+	})
+}
+
+// route is a request through the gateway that proves a service behind it.
+type route struct {
+	service core.Service
+	path    string
+	asAdmin bool // send the service key; else the anon key
+	headers map[string]string
+	judge   func(core.Response) (code, title string)
+}
+
+var routes = []route{
+	{service: core.Auth, path: "/auth/v1/settings", judge: anyAnswer},
+	{service: core.Auth, path: "/auth/v1/admin/users?page=1&per_page=1", asAdmin: true, judge: judgeAdminUsers},
+	{service: core.Rest, path: "/rest/v1/", asAdmin: true, judge: judgeRest},
+	{service: core.Storage, path: "/storage/v1/status", judge: anyAnswer},
+	{service: core.Functions, path: "/functions/v1/", judge: anyAnswer},
+	{service: core.Meta, path: "/pg/schemas", asAdmin: true, judge: judgeMeta},
+	{service: core.Realtime, path: "/realtime/v1/websocket?vsn=1.0.0", judge: judgeWebsocket, headers: map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "YmFzZXdyaWdodC1wcm9iZQ==",
+	}},
+}
+
+func gatewayRoutes(ctx context.Context, t core.Target) ([]core.Finding, error) {
+	gw, ok := t.Container(core.Gateway)
+	if !ok || gw.State != "running" {
+		return nil, nil // containers.state says so
+	}
+	keys := gatewayKeys(t, gw)
+	var found []core.Finding
+	if f, bad, err := keyRejected(ctx, t, keys); err != nil {
+		return nil, err
+	} else if bad {
+		found = append(found, f)
+	}
+	results := make([]*core.Finding, len(routes))
+	errs := make([]error, len(routes))
+	var wg sync.WaitGroup
+	for i, r := range routes {
+		if t.Has(r.service) {
+			wg.Go(func() { results[i], errs[i] = follow(ctx, t, r, keys) })
+		}
+	}
+	wg.Wait()
+	for _, f := range results {
+		if f != nil && !slices.ContainsFunc(found, func(o core.Finding) bool { return o.Code == f.Code && o.Service == f.Service }) {
+			found = append(found, *f)
+		}
+	}
+	return found, errors.Join(errs...)
+}
+
+// keyPair is the anon and the service key as one place holds them.
+type keyPair struct{ anon, service core.Secret }
+
+// held are the keys in a gateway and in .env. Routes are asked with the
+// gateway's own, so that a wrong key in .env is one finding and not seven.
+type held struct{ gateway, env keyPair }
+
+func gatewayKeys(t core.Target, gw core.Container) held {
+	var h held
+	h.env.anon, _ = t.Env.Lookup("ANON_KEY")
+	h.env.service, _ = t.Env.Lookup("SERVICE_ROLE_KEY")
+	h.gateway = keyPair{
+		anon:    cmp.Or(gw.Env["SUPABASE_ANON_KEY"], gw.Env["ANON_KEY"], h.env.anon),
+		service: cmp.Or(gw.Env["SUPABASE_SERVICE_KEY"], gw.Env["SERVICE_ROLE_KEY"], h.env.service),
+	}
+	return h
+}
+
+// ownRefusal matches what Kong and Envoy answer themselves, before any service
+// is asked. Source: Kong key-auth plugin 2.8 and 3.x, upstream's envoy lds.
+var ownRefusal = regexp.MustCompile(`^\s*\{?"?(message"\s*:\s*")?(No API key found in request|Invalid authentication credentials|Unauthorized)\b`)
+
+// keyRejected shows the anon key of .env to the gateway, as a client would.
+func keyRejected(ctx context.Context, t core.Target, h held) (core.Finding, bool, error) {
+	key := cmp.Or(h.env.anon, h.gateway.anon)
+	resp, err := throughGateway(ctx, t, route{path: "/auth/v1/settings"}, key)
+	switch {
+	case core.CodeOf(err) == core.Unreachable:
+		return core.Finding{}, false, err
+	case err != nil: // services.answer says that the gateway does not answer
+		return core.Finding{}, false, nil
+	case resp.Status != 401 || !ownRefusal.MatchString(resp.Body):
+		return core.Finding{}, false, nil
+	}
+	where := "file:.env"
+	if n := t.Env.Line("ANON_KEY"); n > 0 {
+		where = fmt.Sprintf("file:.env:%d", n)
+	}
+	return core.Finding{
+		Code: "GW-04", Service: core.Gateway,
+		Evidence: []core.Evidence{
+			evidence("http:gateway/auth/v1/settings", answer(resp)+" — asked with ANON_KEY of .env"),
+			evidence(where, "ANON_KEY has the "+fingerprint(t, h.env.anon)),
+			evidence("env:gateway", "the gateway was created with a key of "+fingerprint(t, h.gateway.anon)),
+		},
+		Details: map[string]string{"services": string(core.Gateway)},
+	}, true, nil
+}
+
+func follow(ctx context.Context, t core.Target, r route, h held) (*core.Finding, error) {
+	key := h.gateway.anon
+	if r.asAdmin {
+		key = h.gateway.service
+	}
+	resp, err := throughGateway(ctx, t, r, key)
+	switch {
+	case core.CodeOf(err) == core.Unreachable:
+		return nil, err
+	case ctx.Err() != nil:
+		return &core.Finding{Code: "GW-07", Service: r.service, Severity: severity(r.service), Title: fmt.Sprintf("%s does not answer the gateway in time", r.service), Evidence: []core.Evidence{evidence("http:gateway"+r.path, "no answer in time")}}, nil
+	case err != nil:
+		return nil, nil // the gateway itself does not answer: services.answer
+	}
+	f := &core.Finding{Service: r.service, Severity: severity(r.service), Evidence: []core.Evidence{evidence("http:gateway"+r.path, answer(resp))}}
+	f.Code, f.Title = judgeRoute(r, resp)
+	if f.Code == "" {
+		return nil, nil
+	}
+	f.Evidence = append(f.Evidence, aliasEvidence(t, f.Code, r.service)...)
+	return f, nil
+}
+
+// judgeRoute reads what the gateway says itself first, then what came from the
+// service behind it.
+func judgeRoute(r route, resp core.Response) (code, title string) {
+	switch {
+	case resp.Status == 401 && ownRefusal.MatchString(resp.Body):
+		return "", "" // GW-04 says so once
+	case strings.Contains(resp.Body, "name resolution failed"):
+		return "GW-06", fmt.Sprintf("The gateway cannot find %s by name", r.service)
+	case strings.Contains(resp.Body, "no Route matched"):
+		return "GW-18", fmt.Sprintf("The gateway has no route for %s", r.service)
+	}
+	if code, title = r.judge(resp); code != "" {
+		return code, title
+	}
+	if resp.Status == 502 || resp.Status == 503 || resp.Status == 504 {
+		return "GW-07", fmt.Sprintf("%s does not answer the gateway", r.service)
+	}
+	return "", ""
+}
+
+// aliasEvidence names what the service's container is called on its networks,
+// which is what the gateway could have found.
+func aliasEvidence(t core.Target, code string, s core.Service) []core.Evidence {
+	c, ok := t.Container(s)
+	if code != "GW-06" && code != "RT-01" || !ok {
+		return nil
+	}
+	var out []core.Evidence
+	for _, e := range c.Networks {
+		out = append(out, evidence("inspect:"+c.Name, fmt.Sprintf("%s; on network %s it is called %s", c.State, e.Network, clip(strings.Join(e.Aliases, ", ")))))
+	}
+	return out
+}
+
+func throughGateway(ctx context.Context, t core.Target, r route, key core.Secret) (core.Response, error) {
+	headers := map[string]string{"apikey": key.Reveal(), "Authorization": "Bearer " + key.Reveal()}
+	for k, v := range r.headers {
+		headers[k] = v
+	}
+	return core.Send(ctx, t, core.Request{Address: core.Address{Service: core.Gateway, Port: 8000}, Path: r.path, Headers: headers})
+}
+
+func anyAnswer(core.Response) (string, string) { return "", "" }
+
+func judgeAdminUsers(r core.Response) (string, string) {
+	if r.Status == 500 || r.Status == 504 && strings.Contains(r.Body, "request_timeout") {
+		return "AUTH-17", "Auth is up and cannot use the database"
+	}
+	return "", ""
+}
+
+func judgeMeta(r core.Response) (string, string) {
+	if r.Status == 500 {
+		return "META-03", "postgres-meta cannot use the database"
+	}
+	return "", ""
+}
+
+// judgeWebsocket expects 101. Older realtimes answer 403 for an unknown tenant,
+// newer ones 404.
+func judgeWebsocket(r core.Response) (string, string) {
+	if r.Status == 403 || r.Status == 404 {
+		return "RT-01", "Realtime refuses the websocket that the gateway forwards"
+	}
+	return "", ""
+}

@@ -1,0 +1,104 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/basewright/basewright/core"
+)
+
+func init() {
+	register(core.Checker{
+		ID: "host.disk", Title: "There is room on the disks that the stack writes to",
+		Category: core.DiskUsage, Depth: core.Quick, Check: diskRoom,
+		Finds: []core.Explanation{{
+			Code: "DK-14", Title: "A disk is almost full", Severity: core.Critical,
+			What:   "The file system that holds the stack's data or Docker's has next to no room, or no inodes, left.",
+			Breaks: "The database stops writing, and files that are being written come out empty.",
+			Do:     "Free logs and unused images (`docker image prune`); never volumes, never files of pg_wal. Then restart what failed, the database last.",
+			Data:   "Data is at risk if the database runs out of room in the middle of a write: take a snapshot to another disk first.", Sources: "supabase/supabase#18847",
+		}},
+	})
+	register(core.Checker{
+		ID: "network.published", Title: "Published ports take connections on this host",
+		Category: core.NetworkConnectivity, Check: publishedPorts,
+		Finds: []core.Explanation{{
+			Code: "NET-01", Title: "A published port does not answer", Severity: core.Critical, Level: core.Consequence,
+			What:   "Docker publishes the port, and nothing takes a connection on it.",
+			Breaks: "Clients outside the stack's network cannot reach the service.",
+			Do:     "Check the service first, then the host's firewall (iptables, DOCKER-USER).", Data: "No data is at risk.",
+		}},
+	})
+}
+
+const gib = 1 << 30
+
+// diskRoom warns below 10 % and 10 GiB, and is critical below 3 % or 500 MiB,
+// less of which a checkpoint of PostgreSQL can eat at once.
+func diskRoom(_ context.Context, t core.Target) ([]core.Finding, error) {
+	if len(t.Host.Disks) == 0 {
+		return nil, core.Errorf(core.Unreachable, "the disks of the engine's host cannot be read from here")
+	}
+	var found []core.Finding
+	for _, d := range t.Host.Disks {
+		if s, bad := fullness(d); bad {
+			found = append(found, core.Finding{
+				Code: "DK-14", Service: core.Host, Severity: s, Title: fmt.Sprintf("The disk that holds %s is almost full", d.Holds),
+				Evidence: []core.Evidence{evidence("statfs:"+d.Path, fmt.Sprintf("%.1f of %.1f GiB free, %d of %d inodes free", float64(d.Free)/gib, float64(d.Total)/gib, d.InodesFree, d.Inodes))},
+			})
+		}
+	}
+	return found, nil
+}
+
+func fullness(d core.Disk) (core.Severity, bool) {
+	if d.Total == 0 {
+		return "", false
+	}
+	free := float64(d.Free) / float64(d.Total)
+	inodes := 1.0
+	if d.Inodes > 0 {
+		inodes = float64(d.InodesFree) / float64(d.Inodes)
+	}
+	switch {
+	case free < 0.03 && d.Free < 5*gib, d.Free < gib/2, inodes < 0.01:
+		return core.Critical, true
+	case free < 0.10 && d.Free < 10*gib, inodes < 0.05:
+		return core.Warning, true
+	}
+	return "", false
+}
+
+func publishedPorts(ctx context.Context, t core.Target) ([]core.Finding, error) {
+	if !t.Host.Local {
+		return nil, core.Errorf(core.Unreachable, "the engine is on another host, whose ports cannot be tried from here")
+	}
+	var mu sync.Mutex
+	var found []core.Finding
+	var wg sync.WaitGroup
+	for _, c := range t.Containers {
+		for _, p := range c.Ports {
+			if c.State != "running" || c.Service == "" || p.HostPort == 0 || p.Proto != "tcp" {
+				continue
+			}
+			wg.Go(func() {
+				conn, err := t.Dial(ctx, core.Address{Service: c.Service, Port: p.ContainerPort, Published: true})
+				if err == nil {
+					conn.Close()
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				found = append(found, core.Finding{
+					Code: "NET-01", Service: c.Service, Severity: severity(c.Service),
+					Title:    fmt.Sprintf("The published port %d of %s does not answer", p.HostPort, c.Service),
+					Evidence: []core.Evidence{evidence("tcp:"+net.JoinHostPort(p.HostIP, fmt.Sprint(p.HostPort)), shortError(err))},
+				})
+			})
+		}
+	}
+	wg.Wait()
+	return found, nil
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/checks"
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/diagnose"
+	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/repairs"
+)
+
+// doctorFlags are the flags of doctor, checked before anything is looked at.
+type doctorFlags struct {
+	all    bool
+	mode   string
+	output string
+	failOn string
+}
+
+func doctorCommand(g *global) *cobra.Command {
+	var f doctorFlags
+	cmd := &cobra.Command{
+		Use:   "doctor [PROJECT…]",
+		Short: "Diagnose the Supabase stacks of this Docker Engine",
+		Long: `Looks at the named compose projects, or at every Supabase project of the engine,
+and says what is wrong, how that is known, and what mends it. It changes nothing,
+and needs no server and no set-up.
+
+Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could not look.`,
+		Example: "  basewright doctor\n  basewright doctor shop --output json | jq .diagnoses[0].root_causes\n  basewright doctor --all --output nagios",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.validate(args); err != nil {
+				return err
+			}
+			return doctor(cmd.Context(), g, f, args)
+		},
+	}
+	cmd.Flags().BoolVar(&f.all, "all", false, "every Supabase project of the engine (the default without names)")
+	cmd.Flags().StringVar(&f.mode, "mode", "full", "how deep to look: quick, full or deep")
+	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text, json or nagios")
+	cmd.Flags().StringVar(&f.failOn, "fail-on", "warning", "least severity that counts: info, warning or critical")
+	return cmd
+}
+
+func (f doctorFlags) validate(names []string) error {
+	for _, v := range []struct{ flag, value, allowed string }{
+		{"--mode", f.mode, "quick full deep"},
+		{"--output", f.output, "text json nagios"},
+		{"--fail-on", f.failOn, "info warning critical"},
+	} {
+		if !slices.Contains(strings.Fields(v.allowed), v.value) {
+			return core.Errorf(core.Invalid, "%s %q is not one of: %s", v.flag, v.value, strings.ReplaceAll(v.allowed, " ", ", "))
+		}
+	}
+	if f.all && len(names) > 0 {
+		return core.Errorf(core.Invalid, "--all and project names exclude each other; leave one out")
+	}
+	return nil
+}
+
+func doctor(ctx context.Context, g *global, f doctorFlags, names []string) error {
+	host, err := g.engine(ctx)
+	if err != nil {
+		return nagiosUnknown(g, f, err)
+	}
+	instances, err := host.Discover(ctx)
+	if err == nil {
+		instances, err = choose(instances, names)
+	}
+	if err == nil && len(instances) == 0 {
+		err = core.Errorf(core.NotFound, "this Docker Engine has no Supabase project; `docker compose up -d` one, or name another engine with --docker-host")
+	}
+	if err != nil {
+		return nagiosUnknown(g, f, err)
+	}
+	diagnoses, err := diagnoseAll(ctx, g, host, instances, core.Depth(f.mode))
+	if err != nil {
+		return nagiosUnknown(g, f, err)
+	}
+	switch f.output {
+	case "json":
+		enc := json.NewEncoder(g.out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(map[string]any{"diagnoses": diagnoses}); err != nil {
+			return err
+		}
+	case "nagios":
+		return exit{code: printNagios(g.out, diagnoses)}
+	default:
+		printReport(g.console, diagnoses)
+	}
+	return exit{code: verdict(diagnoses, core.Severity(f.failOn))}
+}
+
+// diagnoseAll looks at the instances side by side, four at a time: each already
+// asks its services in parallel.
+func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []core.Instance, depth core.Depth) ([]*core.Diagnosis, error) {
+	books, err := repairs.BuiltIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key := g.fingerprintKey()
+	diagnoses := make([]*core.Diagnosis, len(instances))
+	errs := make([]error, len(instances))
+	slots := make(chan struct{}, 4)
+	var wg sync.WaitGroup
+	for i, instance := range instances {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			engine := host.Open(instance)
+			diagnoses[i], errs[i] = look(ctx, engine, key, books, diagnose.Options{Depth: depth, Trigger: core.ByCLI})
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return diagnoses, nil
+}
+
+// look observes one instance and runs every check on it.
+func look(ctx context.Context, in core.Inspector, key core.FingerprintKey, books []core.Playbook, opts diagnose.Options) (*core.Diagnosis, error) {
+	obs, err := in.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	opts.Remedies = func(code string) []core.Remedy { return repairs.Remedies(books, code) }
+	return diagnose.Run(ctx, core.Target{Observation: obs, Inspector: in, Key: key}, checks.All(), opts), nil
+}
+
+// verdict is the exit code for what was found.
+func verdict(diagnoses []*core.Diagnosis, failOn core.Severity) int {
+	code := exitOK
+	for _, d := range diagnoses {
+		for _, f := range d.Findings {
+			if f.Severity.AtLeast(failOn) {
+				return exitFound
+			}
+		}
+		if d.Status == core.Unknown {
+			code = exitNoSight
+		}
+	}
+	return code
+}
+
+// nagiosUnknown keeps that protocol's 3 for what could not be looked at.
+func nagiosUnknown(g *global, f doctorFlags, err error) error {
+	if f.output != "nagios" {
+		return err
+	}
+	fmt.Fprintf(g.out, "SUPABASE UNKNOWN - %s\n", printable(err.Error()))
+	return exit{code: 3}
+}

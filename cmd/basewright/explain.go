@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/checks"
+	"github.com/basewright/basewright/core"
+)
+
+func explainCommand(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:     "explain CODE",
+		Short:   "Say what a finding means, what it breaks and what to do",
+		Example: "  basewright explain PG-01",
+		Args:    exactly(1, "one code, such as PG-01"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			code := strings.ToUpper(args[0])
+			e, checker, ok := checks.Explain(code)
+			if !ok {
+				return core.Errorf(core.NotFound, "there is no code %q; `basewright check list` shows them all", printable(args[0]))
+			}
+			s := style{g.tty}
+			fmt.Fprintf(g.out, "%s  %s  %s\n\n", s.bold(e.Code), s.bold(e.Title), s.dim(string(e.Severity)))
+			for _, p := range []struct{ label, text string }{
+				{"What", e.What}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
+			} {
+				if p.text != "" {
+					field(g.out, s, p.label, p.text)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func checkCommand(g *global) *cobra.Command {
+	cmd := &cobra.Command{Use: "check", Short: "The checks and the codes that they find"}
+	cmd.AddCommand(&cobra.Command{
+		Use: "list", Short: "List every code with its check", Example: "  basewright check list", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			w := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "CODE\tSEVERITY\tCATEGORY\tCHECK\tTITLE")
+			for _, c := range checks.All() {
+				for _, e := range c.Finds {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Code, e.Severity, c.Category, c.ID, e.Title)
+				}
+			}
+			return w.Flush()
+		},
+	})
+	return cmd
+}
+
+// exactly refuses any other number of arguments in one sentence.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return core.Errorf(core.Invalid, "%s takes %s; see `%s --help`", cmd.CommandPath(), what, cmd.CommandPath())
+		}
+		return nil
+	}
+}

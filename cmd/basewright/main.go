@@ -1,0 +1,113 @@
+// Command basewright diagnoses, repairs and keeps self-hosted Supabase stacks.
+// This package knows every room and decides nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/mattn/go-isatty"
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/repairs"
+)
+
+// Exit codes of every command that looks at something.
+const (
+	exitOK      = 0
+	exitFound   = 1 // something at or above --fail-on was found, or a change did not come to stay
+	exitNoSight = 2 // could not look or start: usage, no Docker, no such instance
+)
+
+// exit ends the program with a code; err, when there is one, is printed first.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e exit) Unwrap() error { return e.err }
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == repairs.ChildArg {
+		repairs.ServeChild() // before anything else: it runs a stranger's script
+	}
+	logrus.SetOutput(io.Discard) // libraries of Compose log warnings that we report as findings
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr, in: os.Stdin, tty: isTerminal(os.Stdout)})
+	stop()
+	os.Exit(code)
+}
+
+// console is what the commands print to and ask.
+type console struct {
+	out, err io.Writer
+	in       io.Reader
+	tty      bool // out is a terminal
+}
+
+func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" }
+
+// run carries out one command line and returns the exit code.
+func run(ctx context.Context, args []string, c console) int {
+	root := command(&c)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var e exit
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &e):
+	default:
+		e = exit{exitNoSight, err}
+	}
+	if e.err != nil {
+		fmt.Fprintln(c.err, "basewright: "+printable(e.err.Error()))
+	}
+	return e.code
+}
+
+// flags that every command has.
+type global struct {
+	*console
+	dockerHost string
+	dataDir    string
+}
+
+func command(c *console) *cobra.Command {
+	g := &global{console: c}
+	root := &cobra.Command{
+		Use:   "basewright",
+		Short: "Create, diagnose and repair self-hosted Supabase stacks",
+		Long: `Basewright diagnoses every Supabase stack on a Docker Engine down to one cause with
+proof, and repairs it with playbooks that are planned, backed up, verified, and
+rolled back when they did not help.`,
+		Example: `  basewright doctor                                  look at every stack of this host
+  basewright explain PG-01                           what a finding means
+  basewright repair shop align-database-passwords --plan`,
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.PersistentFlags().StringVar(&g.dockerHost, "docker-host", "", "Docker Engine to use (default: DOCKER_HOST, or the current Docker context)")
+	root.PersistentFlags().StringVar(&g.dataDir, "data", "", "folder of Basewright's own state (default: BASEWRIGHT_DATA, or "+defaultDataDir()+")")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return core.Errorf(core.Invalid, "%v; see `%s --help`", err, cmd.CommandPath())
+	})
+	root.AddCommand(doctorCommand(g), explainCommand(g), checkCommand(g), playbookCommand(g), repairCommand(g), changeCommand(g))
+	return root
+}

@@ -1,0 +1,244 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/basewright/basewright/core"
+)
+
+// maxFile bounds what is read of one file of an instance.
+const maxFile = 4 << 20
+
+func (e *Engine) envPath() string { return filepath.Join(e.instance.Dir, ".env") }
+
+// folder says why the instance folder cannot be looked into, or nil.
+func (e *Engine) folder(ctx context.Context) error {
+	facts, err := e.host.engineFacts(ctx)
+	if err != nil {
+		return err
+	}
+	if !facts.host.Local {
+		return core.Errorf(core.Unreachable, "the instance folder is on the machine of the Docker Engine at %s, not on this one", e.host.end.host)
+	}
+	root, err := e.root()
+	if err != nil {
+		return err
+	}
+	return root.Close()
+}
+
+// root opens the instance folder. That it is missing must not look like a
+// missing file, so no fs.ErrNotExist is in the error's tree.
+func (e *Engine) root() (*os.Root, error) {
+	if e.instance.Dir == "" {
+		return nil, core.Errorf(core.Unreachable, "the folder of %s is not known: its containers do not name it", e.instance.Project)
+	}
+	root, err := os.OpenRoot(e.instance.Dir)
+	if err != nil {
+		return nil, core.Errorf(core.Unreachable, "the instance folder cannot be opened: %v", err)
+	}
+	return root, nil
+}
+
+// ReadFile implements core.Inspector. It opens plain files only, so that it
+// never waits for a pipe or drains a device.
+func (e *Engine) ReadFile(ctx context.Context, name string) (core.File, error) {
+	if err := ctx.Err(); err != nil {
+		return core.File{}, err
+	}
+	root, err := e.root()
+	if err != nil {
+		return core.File{}, err
+	}
+	defer root.Close()
+	if err := inside(name); err != nil {
+		return core.File{}, err
+	}
+	file := core.File{Name: name}
+	info, err := root.Stat(name)
+	if err != nil {
+		file.Absent = errors.Is(err, fs.ErrNotExist)
+		return file, fileError("read", name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return file, notPlain(name)
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return file, fileError("read", name, err)
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return file, notPlain(name)
+	}
+	file.Mode = info.Mode().Perm()
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		file.UID, file.GID = int(owner.Uid), int(owner.Gid)
+	}
+	if file.Data, err = io.ReadAll(io.LimitReader(f, maxFile+1)); err != nil {
+		return file, fileError("read", name, err)
+	}
+	if len(file.Data) > maxFile {
+		file.Data = nil
+		return file, core.Errorf(core.Invalid, "%s is larger than %d MiB", name, maxFile>>20)
+	}
+	return file, nil
+}
+
+// WriteFile implements core.Engine: whoever reads the file sees the old text or
+// the new one, also after a power loss. A link inside the folder is followed.
+func (e *Engine) WriteFile(ctx context.Context, f core.File) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	root, err := e.root()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	name, err := target(root, f.Name)
+	if err != nil {
+		return err
+	}
+	dir := path.Dir(name)
+	if f.Absent {
+		err := root.Remove(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fileError("remove", name, err)
+		}
+		return syncDir(root, dir)
+	}
+	if err := root.MkdirAll(dir, 0o755); err != nil {
+		return fileError("write", name, err)
+	}
+	if err := replace(root, name, f); err != nil {
+		return fileError("write", name, err)
+	}
+	return syncDir(root, dir)
+}
+
+// replace writes f beside name and renames it into place.
+func replace(root *os.Root, name string, f core.File) (err error) {
+	temp := path.Join(path.Dir(name), ".basewright-"+rand.Text())
+	w, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			w.Close()
+			root.Remove(temp)
+		}
+	}()
+	if _, err = w.Write(f.Data); err != nil {
+		return err
+	}
+	if err = w.Chown(f.UID, f.GID); err != nil && !owned(w, f) {
+		return err
+	}
+	if err = w.Chmod(f.Mode.Perm()); err != nil {
+		return err
+	}
+	if err = w.Sync(); err != nil {
+		return err
+	}
+	if err = w.Close(); err != nil {
+		return err
+	}
+	return root.Rename(temp, name)
+}
+
+// owned reports whether the file has the wanted owner without our doing, as it
+// has when a plain user writes files of his own.
+func owned(w *os.File, f core.File) bool {
+	info, err := w.Stat()
+	if err != nil {
+		return false
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(s.Uid) == f.UID && int(s.Gid) == f.GID
+}
+
+// target returns what is to be written for name: the file that a link points
+// to, or name. Only plain files, or nothing yet, may be there.
+func target(root *os.Root, name string) (string, error) {
+	if err := inside(name); err != nil {
+		return "", err
+	}
+	name = path.Clean(name)
+	for range 8 {
+		info, err := root.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return name, nil
+		}
+		if err != nil {
+			return "", fileError("write", name, err)
+		}
+		if info.Mode().IsRegular() {
+			return name, nil
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			return "", notPlain(name)
+		}
+		link, err := root.Readlink(name)
+		if err != nil {
+			return "", fileError("write", name, err)
+		}
+		if strings.Contains(link, "..") {
+			return "", core.Errorf(core.Invalid, "%s is a link that leads upwards; change the file it points to instead", name)
+		}
+		if name = path.Join(path.Dir(name), link); path.IsAbs(link) {
+			name = link
+		}
+		if err := inside(name); err != nil {
+			return "", err
+		}
+	}
+	return "", core.Errorf(core.Invalid, "%s is a link in a circle", name)
+}
+
+// inside refuses names that leave the folder by their text alone; os.Root
+// refuses those that do by a link.
+func inside(name string) error {
+	if !filepath.IsLocal(name) || strings.ContainsRune(name, 0) || path.Clean(name) == "." {
+		return core.Errorf(core.Invalid, "%q is not a file inside the instance folder", name)
+	}
+	return nil
+}
+
+func notPlain(name string) error { return core.Errorf(core.Invalid, "%s is not a plain file", name) }
+
+// fileError adds what was being done. os.Root has no exported error for a path
+// that leaves it.
+func fileError(doing, name string, err error) error {
+	if strings.Contains(err.Error(), "escapes from parent") {
+		return &core.Error{Code: core.Invalid, Message: fmt.Sprintf("%q leads out of the instance folder", name), Err: err}
+	}
+	return fmt.Errorf("%s %s: %w", doing, name, err)
+}
+
+// syncDir makes a rename or removal in dir last.
+func syncDir(root *os.Root, dir string) error {
+	d, err := root.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.Sync(); err != nil {
+		d.Close()
+		return err
+	}
+	return d.Close()
+}

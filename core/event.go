@@ -1,0 +1,15 @@
+package core
+
+import "time"
+
+// Event tells whoever watches a change how far it is. It holds no secret.
+type Event struct {
+	Change   string      `json:"change"`
+	Instance string      `json:"instance"`
+	At       time.Time   `json:"at"`
+	State    ChangeState `json:"state"`
+	Step     string      `json:"step,omitempty"` // as in the journal; empty when only the state changed
+	Outcome  string      `json:"outcome,omitempty"`
+	Done     int         `json:"done"`  // actions done
+	Total    int         `json:"total"` // actions of the plan
+}

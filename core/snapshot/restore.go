@@ -1,0 +1,122 @@
+package snapshot
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Instance returns the instance as it was when the snapshot was taken, so that
+// it can be found even when none of its containers is left.
+func (f *Folder) Instance(snap core.Snapshot) (core.Instance, error) {
+	c, err := f.open(snap, snap.Instance)
+	if err != nil {
+		return core.Instance{}, err
+	}
+	return c.Manifest.Instance, nil
+}
+
+// open reads a snapshot and makes sure that it is the one that was recorded,
+// and of this instance.
+func (f *Folder) open(snap core.Snapshot, instance string) (*Contents, error) {
+	path, err := f.path(snap.Instance, snap.ID)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	m := c.Manifest
+	switch {
+	case m.Instance.ID != instance || snap.Instance != instance:
+		return nil, core.Errorf(core.Invalid, "snapshot %s is of instance %s, not of %s", snap.ID, m.Instance.ID, instance)
+	case m.ID != snap.ID || m.ArchiveSHA256 != snap.SHA256:
+		return nil, core.Errorf(core.Invalid, "snapshot %s is not the one that was recorded under that name", snap.ID)
+	}
+	return c, nil
+}
+
+// Covers returns nil when the snapshot can undo writes to the files, and, with
+// roles, changes to role passwords.
+func (f *Folder) Covers(snap core.Snapshot, files []string, roles bool) error {
+	c, err := f.open(snap, snap.Instance)
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if !slices.ContainsFunc(c.Files, func(f core.File) bool { return f.Name == name }) {
+			why := "it cannot be kept"
+			for _, s := range c.Manifest.Skipped {
+				if s.Name == name {
+					why = s.Why
+				}
+			}
+			return core.Errorf(core.Conflict, "the snapshot does not hold %s: %s", name, why)
+		}
+	}
+	if roles && !c.Manifest.Roles.Kept {
+		return core.Errorf(core.Conflict, "the snapshot does not hold the role passwords: %s", c.Manifest.Roles.Why)
+	}
+	return nil
+}
+
+// Restore puts an instance back as the snapshot saw it: files, role passwords,
+// containers. What is already so is left alone, so it can be run again.
+func (f *Folder) Restore(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot) error {
+	c, err := f.open(snap, inst.ID)
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", inst.ID, err)
+	}
+	for _, file := range c.Files {
+		if err := restoreFile(ctx, e, file); err != nil {
+			return fmt.Errorf("restore %s of %s: %w", file.Name, inst.ID, err)
+		}
+	}
+	// Passwords before containers, so that services which come back can log
+	// in; but when the database itself is away, its container comes first.
+	roles := func() error { return nil }
+	if c.Manifest.Roles.Kept {
+		roles = func() error { return restoreRoles(ctx, e, c.Roles) }
+	}
+	rolesErr := roles()
+	if err := e.Recover(ctx, c.Containers); err != nil {
+		return fmt.Errorf("restore the containers of %s: %w", inst.ID, errors.Join(err, rolesErr))
+	}
+	if rolesErr != nil {
+		if err := whenItAnswers(ctx, cmp.Or(f.Patience, patience), roles); err != nil {
+			return fmt.Errorf("restore the role passwords of %s: %w", inst.ID, err)
+		}
+	}
+	return nil
+}
+
+// restoreFile writes a file that differs from the snapshot's, or removes one
+// that was not there.
+func restoreFile(ctx context.Context, e core.Engine, want core.File) error {
+	now, err := e.ReadFile(ctx, want.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if want.Absent {
+			return nil
+		}
+	case err != nil:
+		if want.Absent {
+			return nil // a folder came up where nothing was; it is not ours to remove
+		}
+		return err
+	case sameFile(want, now):
+		return nil
+	}
+	return e.WriteFile(ctx, want)
+}
+
+func sameFile(a, b core.File) bool {
+	return !a.Absent && !b.Absent && bytes.Equal(a.Data, b.Data) && a.Mode.Perm() == b.Mode.Perm() && a.UID == b.UID && a.GID == b.GID
+}

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/basewright/basewright/core"
+)
+
+type auditRow struct {
+	Seq      int64 `gorm:"primaryKey;autoIncrement:false"`
+	At       time.Time
+	Actor    string
+	Action   string
+	Instance string
+	Outcome  string
+	Detail   string
+	Prev     string
+	Hash     string
+}
+
+func (auditRow) TableName() string { return "audit" }
+
+func (r auditRow) entry() core.AuditEntry {
+	r.At = r.At.UTC()
+	return core.AuditEntry(r)
+}
+
+// Head is the end of the audit log. It is also kept in a file beside the
+// database, so that a log which was cut at its end does not pass for whole.
+type Head struct {
+	Seq  int64  `json:"seq"` // of the last entry, which is also their number
+	Hash string `json:"hash"`
+}
+
+// hashOf returns the hash of an entry over everything else in it, the hash of
+// the entry before included.
+func hashOf(e core.AuditEntry) string {
+	e.Hash = ""
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // strings, a number and a time between years 0 and 9999
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Append adds an entry to the audit log, on the disk when it returns.
+func (s *Store) Append(ctx context.Context, e core.AuditEntry) error {
+	s.headMu.Lock()
+	defer s.headMu.Unlock()
+	var h *Head
+	err := s.lasting(ctx, func(tx *gorm.DB) (err error) {
+		h, err = s.append(tx, []core.AuditEntry{e})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write %s to the audit log: %w", e.Action, explain(s.path, err))
+	}
+	s.keepHead(h)
+	return nil
+}
+
+// append adds entries in the transaction tx and returns the new head. It
+// refuses when the log is shorter than the head file says: going on would wipe
+// out the trace of the cut.
+func (s *Store) append(tx *gorm.DB, entries []core.AuditEntry) (*Head, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	last, err := lastEntry(tx)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := s.readHead()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		entries = append([]core.AuditEntry{{At: entries[0].At, Actor: "system", Action: "audit.head_missing", Outcome: "ok",
+			Detail: "the file with the end of the audit log was missing and is written anew"}}, entries...)
+	case err != nil:
+		return nil, err
+	default:
+		if err := s.matchHead(tx, kept, last); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range entries {
+		e.Seq, e.Prev, e.At = last.Seq+1, last.Hash, stamp(e.At)
+		e.Hash = hashOf(e)
+		row := auditRow(e)
+		if err := tx.Create(&row).Error; err != nil {
+			return nil, err
+		}
+		last = e
+	}
+	return &Head{last.Seq, last.Hash}, nil
+}
+
+func lastEntry(tx *gorm.DB) (core.AuditEntry, error) {
+	var rows []auditRow
+	if err := tx.Order("seq desc").Limit(1).Find(&rows).Error; err != nil || len(rows) == 0 {
+		return core.AuditEntry{}, err
+	}
+	return rows[0].entry(), nil
+}
+
+// matchHead checks that the log still holds the entry that the head file names.
+// The log may be ahead: the file is written after the entry.
+func (s *Store) matchHead(tx *gorm.DB, h Head, last core.AuditEntry) error {
+	hash := last.Hash
+	if h.Seq < last.Seq && h.Seq > 0 {
+		if err := tx.Model(&auditRow{}).Select("hash").Where("seq = ?", h.Seq).Scan(&hash).Error; err != nil {
+			return err
+		}
+	}
+	if h.Seq > last.Seq || h.Seq > 0 && h.Hash != hash {
+		return &core.Error{
+			Code:    core.Conflict,
+			Message: fmt.Sprintf("the audit log was cut or replaced: it ended with entry %d before, and now has %d entries", h.Seq, last.Seq),
+			Hint:    "find out why; then move " + s.headPath() + " away to go on, which is itself recorded",
+		}
+	}
+	return nil
+}
+
+// Audit returns the last entries, newest first.
+func (s *Store) Audit(ctx context.Context, limit int) ([]core.AuditEntry, error) {
+	var rows []auditRow
+	q := s.read.WithContext(ctx).Order("seq desc")
+	if limit > 0 {
+		q = q.Limit(limit)
+	}
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the audit log: %w", explain(s.path, err))
+	}
+	entries := make([]core.AuditEntry, len(rows))
+	for i, r := range rows {
+		entries[i] = r.entry()
+	}
+	return entries, nil
+}
+
+// Verify reads the whole audit log and returns its end. The error names the
+// first entry that was changed, is missing, or was added by someone else.
+func (s *Store) Verify(ctx context.Context) (Head, error) {
+	var end Head
+	bad := func(seq int64, what string) (Head, error) {
+		return end, core.Errorf(core.Conflict, "audit entry %d %s", seq, what)
+	}
+	kept, headErr := s.readHead()
+	rows, err := s.read.WithContext(ctx).Model(&auditRow{}).Order("seq").Rows()
+	if err != nil {
+		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r auditRow
+		if err := s.read.ScanRows(rows, &r); err != nil {
+			return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
+		}
+		e := r.entry()
+		switch {
+		case e.Seq != end.Seq+1:
+			return bad(end.Seq+1, "is missing")
+		case e.Hash != hashOf(e):
+			return bad(e.Seq, "was changed")
+		case e.Prev != end.Hash:
+			return bad(e.Seq, "does not follow the entry before it")
+		case headErr == nil && e.Seq == kept.Seq && e.Hash != kept.Hash:
+			return bad(e.Seq, "is not the one that was recorded beside the database")
+		}
+		end = Head{e.Seq, e.Hash}
+	}
+	switch {
+	case rows.Err() != nil:
+		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, rows.Err()))
+	case errors.Is(headErr, fs.ErrNotExist):
+		return end, core.Errorf(core.Conflict, "the file %s is missing, so nobody can tell whether the audit log was cut after entry %d", s.headPath(), end.Seq)
+	case headErr != nil:
+		return end, headErr
+	case kept.Seq > end.Seq:
+		return bad(end.Seq+1, fmt.Sprintf("is missing: the log was cut; it had %d entries", kept.Seq))
+	}
+	return end, nil
+}
+
+func (s *Store) headPath() string { return s.path + ".head" }
+
+func (s *Store) readHead() (Head, error) {
+	var h Head
+	b, err := os.ReadFile(s.headPath())
+	if err != nil {
+		return h, fmt.Errorf("read the end of the audit log: %w", err)
+	}
+	if err := json.Unmarshal(b, &h); err != nil {
+		return h, core.Errorf(core.Conflict, "the file %s with the end of the audit log is damaged", s.headPath())
+	}
+	return h, nil
+}
+
+// startHead writes the head of an empty log, and catches up with entries whose
+// head was lost when the agent died.
+func (s *Store) startHead(ctx context.Context) error {
+	last, err := lastEntry(s.write.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	h, err := s.readHead()
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && last.Seq == 0:
+		return s.writeHead(Head{})
+	case err != nil:
+		return nil // Verify and Append say it
+	case h.Seq < last.Seq && s.matchHead(s.write.WithContext(ctx), h, last) == nil:
+		s.keepHead(&Head{last.Seq, last.Hash})
+	}
+	return nil
+}
+
+// keepHead writes the head after its entry is safe. When it cannot, the file
+// stays behind the log, which the next entry or start mends.
+func (s *Store) keepHead(h *Head) {
+	if h != nil {
+		_ = s.writeHead(*h)
+	}
+}
+
+func (s *Store) writeHead(h Head) error {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	temp := s.headPath() + "." + core.NewID()
+	if err := writeFile(temp, b); err != nil {
+		return fmt.Errorf("write the end of the audit log: %w", err)
+	}
+	if err := os.Rename(temp, s.headPath()); err != nil {
+		_ = os.Remove(temp)
+		return fmt.Errorf("write the end of the audit log: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/basewright/basewright/core"
+)
+
+// explain turns what SQLite or the file system said about the database into an
+// error that says what to do.
+func explain(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*core.Error](err); ok {
+		return err
+	}
+	say := func(what, hint string) error {
+		return &core.Error{Code: core.Unreachable, Message: "the database " + path + " " + what, Hint: hint, Err: err}
+	}
+	var se sqlite3.Error
+	errors.As(err, &se)
+	switch se.Code {
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return say("is locked by another program", "wait until it ends, or stop it")
+	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
+		return say("is damaged", "stop Basewright, move the file and those named like it away, and put a good copy in its place")
+	case sqlite3.ErrReadonly:
+		return say("cannot be written", "check its owner and mode, and that the file system is not mounted read-only")
+	case sqlite3.ErrFull:
+		return say("cannot be written: the disk is full", "make room")
+	case sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrAuth:
+		return say("cannot be opened", "check the folder's owner and mode")
+	case sqlite3.ErrIoErr:
+		return say("cannot be read or written: the disk reports an error", "look at the system's log before going on")
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return say("cannot be written", "check the folder's owner and mode, and that the file system is not mounted read-only")
+	case errors.Is(err, syscall.ENOSPC):
+		return say("cannot be written: the disk is full", "make room")
+	}
+	return fmt.Errorf("database %s: %w", path, err)
+}
+
+func isDuplicate(err error) bool {
+	var se sqlite3.Error
+	return errors.As(err, &se) && se.Code == sqlite3.ErrConstraint &&
+		(se.ExtendedCode == sqlite3.ErrConstraintUnique || se.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/basewright/basewright/core"
+)
+
+const keySize = 32
+
+// loadKey reads the fingerprint key, which is made once. It is not in the
+// database, so that a copy of the database tells nothing about secrets.
+func loadKey(path string) (core.FingerprintKey, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeKey(path); err != nil {
+			return nil, fmt.Errorf("make the fingerprint key %s: %w", path, err)
+		}
+		b, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the fingerprint key: %w", err)
+	}
+	if len(b) != keySize {
+		return nil, &core.Error{
+			Code:    core.Unreachable,
+			Message: fmt.Sprintf("the fingerprint key %s has %d bytes instead of %d", path, len(b), keySize),
+			Hint:    "put the right file back, or remove it to get a new key; plans made before must then be made again",
+		}
+	}
+	return b, nil
+}
+
+// makeKey puts a whole key in place or none, and keeps the one that another
+// program made meanwhile.
+func makeKey(path string) error {
+	b := make([]byte, keySize)
+	if _, err := rand.Read(b); err != nil {
+		return err
+	}
+	temp := path + "." + core.NewID()
+	if err := writeFile(temp, b); err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// writeFile writes a new file for this user only and waits for the disk.
+func writeFile(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(path)
+		return err
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+type settingRow struct {
+	Key   string `gorm:"primaryKey"`
+	Value string
+}
+
+func (settingRow) TableName() string { return "settings" }
+
+// Setting returns the setting key; a missing one is core.NotFound.
+func (s *Store) Setting(ctx context.Context, key string) (string, error) {
+	var r settingRow
+	err := s.read.WithContext(ctx).Take(&r, "key = ?", key).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return "", core.Errorf(core.NotFound, "there is no setting %s", key)
+	}
+	return r.Value, explain(s.path, err)
+}
+
+// SetSetting stores a setting that is no secret.
+func (s *Store) SetSetting(ctx context.Context, key, value string) error {
+	err := s.write.WithContext(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&settingRow{key, value}).Error
+	return explain(s.path, err)
+}

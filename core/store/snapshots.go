@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/basewright/basewright/core"
+)
+
+type snapshotRow struct {
+	ID       string `gorm:"primaryKey"`
+	Instance string
+	Scope    core.Scope
+	Reason   string
+	Path     string
+	Size     int64
+	SHA256   string `gorm:"column:sha256"`
+	Created  time.Time
+}
+
+func (snapshotRow) TableName() string { return "snapshots" }
+
+func (r snapshotRow) snapshot() core.Snapshot {
+	return core.Snapshot{
+		ID: r.ID, Instance: r.Instance, Scope: r.Scope, Reason: r.Reason,
+		Path: r.Path, Size: r.Size, SHA256: r.SHA256, Created: r.Created.UTC(),
+	}
+}
+
+// SaveSnapshot stores that there is a snapshot.
+func (s *Store) SaveSnapshot(ctx context.Context, n core.Snapshot) error {
+	row := snapshotRow{n.ID, n.Instance, n.Scope, n.Reason, n.Path, n.Size, n.SHA256, stamp(n.Created)}
+	err := s.lasting(ctx, func(tx *gorm.DB) error {
+		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error
+	})
+	if err != nil {
+		return fmt.Errorf("save snapshot %s: %w", n.ID, explain(s.path, err))
+	}
+	return nil
+}
+
+// Snapshot returns the snapshot id; a missing one is core.NotFound.
+func (s *Store) Snapshot(ctx context.Context, id string) (core.Snapshot, error) {
+	var r snapshotRow
+	err := s.read.WithContext(ctx).Take(&r, "id = ?", id).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return core.Snapshot{}, core.Errorf(core.NotFound, "there is no snapshot %s", id)
+	}
+	if err != nil {
+		return core.Snapshot{}, fmt.Errorf("read snapshot %s: %w", id, explain(s.path, err))
+	}
+	return r.snapshot(), nil
+}
+
+// Snapshots returns the snapshots of an instance, newest first.
+func (s *Store) Snapshots(ctx context.Context, instance string) ([]core.Snapshot, error) {
+	var rows []snapshotRow
+	err := s.read.WithContext(ctx).Where("instance = ?", instance).Order("created desc, id desc").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots of %s: %w", instance, explain(s.path, err))
+	}
+	list := make([]core.Snapshot, len(rows))
+	for i, r := range rows {
+		list[i] = r.snapshot()
+	}
+	return list, nil
+}
+
+// NeededSnapshots returns the snapshots of an instance that retention must
+// spare: of a change under way, of one whose rollback failed, and of the last
+// committed one, which can be undone.
+func (s *Store) NeededSnapshots(ctx context.Context, instance string) (map[string]bool, error) {
+	var ids []string
+	err := s.read.WithContext(ctx).Raw(`
+		select snapshot from changes where instance = @instance and snapshot <> ''
+			and state not in ('planned', 'committed', 'rolled_back')
+		union
+		select snapshot from (select snapshot from changes where instance = @instance and state = 'committed'
+			order by created desc, id desc limit 1) where snapshot <> ''`,
+		map[string]any{"instance": instance}).Scan(&ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("list needed snapshots of %s: %w", instance, explain(s.path, err))
+	}
+	needed := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		needed[id] = true
+	}
+	return needed, nil
+}
+
+// ForgetSnapshots removes snapshots that retention deleted from the list.
+func (s *Store) ForgetSnapshots(ctx context.Context, ids ...string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := s.write.WithContext(ctx).Delete(&snapshotRow{}, "id in ?", ids).Error; err != nil {
+		return fmt.Errorf("forget snapshots: %w", explain(s.path, err))
+	}
+	return nil
+}

@@ -1,0 +1,342 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/basewright/basewright/core"
+)
+
+func opened(t testing.TB) *Store {
+	t.Helper()
+	s, err := Open(filepath.Join(t.TempDir(), "data", "basewright.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func aChange(id, instance string, state core.ChangeState) core.Change {
+	return core.Change{
+		ID: id, Instance: instance, Actor: "cli:ana", State: state, Created: time.Date(2026, 11, 21, 18, 0, 0, 123456000, time.UTC),
+		Plan:   core.Plan{Instance: instance, Title: "a plan", Actions: []core.Action{{Op: core.OpNote, Args: map[string]any{"text": "x"}}}},
+		Before: core.Outlook{Status: core.Unhealthy, Critical: []string{"PG-01 db"}},
+	}
+}
+
+func anEntry(action string) core.AuditEntry {
+	return core.AuditEntry{At: time.Now(), Actor: "cli:ana", Action: action, Instance: "shop", Outcome: "ok", Detail: "d"}
+}
+
+func TestOpenMakesPrivateFiles(t *testing.T) {
+	s := opened(t)
+	if err := s.Append(t.Context(), anEntry("a")); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(s.path)
+	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("folder: %v %v", fi.Mode(), err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) < 4 {
+		t.Errorf("only %d files: the test looks in the wrong place", len(entries))
+	}
+	for _, e := range entries {
+		if fi, err := e.Info(); err != nil || fi.Mode().Perm() != 0o600 {
+			t.Errorf("%s: mode %v, %v", e.Name(), fi.Mode(), err)
+		}
+	}
+}
+
+func TestKeyIsMadeOnce(t *testing.T) {
+	s := opened(t)
+	again, err := Open(s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if len(s.Key()) != 32 || !reflect.DeepEqual(s.Key(), again.Key()) {
+		t.Errorf("keys %d and %d bytes, equal %v", len(s.Key()), len(again.Key()), reflect.DeepEqual(s.Key(), again.Key()))
+	}
+	if err := os.WriteFile(s.beside("key"), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(s.path); err == nil || !strings.Contains(err.Error(), "5 bytes instead of 32") {
+		t.Errorf("a cut key: %v", err)
+	}
+}
+
+func TestChangeComesBackAsItWas(t *testing.T) {
+	s := opened(t)
+	c := aChange("c1", "shop", core.Applying)
+	if err := s.SaveChange(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	c.State, c.Snapshot, c.Finished, c.Reason = core.Committed, "s1", c.Created.Add(time.Second), "why"
+	if err := s.SaveChange(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Change(t.Context(), "c1")
+	if err != nil || !reflect.DeepEqual(got, c) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, c)
+	}
+	if _, err := s.Change(t.Context(), "none"); core.CodeOf(err) != core.NotFound {
+		t.Errorf("a missing change: %v", err)
+	}
+}
+
+func TestOneChangeAtATimePerInstance(t *testing.T) {
+	s := opened(t)
+	for _, c := range []core.Change{
+		aChange("old", "shop", core.Committed), aChange("first", "shop", core.Approved), aChange("other", "blog", core.Applying),
+	} {
+		if err := s.SaveChange(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.SaveChange(t.Context(), aChange("second", "shop", core.Approved), anEntry("change.apply"))
+	if core.CodeOf(err) != core.Conflict || !strings.Contains(err.Error(), "change first is under way") {
+		t.Errorf("second change: %v", err)
+	}
+	if audit, err := s.Audit(t.Context(), 0); err != nil || len(audit) != 0 {
+		t.Errorf("the refused change left audit entries %v, %v", audit, err)
+	}
+	open, err := s.Unfinished(t.Context())
+	if err != nil || len(open) != 2 {
+		t.Errorf("unfinished: %v, %v", open, err)
+	}
+	list, err := s.Changes(t.Context(), "shop", 1)
+	if err != nil || len(list) != 1 {
+		t.Errorf("changes: %v, %v", list, err)
+	}
+}
+
+func TestNoAuditNoChange(t *testing.T) {
+	s := opened(t)
+	if err := s.write.Exec("create trigger full before insert on audit begin select raise(abort, 'no'); end").Error; err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SaveChange(t.Context(), aChange("c1", "shop", core.Approved), anEntry("change.apply")); err == nil {
+		t.Fatal("the change was saved without its audit entry")
+	}
+	if _, err := s.Change(t.Context(), "c1"); core.CodeOf(err) != core.NotFound {
+		t.Errorf("the change is there: %v", err)
+	}
+}
+
+func TestJournal(t *testing.T) {
+	s := opened(t)
+	c := aChange("c1", "shop", core.Approved)
+	if err := s.SaveChange(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	e := core.JournalEntry{Change: "c1", Seq: 1, Step: "snapshot", At: c.Created}
+	c.State = core.Snapshotting
+	if err := s.Intent(t.Context(), c, e); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Intent(t.Context(), c, e); err == nil {
+		t.Error("one step was written twice")
+	}
+	e.Done, e.Outcome = c.Created.Add(time.Second), "ok"
+	c.Snapshot = "s1"
+	if err := s.Outcome(t.Context(), c, e); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Outcome(t.Context(), c, core.JournalEntry{Change: "c1", Seq: 7}); core.CodeOf(err) != core.NotFound {
+		t.Errorf("outcome without an intent: %v", err)
+	}
+	got, err := s.Journal(t.Context(), "c1")
+	if err != nil || !reflect.DeepEqual(got, []core.JournalEntry{e}) {
+		t.Errorf("journal %+v, %v", got, err)
+	}
+	if saved, err := s.Change(t.Context(), "c1"); err != nil || saved.Snapshot != "s1" || saved.State != core.Snapshotting {
+		t.Errorf("the change beside the journal: %+v, %v", saved, err)
+	}
+}
+
+func TestNeededSnapshots(t *testing.T) {
+	s := opened(t)
+	for i, c := range []core.Change{
+		aChange("undone", "shop", core.Committed), aChange("last", "shop", core.Committed), aChange("back", "shop", core.RolledBack),
+		aChange("broken", "shop", core.RollbackFailed), aChange("open", "shop", core.Applying), aChange("blog", "blog", core.Applying),
+	} {
+		c.Snapshot, c.Created = "s-"+c.ID, c.Created.Add(time.Duration(i)*time.Minute)
+		if err := s.SaveChange(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SaveSnapshot(t.Context(), core.Snapshot{ID: c.Snapshot, Instance: c.Instance, Created: c.Created}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.NeededSnapshots(t.Context(), "shop")
+	if want := map[string]bool{"s-last": true, "s-broken": true, "s-open": true}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("needed %v, %v; want %v", got, err, want)
+	}
+	if err := s.ForgetSnapshots(t.Context(), "s-undone", "s-back"); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.Snapshots(t.Context(), "shop"); err != nil || len(list) != 3 || list[0].ID != "s-open" {
+		t.Errorf("snapshots %v, %v", list, err)
+	}
+	if _, err := s.Snapshot(t.Context(), "s-back"); core.CodeOf(err) != core.NotFound {
+		t.Errorf("a forgotten snapshot: %v", err)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	s := opened(t)
+	if _, err := s.Setting(t.Context(), "k"); core.CodeOf(err) != core.NotFound {
+		t.Errorf("missing setting: %v", err)
+	}
+	for _, v := range []string{"1", "2"} {
+		if err := s.SetSetting(t.Context(), "k", v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v, err := s.Setting(t.Context(), "k"); v != "2" || err != nil {
+		t.Errorf("setting %q, %v", v, err)
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	tests := map[string]struct {
+		spoil func(t *testing.T, path string)
+		says  string
+	}{
+		"a file that is no database": {func(t *testing.T, path string) {
+			mustWrite(t, path, []byte(strings.Repeat("not a database ", 100)))
+		}, "is damaged"},
+		"a database cut in the middle": {func(t *testing.T, path string) {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, path, b[:len(b)/3])
+		}, "is damaged"},
+		"a database of a newer program": {func(t *testing.T, path string) {
+			s, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if err := s.write.Exec("insert into goose_db_version (version_id, is_applied) values (99, true)").Error; err != nil {
+				t.Fatal(err)
+			}
+		}, "was written by a newer Basewright (schema 99"},
+		"a folder in its place": {func(t *testing.T, path string) {
+			if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		}, "cannot be opened"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := opened(t)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			tt.spoil(t, s.path)
+			again, err := Open(s.path)
+			if err == nil {
+				_ = again.Close()
+				t.Fatal("it opened")
+			}
+			if !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), s.path) {
+				t.Errorf("says %q, want %q and the path", err, tt.says)
+			}
+		})
+	}
+}
+
+func TestLockedByAnotherProgram(t *testing.T) {
+	s := opened(t)
+	other, err := open(s.path, 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	tx := s.write.Begin()
+	defer tx.Rollback()
+	err = other.Append(t.Context(), anEntry("a"))
+	if core.CodeOf(err) != core.Unreachable || !strings.Contains(err.Error(), "is locked by another program") {
+		t.Errorf("locked: %v", err)
+	}
+}
+
+func TestExplainReadOnlyAndFull(t *testing.T) {
+	for code, says := range map[sqlite3.ErrNo]string{
+		sqlite3.ErrReadonly: "cannot be written", sqlite3.ErrFull: "the disk is full", sqlite3.ErrIoErr: "disk reports an error",
+	} {
+		if err := explain("/data/b.db", sqlite3.Error{Code: code}); !strings.Contains(err.Error(), says) {
+			t.Errorf("%d says %q, want %q", code, err, says)
+		}
+	}
+}
+
+func TestTwoProgramsStartAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "basewright.db")
+	errs := make(chan error)
+	for range 4 {
+		go func() {
+			s, err := Open(path)
+			if err == nil {
+				err = errors.Join(s.Append(t.Context(), anEntry("start")), s.Close())
+			}
+			errs <- err
+		}()
+	}
+	for range 4 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func mustWrite(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func BenchmarkOpenExisting(b *testing.B) {
+	s := opened(b)
+	path := s.path
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := Open(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_ = s.Close()
+	}
+}
+
+func BenchmarkJournalEntry(b *testing.B) {
+	s := opened(b)
+	c := aChange("c1", "shop", core.Approved)
+	if err := s.SaveChange(b.Context(), c); err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		if err := s.Intent(b.Context(), c, core.JournalEntry{Change: "c1", Seq: n, Step: "s", At: c.Created}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

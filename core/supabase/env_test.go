@@ -1,0 +1,124 @@
+package supabase
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+)
+
+func TestParseEnv(t *testing.T) {
+	tests := map[string]struct {
+		file      string
+		key, want string
+		line      int
+	}{
+		"a plain value":                        {"A=1\nB=two\n", "B", "two", 2},
+		"the last of equal keys counts":        {"A=1\nA=2\n", "A", "2", 2},
+		"single quotes are literal":            {"A='pa$word'\n", "A", "pa$word", 1},
+		"a hash inside a value stays":          {"A=a#b\n", "A", "a#b", 1},
+		"a hash after a blank begins a remark": {"A=a #b\n", "A", "a", 1},
+		"a comment and blank lines":            {"# A=0\n\nA=1\n", "A", "1", 3},
+		"export before the key":                {"export A=1\n", "A", "1", 1},
+		"a value over two lines":               {"A='x\ny'\nB=2\n", "B", "2", 3},
+		"a byte order mark":                    {"\xef\xbb\xbfA=1\n", "A", "1", 1},
+		"no newline at the end":                {"A=1", "A", "1", 1},
+		"an empty value":                       {"A=\nB=1\n", "A", "", 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			vars, err := ParseEnv([]byte(tt.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			value, line := "missing", 0
+			for _, v := range vars {
+				if v.Key == tt.key {
+					value, line = v.Value.Reveal(), v.Line
+				}
+			}
+			if value != tt.want || line != tt.line {
+				t.Errorf("%s = %q on line %d, want %q on line %d", tt.key, value, line, tt.want, tt.line)
+			}
+		})
+	}
+}
+
+func TestParseEnvErrorsNameTheLineAndNoSecret(t *testing.T) {
+	for name, tt := range map[string]struct{ file, want string }{
+		"a quote too many":  {"A=1\nB='it''hunter2'\nC=3\n", "line 2"},
+		"a NUL byte":        {"A=1\x00", "NUL byte at offset 3"},
+		"a quote left open": {"A=1\nB='hunter2\n", "never closed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParseEnv([]byte(tt.file))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("err = %v, want %q in it", err, tt.want)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error shows a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestSetEnvTouchesOneLine(t *testing.T) {
+	tests := map[string]struct{ file, key, value, want string }{
+		"replaces in place":             {"# a\nA=1 # why\nB=2\n", "A", "9", "# a\nA=9\nB=2\n"},
+		"keeps a missing last newline":  {"A=1\nB=2", "B", "3", "A=1\nB=3"},
+		"adds a newline before it adds": {"A=1", "B", "2", "A=1\nB=2\n"},
+		"keeps Windows line endings":    {"A=1\r\nB=2\r\n", "A", "3", "A=3\r\nB=2\r\n"},
+		"replaces a value of two lines": {"A='x\ny'\nB=2\n", "A", "1", "A=1\nB=2\n"},
+		"changes the last of two":       {"A=1\nA=2\n", "A", "3", "A=1\nA=3\n"},
+		"quotes what needs it":          {"A=1\n", "A", "a b$c", "A='a b$c'\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := SetEnv([]byte(tt.file), tt.key, tt.value)
+			if err != nil || string(got) != tt.want {
+				t.Errorf("got %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestUnsetEnv(t *testing.T) {
+	got := UnsetEnv([]byte("A=1\nB='x\ny'\nC=3\nB=4\n"), "B")
+	if string(got) != "A=1\nC=3\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// FuzzSetEnv checks against Compose's own parser that what is written reads
+// back unchanged and that no other value moves.
+func FuzzSetEnv(f *testing.F) {
+	for _, v := range []string{"plain", "pa$word", "a#b", `it's "fine"`, "tab\tand\nnewline", `back\slash`, "ünïcode", " lead", "$(id)", "${A}", `\n`, `\$x`} {
+		f.Add("A=1\nB=2\n", v)
+	}
+	f.Fuzz(func(t *testing.T, file, value string) {
+		before, err := dotenv.UnmarshalBytesWithLookup([]byte(file), nil)
+		if err != nil || bytes.ContainsAny([]byte(file), "\x00") || strings.Contains(file, "KEY") || strings.Contains(file, "$") {
+			t.Skip()
+		}
+		if _, err := ParseEnv([]byte(file)); err != nil {
+			t.Skip()
+		}
+		out, err := SetEnv([]byte(file), "KEY", value)
+		if err != nil {
+			t.Skip() // refused, not mangled
+		}
+		after, err := dotenv.UnmarshalBytesWithLookup(bytes.TrimPrefix(out, []byte("\xef\xbb\xbf")), nil)
+		if err != nil {
+			t.Fatalf("no longer parses: %v\n%q", err, out)
+		}
+		if after["KEY"] != value {
+			t.Errorf("KEY = %q, want %q", after["KEY"], value)
+		}
+		for k, v := range before {
+			if after[k] != v && k != "KEY" {
+				t.Errorf("%s moved from %q to %q", k, v, after[k])
+			}
+		}
+	})
+}
