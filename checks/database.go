@@ -251,7 +251,7 @@ func passwordMismatch(t core.Target, all, failed []attempt) core.Finding {
 
 // refusal explains what is no wrong password.
 func refusal(a attempt) (core.Finding, bool) {
-	f := core.Finding{Service: core.DB, Affects: usersOf([]attempt{a}), Evidence: []core.Evidence{loginEvidence(a)}}
+	f := core.Finding{Service: core.DB, Affects: usersOf([]attempt{a})}
 	var netErr net.Error
 	switch state := core.SQLState(a.err); {
 	case a.err == nil || state == "28P01" || core.CodeOf(a.err) == core.Unreachable || core.CodeOf(a.err) == core.NotFound:
@@ -271,6 +271,7 @@ func refusal(a attempt) (core.Finding, bool) {
 	default:
 		return f, false
 	}
+	f.Evidence = []core.Evidence{loginEvidence(a)}
 	return f, true
 }
 

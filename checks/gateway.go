@@ -90,23 +90,35 @@ func gatewayRoutes(ctx context.Context, t core.Target) ([]core.Finding, error) {
 		return nil, nil // containers.state says so
 	}
 	keys := gatewayKeys(t, gw)
-	var found []core.Finding
-	if f, bad, err := keyRejected(ctx, t, keys); err != nil {
-		return nil, err
-	} else if bad {
-		found = append(found, f)
-	}
-	results := make([]*core.Finding, len(routes))
-	errs := make([]error, len(routes))
-	var wg sync.WaitGroup
-	for i, r := range routes {
+	asks := []func() (*core.Finding, error){func() (*core.Finding, error) { return keyRejected(ctx, t, keys) }}
+	for _, r := range routes {
 		if t.Has(r.service) {
-			wg.Go(func() { results[i], errs[i] = follow(ctx, t, r, keys) })
+			asks = append(asks, func() (*core.Finding, error) { return follow(ctx, t, r, keys) })
 		}
 	}
-	wg.Wait()
+	results, err := together(asks)
+	var found []core.Finding
 	for _, f := range results {
-		if f != nil && !slices.ContainsFunc(found, func(o core.Finding) bool { return o.Code == f.Code && o.Service == f.Service }) {
+		twice := slices.ContainsFunc(found, func(o core.Finding) bool { return o.Code == f.Code && o.Service == f.Service })
+		if !twice {
+			found = append(found, f)
+		}
+	}
+	return found, err
+}
+
+// together asks everything at once and returns what was found, in order.
+func together(asks []func() (*core.Finding, error)) ([]core.Finding, error) {
+	results := make([]*core.Finding, len(asks))
+	errs := make([]error, len(asks))
+	var wg sync.WaitGroup
+	for i, ask := range asks {
+		wg.Go(func() { results[i], errs[i] = ask() })
+	}
+	wg.Wait()
+	var found []core.Finding
+	for _, f := range results {
+		if f != nil {
 			found = append(found, *f)
 		}
 	}
@@ -136,22 +148,22 @@ func gatewayKeys(t core.Target, gw core.Container) held {
 var ownRefusal = regexp.MustCompile(`^\s*\{?"?(message"\s*:\s*")?(No API key found in request|Invalid authentication credentials|Unauthorized)\b`)
 
 // keyRejected shows the anon key of .env to the gateway, as a client would.
-func keyRejected(ctx context.Context, t core.Target, h held) (core.Finding, bool, error) {
+func keyRejected(ctx context.Context, t core.Target, h held) (*core.Finding, error) {
 	key := cmp.Or(h.env.anon, h.gateway.anon)
 	resp, err := throughGateway(ctx, t, route{path: "/auth/v1/settings"}, key)
 	switch {
 	case core.CodeOf(err) == core.Unreachable:
-		return core.Finding{}, false, err
+		return nil, err
 	case err != nil: // services.answer says that the gateway does not answer
-		return core.Finding{}, false, nil
+		return nil, nil
 	case resp.Status != 401 || !ownRefusal.MatchString(resp.Body):
-		return core.Finding{}, false, nil
+		return nil, nil
 	}
 	where := "file:.env"
 	if n := t.Env.Line("ANON_KEY"); n > 0 {
 		where = fmt.Sprintf("file:.env:%d", n)
 	}
-	return core.Finding{
+	return &core.Finding{
 		Code: "GW-04", Service: core.Gateway,
 		Evidence: []core.Evidence{
 			evidence("http:gateway/auth/v1/settings", answer(resp)+" — asked with ANON_KEY of .env"),
@@ -159,7 +171,7 @@ func keyRejected(ctx context.Context, t core.Target, h held) (core.Finding, bool
 			evidence("env:gateway", "the gateway was created with a key of "+fingerprint(t, h.gateway.anon)),
 		},
 		Details: map[string]string{"services": string(core.Gateway)},
-	}, true, nil
+	}, nil
 }
 
 func follow(ctx context.Context, t core.Target, r route, h held) (*core.Finding, error) {

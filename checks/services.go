@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/basewright/basewright/core"
 )
@@ -85,24 +84,14 @@ var probes = []probe{
 }
 
 func servicesAnswer(ctx context.Context, t core.Target) ([]core.Finding, error) {
-	results := make([]*core.Finding, len(probes))
-	errs := make([]error, len(probes))
-	var wg sync.WaitGroup
-	for i, p := range probes {
+	var asks []func() (*core.Finding, error)
+	for _, p := range probes {
 		c, ok := t.Container(p.service)
-		if !ok || c.State != "running" || !strings.Contains(c.Image, p.image) {
-			continue
-		}
-		wg.Go(func() { results[i], errs[i] = ask(ctx, t, c, p) })
-	}
-	wg.Wait()
-	var found []core.Finding
-	for _, f := range results {
-		if f != nil {
-			found = append(found, *f)
+		if ok && c.State == "running" && strings.Contains(c.Image, p.image) {
+			asks = append(asks, func() (*core.Finding, error) { return ask(ctx, t, c, p) })
 		}
 	}
-	return found, errors.Join(errs...)
+	return together(asks)
 }
 
 func ask(ctx context.Context, t core.Target, c core.Container, p probe) (*core.Finding, error) {

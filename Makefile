@@ -1,0 +1,49 @@
+# Basewright: what people and CI run. `make help` lists the targets.
+# Everything is set up by bin/lab, which says what it installs and asks before
+# when a person sits at the terminal.
+
+GO    ?= go
+LAB   := bin/lab
+BIN   := bin/basewright
+STATE := .lab/data
+
+export BASEWRIGHT_LAB_DIR := $(CURDIR)/.lab
+
+.PHONY: help build demo demo-down test test-unit bench lint run clean FORCE
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The lab needs no C compiler, so that it can install one for the rest.
+$(LAB): FORCE
+	@command -v $(GO) >/dev/null || { echo "Go is not installed: get Go 1.26 or newer from https://go.dev/dl" >&2; exit 2; }
+	@CGO_ENABLED=0 $(GO) build -o $(LAB) ./cmd/lab
+
+build: $(LAB) ## build bin/basewright and bin/lab
+	@$(LAB) tools
+	@CGO_ENABLED=1 $(GO) build -o $(BIN) ./cmd/basewright
+
+demo: build ## the main job on real parts: break a stack, diagnose it, repair it, roll back a repair that does not help
+	@$(LAB) demo
+
+demo-down: $(LAB) ## remove all that the demo and the tests made, and nothing else
+	@$(LAB) clean
+	@$(LAB) engine down
+
+test: build ## set up what is missing, then run every test
+	@$(LAB) test
+
+test-unit: ## the tests that need no Docker Engine
+	$(GO) test -race -short ./...
+
+bench: build ## figures: observation, diagnosis, plan, journal, snapshot
+	@$(LAB) engine up
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: ## golangci-lint with configs/golangci.yml
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run -c configs/golangci.yml ./...
+
+clean: ## remove what was built
+	rm -rf bin
+
+FORCE:
