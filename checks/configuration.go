@@ -30,10 +30,11 @@ func init() {
 			},
 			{
 				Code: "DK-07", Title: "Containers run with older settings than the files", Severity: core.Warning,
-				What:   "The files were edited after the containers were created. `docker compose restart` does not apply an edit; `up -d` does.",
-				Breaks: "The edit has no effect yet, and will at the next `up`.",
-				Do:     "Apply the playbook recreate-stale-containers, or run `docker compose up -d`.",
-				Data:   "No data is at risk.", Sources: "Supabase docs, self-hosting with Docker",
+				SymptomOf: []string{"DK-05", "GW-04", "REST-02", "ST-10"},
+				What:      "The files were edited after the containers were created. `docker compose restart` does not apply an edit; `up -d` does.",
+				Breaks:    "The edit has no effect yet, and will at the next `up`.",
+				Do:        "Apply the playbook recreate-stale-containers, or run `docker compose up -d`.",
+				Data:      "No data is at risk.", Sources: "Supabase docs, self-hosting with Docker",
 			},
 			{
 				Code: "DK-09", Title: "A file has Windows line endings", Severity: core.Warning,

@@ -140,7 +140,7 @@ func isOwnDatabase(host string, db core.Container) bool {
 func blind(attempts []attempt) error {
 	var last error
 	for _, a := range attempts {
-		if core.CodeOf(a.err) != core.Unreachable && !errors.Is(a.err, context.DeadlineExceeded) {
+		if errors.Is(a.err, syscall.ECONNREFUSED) || core.CodeOf(a.err) != core.Unreachable && !errors.Is(a.err, context.DeadlineExceeded) {
 			return nil
 		}
 		last = a.err
@@ -254,6 +254,8 @@ func refusal(a attempt) (core.Finding, bool) {
 	f := core.Finding{Service: core.DB, Affects: usersOf([]attempt{a})}
 	var netErr net.Error
 	switch state := core.SQLState(a.err); {
+	case errors.Is(a.err, syscall.ECONNREFUSED):
+		f.Code, f.Affects = "SVC-05", nil
 	case a.err == nil || state == "28P01" || core.CodeOf(a.err) == core.Unreachable || core.CodeOf(a.err) == core.NotFound:
 		return f, false
 	case state == "28000":
@@ -266,7 +268,7 @@ func refusal(a attempt) (core.Finding, bool) {
 		f.Code, f.Title = "PG-13", fmt.Sprintf("The database has no connection left for %s", clip(a.login.Role))
 	case state == "57P03" || state == "57P01":
 		f.Code, f.Affects = "PG-28", nil
-	case errors.Is(a.err, syscall.ECONNREFUSED), errors.As(a.err, &netErr), state != "":
+	case errors.As(a.err, &netErr), state != "":
 		f.Code, f.Affects = "SVC-05", nil
 	default:
 		return f, false

@@ -19,7 +19,7 @@ func init() {
 		Category: core.APIEndpoints, Check: gatewayRoutes,
 		Finds: []core.Explanation{
 			{
-				Code: "GW-04", Title: "The gateway rejects the stack's API key", Severity: core.Critical, SymptomOf: []string{"DK-07", "DK-05", "GW-01"},
+				Code: "GW-04", Title: "The gateway rejects the stack's API key", Severity: core.Critical, SymptomOf: []string{"DK-05"},
 				What:   "The gateway accepts only the exact keys of its own configuration, and the key in .env is another one.",
 				Breaks: "Every client request is answered with 401.",
 				Do:     "Recreate the gateway so that it takes the keys in .env (playbook recreate-stale-containers), or give clients the key that it holds.",
@@ -145,7 +145,7 @@ func gatewayKeys(t core.Target, gw core.Container) held {
 
 // ownRefusal matches what Kong and Envoy answer themselves, before any service
 // is asked. Source: Kong key-auth plugin 2.8 and 3.x, upstream's envoy lds.
-var ownRefusal = regexp.MustCompile(`^\s*\{?"?(message"\s*:\s*")?(No API key found in request|Invalid authentication credentials|Unauthorized)\b`)
+var ownRefusal = regexp.MustCompile(`^\s*(\{\s*"message"\s*:\s*")?(No API key found in request|Invalid authentication credentials|Unauthorized)\b`)
 
 // keyRejected shows the anon key of .env to the gateway, as a client would.
 func keyRejected(ctx context.Context, t core.Target, h held) (*core.Finding, error) {

@@ -80,7 +80,7 @@ func publishedPorts(ctx context.Context, t core.Target) ([]core.Finding, error) 
 	var wg sync.WaitGroup
 	for _, c := range t.Containers {
 		for _, p := range c.Ports {
-			if c.State != "running" || c.Service == "" || p.HostPort == 0 || p.Proto != "tcp" {
+			if !answers(t, c) || c.Service == "" || p.HostPort == 0 || p.Proto != "tcp" {
 				continue
 			}
 			wg.Go(func() {

@@ -18,11 +18,18 @@ func init() {
 		Category: core.AuthService, Check: keysVerify,
 		Finds: []core.Explanation{
 			{
-				Code: "REST-02", Title: "API keys and JWT secret do not belong together", Severity: core.Critical, SymptomOf: []string{"DK-07", "DK-05"},
+				Code: "REST-02", Title: "API keys and JWT secret do not belong together", Severity: core.Critical, SymptomOf: []string{"DK-05"},
 				What:   "ANON_KEY or SERVICE_ROLE_KEY is not signed with the secret that a service verifies it with, or services hold different secrets.",
 				Breaks: "Requests pass the gateway and are then rejected with 401 or 403.",
 				Do:     "Sign both keys anew with the JWT secret and recreate every service that holds them.",
 				Data:   "No data is at risk; clients need the new keys.", Sources: "supabase/supabase#17164, #35459",
+			},
+			{
+				Code: "ST-10", Title: "Storage verifies with another secret than the rest of the stack", Severity: core.Warning, SymptomOf: []string{"DK-05"},
+				What:   "The API keys are signed with the secret that every other service holds; storage holds another.",
+				Breaks: "Storage answers 400 or 403 to requests that the gateway let through.",
+				Do:     "Recreate storage with the stack's JWT secret (playbook recreate-stale-containers).",
+				Data:   "No data is at risk.",
 			},
 			{
 				Code: "REST-03", Title: "An API key has expired", Severity: core.Critical,
@@ -70,6 +77,10 @@ func keysVerify(ctx context.Context, t core.Target) ([]core.Finding, error) {
 		slices.Sort(f.Affects)
 		f.Affects = slices.Compact(f.Affects)
 		f.Service = f.Affects[0]
+		if len(f.Affects) == 1 && f.Service == core.Storage {
+			f.Code = "ST-10"
+		}
+		f.Details = map[string]string{"services": join(f.Affects)}
 		found = append(found, f)
 	}
 	return found, err
@@ -139,7 +150,7 @@ func accepted(ctx context.Context, t core.Target, h held) ([]core.Finding, error
 	var asks []func() (*core.Finding, error)
 	for _, v := range verifiers {
 		c, ok := t.Container(v.service)
-		if !ok || c.State != "running" || key == "" {
+		if !ok || !answers(t, c) || key == "" {
 			continue
 		}
 		asks = append(asks, func() (*core.Finding, error) {

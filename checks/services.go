@@ -87,12 +87,16 @@ func servicesAnswer(ctx context.Context, t core.Target) ([]core.Finding, error) 
 	var asks []func() (*core.Finding, error)
 	for _, p := range probes {
 		c, ok := t.Container(p.service)
-		if ok && c.State == "running" && strings.Contains(c.Image, p.image) {
+		if ok && answers(t, c) && strings.Contains(c.Image, p.image) {
 			asks = append(asks, func() (*core.Finding, error) { return ask(ctx, t, c, p) })
 		}
 	}
 	return together(asks)
 }
+
+// answers reports whether c can be asked at all. One that is between two deaths
+// would only cost a timeout; containers.state tells of it.
+func answers(t core.Target, c core.Container) bool { return c.State == "running" && !looping(t, c) }
 
 func ask(ctx context.Context, t core.Target, c core.Container, p probe) (*core.Finding, error) {
 	r := core.Request{Address: core.Address{Service: p.service, Port: portOf(c, p)}, Path: p.path}

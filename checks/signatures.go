@@ -90,7 +90,7 @@ func init() {
 				Data:   "No data is at risk, unless it was an init script of the database.", Sources: "supabase/supabase#6423, #41475",
 			},
 			{
-				Code: "GW-01", Title: "The gateway cannot read its configuration", Severity: core.Critical,
+				Code: "GW-01", Title: "The gateway cannot read its configuration", Severity: core.Critical, SymptomOf: []string{"DK-08", "DK-14"},
 				What:   "kong.yml, after its variables were filled in, is not a valid declarative configuration.",
 				Breaks: "The gateway does not start: no client request succeeds.",
 				Do:     "Restore kong.yml of your release and recreate the gateway.",

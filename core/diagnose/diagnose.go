@@ -136,7 +136,7 @@ func summarise(t core.Target, outcomes []outcome, codes map[string]core.Explanat
 	}
 	for _, o := range outcomes {
 		for _, f := range o.findings {
-			d.Findings = append(d.Findings, complete(f, o.checker, codes[f.Code], remedies))
+			d.Findings = add(d.Findings, complete(f, o.checker, codes[f.Code], remedies))
 		}
 		if o.unknown != "" {
 			d.Unknowns = append(d.Unknowns, core.Unknowable{Check: o.checker.ID, Category: o.checker.Category, Reason: o.unknown})
@@ -151,6 +151,27 @@ func summarise(t core.Target, outcomes []outcome, codes map[string]core.Explanat
 	}
 	d.Status = status(d)
 	return d
+}
+
+// add puts f among found. What two checks saw of one service under one code is
+// one finding with the proof of both.
+func add(found []core.Finding, f core.Finding) []core.Finding {
+	i := slices.IndexFunc(found, func(o core.Finding) bool {
+		return o.Code == f.Code && o.Service == f.Service && o.Title == f.Title
+	})
+	if i < 0 {
+		return append(found, f)
+	}
+	if f.Severity.AtLeast(found[i].Severity) {
+		found[i].Severity = f.Severity
+	}
+	found[i].Evidence = append(found[i].Evidence, f.Evidence...)
+	for _, s := range f.Affects {
+		if !slices.Contains(found[i].Affects, s) {
+			found[i].Affects = append(found[i].Affects, s)
+		}
+	}
+	return found
 }
 
 // complete fills in what the check left to the catalogue.

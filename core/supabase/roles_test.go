@@ -11,7 +11,7 @@ func TestRoleOf(t *testing.T) {
 		service, image string
 		want           core.Service
 	}{
-		"upstream's auth":                                {"auth", "supabase/gotrue:v2.196.0", core.Auth},
+		"upstream's auth": {"auth", "supabase/gotrue:v2.196.0", core.Auth},
 		"a renamed service keeps its role by image":      {"login", "mirror.example:5000/supabase/gotrue:v2.196.0", core.Auth},
 		"a digest instead of a tag":                      {"x", "postgrest/postgrest@sha256:00ff", core.Rest},
 		"the gateway of 2026 by image":                   {"api-gw", "envoyproxy/envoy:v1.39.1", core.Gateway},
