@@ -37,6 +37,13 @@ func init() {
 				Data:   "No data is at risk by this alone.",
 			},
 			{
+				Code: "STU-01", Title: "Studio fails its health check", Severity: core.Warning, Level: core.Malfunction,
+				What:   "Studio runs, and its health check, a request for /api/platform/profile, fails.",
+				Breaks: "The dashboard does not load. Since release 0.8 the gateway waits for Studio, and does not start without it.",
+				Do:     "Check that HOSTNAME of the service is \"0.0.0.0\" or \"::\", and its memory; read its log.",
+				Data:   "No data is at risk.", Sources: "supabase/supabase#20655; depends_on in docker-compose.yml",
+			},
+			{
 				Code: "DK-03", Title: "A host port is taken", Severity: core.Critical,
 				What:   "Docker could not publish a port of the container because another container or process of the host holds it.",
 				Breaks: "The container was created and never started.",
@@ -121,9 +128,17 @@ func containerState(t core.Target, c core.Container) (core.Finding, bool) {
 	case c.State == "paused":
 		return core.Finding{Code: "SVC-02", Title: fmt.Sprintf("%s is paused", c.Service), Evidence: []core.Evidence{state}}, true
 	case c.State == "running" && c.Health == "unhealthy":
-		return core.Finding{Code: "SVC-03", Title: fmt.Sprintf("%s fails its health check", c.Service), Evidence: append([]core.Evidence{evidence("health:"+string(c.Service), clip(Mask(c.HealthOutput)))}, lastWords(c, 1)...)}, true
+		return core.Finding{Code: sick(c.Service), Title: fmt.Sprintf("%s fails its health check", c.Service), Evidence: append([]core.Evidence{evidence("health:"+string(c.Service), clip(Mask(c.HealthOutput)))}, lastWords(c, 1)...)}, true
 	}
 	return core.Finding{}, false
+}
+
+// sick is the code of a failed health check.
+func sick(s core.Service) string {
+	if s == core.Studio {
+		return "STU-01"
+	}
+	return "SVC-03"
 }
 
 func portTaken(engineError string) bool {

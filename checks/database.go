@@ -97,7 +97,7 @@ func databaseLogins(ctx context.Context, t core.Target) ([]core.Finding, error) 
 	}
 	found = append(found, rejected(ctx, t, attempts)...)
 	for _, a := range attempts {
-		if f, bad := refusal(a); bad && !slices.ContainsFunc(found, func(o core.Finding) bool { return o.Code == f.Code && o.Title == f.Title }) {
+		if f, bad := refusal(a); bad {
 			found = append(found, f)
 		}
 	}
@@ -265,7 +265,7 @@ func refusal(a attempt) (core.Finding, bool) {
 		f.Code, f.Title = "PG-04", fmt.Sprintf("The database %s is missing", clip(a.login.Database))
 		f.Details = map[string]string{"database": a.login.Database}
 	case state == "53300":
-		f.Code, f.Title = "PG-13", fmt.Sprintf("The database has no connection left for %s", clip(a.login.Role))
+		f.Code = "PG-13"
 	case state == "57P03" || state == "57P01":
 		f.Code, f.Affects = "PG-28", nil
 	case errors.As(a.err, &netErr), state != "":

@@ -159,6 +159,10 @@ func init() {
 	})
 }
 
+// pauseBetweenDeaths is how long Docker waits at most before it starts a
+// container again that keeps dying, and some for its life.
+const pauseBetweenDeaths = 75 * time.Second
+
 // recentRequest is how long a failed request stays news.
 const recentRequest = 10 * time.Minute
 
@@ -193,8 +197,12 @@ func well(t core.Target, c core.Container) bool {
 
 // lastMatch returns the last line of c's present or last life that matches s.
 func lastMatch(t core.Target, c core.Container, s signature) (core.LogLine, bool) {
+	since := c.StartedAt.Add(-time.Second)
+	if looping(t, c) {
+		since = since.Add(-pauseBetweenDeaths) // this life may be too young to have said anything
+	}
 	for _, l := range slices.Backward(c.Logs) {
-		if l.At.Before(c.StartedAt.Add(-time.Second)) || s.live && t.At.Sub(l.At) > recentRequest {
+		if l.At.Before(since) || s.live && t.At.Sub(l.At) > recentRequest {
 			break
 		}
 		if s.live && signedUp.MatchString(l.Text) {

@@ -135,8 +135,13 @@ func look(ctx context.Context, in core.Inspector, key core.FingerprintKey, books
 	if err != nil {
 		return nil, err
 	}
+	return check(ctx, core.Target{Observation: obs, Inspector: in, Key: key}, books, opts), nil
+}
+
+// check runs every check on an observed instance.
+func check(ctx context.Context, t core.Target, books []core.Playbook, opts diagnose.Options) *core.Diagnosis {
 	opts.Remedies = func(code string) []core.Remedy { return repairs.Remedies(books, code) }
-	return diagnose.Run(ctx, core.Target{Observation: obs, Inspector: in, Key: key}, checks.All(), opts), nil
+	return diagnose.Run(ctx, t, checks.All(), opts)
 }
 
 // verdict is the exit code for what was found.

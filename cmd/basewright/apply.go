@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
+	"github.com/basewright/basewright/core/diagnose"
+	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/snapshot"
+	"github.com/basewright/basewright/core/store"
+	"github.com/basewright/basewright/repairs"
+)
+
+// workshop is what a command needs that changes instances.
+type workshop struct {
+	*global
+	host    *docker.Host
+	store   *store.Store
+	applier *apply.Applier
+	books   []core.Playbook
+}
+
+// openWorkshop opens the state, and first puts back what an agent that was
+// killed left half done.
+func openWorkshop(ctx context.Context, g *global) (*workshop, error) {
+	host, err := g.engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := openState(g, host)
+	if err != nil {
+		return nil, err
+	}
+	if w.books, err = g.playbooks(ctx); err != nil {
+		return nil, err
+	}
+	recovered, err := w.applier.Recover(ctx)
+	for _, c := range recovered {
+		fmt.Fprintf(g.err, "basewright: change %s of %s was interrupted and is now %s\n", c.ID, c.Instance, c.State)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// openState wires the rooms together: the store as journal, the folder of
+// snapshots, Docker as engine and all checks as verification.
+func openState(g *global, host *docker.Host) (*workshop, error) {
+	data := g.data()
+	s, err := store.Open(filepath.Join(data, "basewright.db"))
+	if err != nil {
+		return nil, err
+	}
+	w := &workshop{global: g, host: host, store: s}
+	snapshots := &snapshot.Folder{Dir: filepath.Join(data, "snapshots")}
+	w.applier = &apply.Applier{
+		Open: func(_ context.Context, i core.Instance) (core.Engine, error) { return host.Open(i), nil },
+		Diagnose: func(ctx context.Context, e core.Engine, _ core.Instance) (*core.Diagnosis, error) {
+			return look(ctx, e, s.Key(), w.books, diagnose.Options{Trigger: core.ByVerify})
+		},
+		Basis:     func(o *core.Observation, _ core.Plan) map[string]string { return repairs.Basis(o, nil, s.Key()) },
+		Journal:   s,
+		Snapshots: snapshots,
+		LockDir:   filepath.Join(data, "locks"),
+		Failpoint: apply.FailpointFromEnv(),
+		Retain: func(ctx context.Context, instance string) error {
+			needed, err := s.NeededSnapshots(ctx, instance)
+			if err != nil {
+				return err
+			}
+			gone, err := snapshots.Retain(instance, snapshot.DefaultKeep, needed)
+			if err != nil {
+				return err
+			}
+			return s.ForgetSnapshots(ctx, gone...)
+		},
+	}
+	return w, nil
+}
+
+func (w *workshop) close() { w.store.Close() } //nolint:errcheck // what must last was synced when it was written
+
+// actor names who sits at the terminal.
+func actor() string {
+	name := os.Getenv("SUDO_USER")
+	if u, err := user.Current(); err == nil && name == "" {
+		name = u.Username
+	}
+	return "cli:" + name
+}

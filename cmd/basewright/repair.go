@@ -1,0 +1,320 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/diagnose"
+	"github.com/basewright/basewright/repairs"
+)
+
+type repairFlags struct {
+	finding string
+	params  []string
+	hash    string
+	output  string
+	plan    bool
+	yes     bool
+}
+
+func repairCommand(g *global) *cobra.Command {
+	var f repairFlags
+	cmd := &cobra.Command{
+		Use:   "repair INSTANCE [PLAYBOOK]",
+		Short: "Repair an instance with a playbook: planned, backed up, verified, rolled back when it did not help",
+		Long: `Makes the playbook's plan from the facts of the instance as it is now and shows
+exactly what would change. With --yes the plan is applied as one transaction:
+snapshot, journal, actions, re-diagnosis. It is kept only if the finding it claims
+to mend is gone and nothing critical is new; otherwise everything is put back.
+
+PLAYBOOK is a name of "basewright playbook list", or a .lua file.
+
+Exit code: 0 planned or committed, 1 refused or rolled back, 2 could not start.`,
+		Example: "  basewright repair shop align-database-passwords --plan\n  basewright repair shop align-database-passwords --yes\n  basewright repair shop --finding PG-01",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.validate(args); err != nil {
+				return err
+			}
+			return repair(cmd.Context(), g, f, args)
+		},
+	}
+	cmd.Flags().StringVar(&f.finding, "finding", "", "mend this finding; the playbook may then be left out")
+	cmd.Flags().StringArrayVar(&f.params, "param", nil, "a parameter of the playbook, as name=value")
+	cmd.Flags().StringVar(&f.hash, "hash", "", "apply only if the plan is still the one with this hash")
+	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
+	cmd.Flags().BoolVar(&f.plan, "plan", false, "show the plan and change nothing")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "apply the plan without asking")
+	return cmd
+}
+
+func (f repairFlags) validate(args []string) error {
+	switch {
+	case len(args) == 0:
+		return core.Errorf(core.Invalid, "repair needs an instance and a playbook; see `basewright repair --help`")
+	case len(args) > 2:
+		return core.Errorf(core.Invalid, "repair takes one instance and one playbook, not %d arguments", len(args))
+	case len(args) == 1 && f.finding == "":
+		return core.Errorf(core.Invalid, "repair %s needs a playbook or --finding CODE; `basewright doctor %s` names them", printable(args[0]), printable(args[0]))
+	case f.plan && f.yes:
+		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
+	case f.output != "text" && f.output != "json":
+		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", f.output)
+	}
+	return nil
+}
+
+func repair(ctx context.Context, g *global, f repairFlags, args []string) error {
+	w, err := openWorkshop(ctx, g)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	instances, err := w.host.Discover(ctx)
+	if err != nil {
+		return err
+	}
+	instance, err := pick(instances, args[0])
+	if err != nil {
+		return err
+	}
+	plan, finding, err := w.plan(ctx, instance, f, args[1:])
+	if err != nil {
+		return refused(err)
+	}
+	if f.output == "text" {
+		printPlan(g.console, plan)
+	}
+	if f.hash != "" && f.hash != plan.Hash {
+		return refused(core.Errorf(core.Conflict, "the plan is no longer the one with hash %s; the instance or the playbook changed since", printable(f.hash)))
+	}
+	if f.plan {
+		return w.printJSON(f, plan)
+	}
+	if !f.yes {
+		if err := w.confirm(plan); err != nil {
+			return err
+		}
+	}
+	return w.apply(ctx, instance, plan, finding, f)
+}
+
+// refused marks an error as an answer about the instance, not a failure to look.
+func refused(err error) error {
+	if code := core.CodeOf(err); code == core.Conflict || code == core.Forbidden {
+		return exit{exitFound, err}
+	}
+	return err
+}
+
+// plan diagnoses the instance and has the playbook make its plan.
+func (w *workshop) plan(ctx context.Context, instance core.Instance, f repairFlags, names []string) (core.Plan, *core.Finding, error) {
+	engine := w.host.Open(instance)
+	obs, err := engine.Observe(ctx)
+	if err != nil {
+		return core.Plan{}, nil, err
+	}
+	target := core.Target{Observation: obs, Inspector: engine, Key: w.store.Key()}
+	d := check(ctx, target, w.books, diagnose.Options{Trigger: core.ByCLI})
+	book, finding, err := w.choose(ctx, d, f, names)
+	if err != nil {
+		return core.Plan{}, nil, err
+	}
+	params, err := parseParams(f.params)
+	if err != nil {
+		return core.Plan{}, nil, err
+	}
+	plan, err := repairs.Plan(ctx, book, target, d, finding, params)
+	return plan, finding, err
+}
+
+// choose returns the playbook to use and the finding it is to mend, which is
+// nil when the playbook was named and none of its findings is there.
+func (w *workshop) choose(ctx context.Context, d *core.Diagnosis, f repairFlags, names []string) (core.Playbook, *core.Finding, error) {
+	var book core.Playbook
+	var err error
+	if len(names) == 1 {
+		if book, err = w.playbook(ctx, names[0]); err != nil {
+			return book, nil, err
+		}
+	}
+	code := strings.ToUpper(f.finding)
+	i := slices.IndexFunc(d.Findings, func(o core.Finding) bool {
+		return code != "" && o.Code == code || code == "" && slices.Contains(book.Fixes, o.Code)
+	})
+	switch {
+	case i < 0 && code != "":
+		return book, nil, core.Errorf(core.NotFound, "%s has no finding %s now; `basewright doctor %s` shows what it has", d.InstanceID, printable(code), d.Project)
+	case i < 0:
+		return book, nil, nil
+	case book.ID != "":
+		return book, &d.Findings[i], nil
+	}
+	finding := &d.Findings[i]
+	switch len(finding.Remedies) {
+	case 0:
+		return book, nil, core.Errorf(core.NotFound, "no playbook mends %s; `basewright explain %s` says what a person can do", code, code)
+	case 1:
+		book, err = w.playbook(ctx, finding.Remedies[0].Playbook)
+		return book, finding, err
+	}
+	var ids []string
+	for _, r := range finding.Remedies {
+		ids = append(ids, r.Playbook)
+	}
+	return book, nil, core.Errorf(core.Invalid, "several playbooks mend %s: %s; name one", code, strings.Join(ids, ", "))
+}
+
+func parseParams(pairs []string) (map[string]string, error) {
+	params := map[string]string{}
+	for _, p := range pairs {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return nil, core.Errorf(core.Invalid, "--param %q is not of the form name=value", p)
+		}
+		params[name] = value
+	}
+	return params, nil
+}
+
+// confirm asks whoever sits at the terminal. High risk wants the instance's
+// name typed.
+func (w *workshop) confirm(plan core.Plan) error {
+	in, ok := w.in.(*os.File)
+	if !ok || !isTerminal(in) || !w.tty {
+		return core.Errorf(core.Invalid, "nobody is at the terminal to approve the plan; look at it with --plan, then apply it with --yes")
+	}
+	want, question := "yes", "Apply this plan? Type yes: "
+	if plan.Risk == core.HighRisk {
+		want, question = plan.Instance, fmt.Sprintf("This plan may change data. Type the instance's name, %s, to apply it: ", plan.Instance)
+	}
+	fmt.Fprint(w.out, question)
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil || strings.TrimSpace(line) != want {
+		return exit{exitFound, errors.New("not applied; nothing was changed")}
+	}
+	return nil
+}
+
+// apply carries the plan out and prints each step and the receipt.
+func (w *workshop) apply(ctx context.Context, instance core.Instance, plan core.Plan, finding *core.Finding, f repairFlags) error {
+	// The mode belongs to adopted instances. Of any other, whoever may run this
+	// command on the host decides by approving the plan.
+	instance.Mode = core.Control
+	w.applier.Basis = func(o *core.Observation, _ core.Plan) map[string]string {
+		return repairs.Basis(o, finding, w.store.Key())
+	}
+	if f.output == "text" {
+		w.applier.Progress = stepPrinter(w.console)
+	}
+	c, err := w.applier.Apply(ctx, instance, plan, actor(), plan.Hash)
+	if c == nil {
+		return refused(err)
+	}
+	if f.output == "json" {
+		if err := w.printJSON(f, c); err != nil {
+			return err
+		}
+	} else {
+		printReceipt(w.console, *c)
+	}
+	if c.State != core.Committed {
+		return exit{code: exitFound}
+	}
+	return nil
+}
+
+func (w *workshop) printJSON(f repairFlags, v any) error {
+	if f.output != "json" {
+		return nil
+	}
+	enc := json.NewEncoder(w.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// printPlan shows exactly what a plan would do.
+func printPlan(c *console, p core.Plan) {
+	s := style{c.tty}
+	fmt.Fprintf(c.out, "Plan for %s: %s\n", s.bold(printable(p.Instance)), s.bold(printable(p.Title)))
+	field(c.out, s, "Playbook", printable(p.Playbook))
+	if p.Finding != "" {
+		field(c.out, s, "Mends", p.Finding+s.dim("  kept only if gone afterwards: ")+strings.Join(p.Claims, ", "))
+	}
+	field(c.out, s, "Risk", string(p.Risk))
+	field(c.out, s, "Snapshot", string(p.Scope)+", before the first action")
+	field(c.out, s, "Downtime", "about "+p.Downtime.Round(time.Second).String())
+	for i, a := range p.Actions {
+		label := ""
+		if i == 0 {
+			label = "Actions"
+		}
+		why := ""
+		if a.Why != "" {
+			why = s.dim("  — " + printable(a.Why))
+		}
+		field(c.out, s, label, fmt.Sprintf("%d. %s%s", i+1, printable(a.String()), why))
+	}
+	for i, d := range p.Diff {
+		label := ""
+		if i == 0 {
+			label = "Changes"
+		}
+		field(c.out, s, label, s.bold(printable(d.Target))+": "+printable(strings.TrimPrefix(d.Before+" → "+d.After, " → ")))
+	}
+	field(c.out, s, "Hash", p.Hash)
+}
+
+// stepPrinter prints each step of a change as it happens.
+func stepPrinter(c *console) func(core.Event) {
+	s := style{c.tty}
+	return func(e core.Event) {
+		switch {
+		case e.Step == "":
+			fmt.Fprintf(c.out, "%s %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), s.bold(string(e.State)))
+		case e.Outcome == "":
+			fmt.Fprintf(c.out, "%s   %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), printable(e.Step))
+		case e.Outcome != "ok":
+			fmt.Fprintf(c.out, "%s   %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), s.paint("31", printable(e.Outcome)))
+		}
+	}
+}
+
+// printReceipt says how a change ended, with its proof.
+func printReceipt(c *console, ch core.Change) {
+	s := style{c.tty}
+	colour := map[core.ChangeState]string{core.Committed: "32", core.RolledBack: "33", core.RollbackFailed: "31"}[ch.State]
+	fmt.Fprintf(c.out, "\nReceipt %s  %s\n", s.bold(ch.ID), s.paint(colour+";1", string(ch.State)))
+	field(c.out, s, "What", printable(ch.Plan.Title+" ("+ch.Plan.Playbook+") on "+ch.Instance))
+	field(c.out, s, "Who, when", printable(ch.Actor)+", "+ch.Created.Local().Format(time.DateTime)+fmt.Sprintf(", took %s", ch.Finished.Sub(ch.Created).Round(100*time.Millisecond)))
+	if ch.Reason != "" {
+		field(c.out, s, "Why", printable(ch.Reason))
+	}
+	field(c.out, s, "Before", outlook(ch.Before))
+	field(c.out, s, "After", outlook(ch.After))
+	if ch.Snapshot != "" {
+		field(c.out, s, "Snapshot", ch.Snapshot)
+	}
+	if ch.State == core.Committed {
+		field(c.out, s, "Undo", "basewright change undo "+ch.ID)
+	}
+}
+
+func outlook(o core.Outlook) string {
+	if o.Status == "" {
+		return "not looked at"
+	}
+	if len(o.RootCauses) == 0 {
+		return string(o.Status)
+	}
+	return string(o.Status) + ": " + strings.Join(o.RootCauses, ", ")
+}
