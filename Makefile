@@ -7,7 +7,7 @@ LAB   := bin/lab
 BIN   := bin/basewright
 STATE := .lab/data
 
-export BASEWRIGHT_LAB_DIR := $(CURDIR)/.lab
+
 
 .PHONY: help build demo demo-down test test-unit bench lint run clean FORCE
 

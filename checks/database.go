@@ -227,8 +227,8 @@ func passwordMismatch(t core.Target, all, failed []attempt) core.Finding {
 	for _, a := range failed {
 		roles = append(roles, a.login.Role)
 		f.Evidence = append(f.Evidence, evidence("login:"+a.login.Role, fmt.Sprintf(
-			"%v — tried over the stack's network with the password that %s uses (%s, %s)",
-			a.err, join(usersOf([]attempt{a})), a.users[0].Variable, fingerprint(t, a.login.Password))))
+			"%v, over the stack's network, with the password in %s of %s (%s)",
+			a.err, a.users[0].Variable, a.users[0].Service, fingerprint(t, a.login.Password))))
 	}
 	for _, a := range all {
 		if a.err == nil {

@@ -77,7 +77,7 @@ func printFinding(w io.Writer, s style, d *core.Diagnosis, f core.Finding) {
 		if i == 0 {
 			label = "Proof"
 		}
-		field(w, s, label, s.dim(printable(ev.Source)+"  ")+printable(ev.Text))
+		field(w, s, label, s.dim(printable(ev.Source)+":")+" "+printable(ev.Text))
 	}
 	if known {
 		field(w, s, "Do", e.Do)

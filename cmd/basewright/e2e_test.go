@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/basewright/basewright/core/docker"
+)
+
+// The end-to-end tests run the real program against real stacks of the lab.
+// Two stacks serve them all; a test that changes one borrows it.
+
+// world is the programs under test and the stacks, made once.
+type world struct {
+	dir    string // of the programs and the lab
+	stacks chan string
+}
+
+var theWorld = sync.OnceValues(makeWorld)
+
+// stackNames are recognisable as ours, so that leavings of a killed run are
+// found and taken over.
+var stackNames = []string{"test-a", "test-b"}
+
+func makeWorld() (*world, error) {
+	dir, err := os.MkdirTemp("", "basewright-e2e-")
+	if err != nil {
+		return nil, err
+	}
+	w := &world{dir: dir, stacks: make(chan string, len(stackNames))}
+	for program, pkg := range map[string]string{"basewright": ".", "lab": "../lab"} {
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, program), pkg).CombinedOutput(); err != nil {
+			return w, fmt.Errorf("build %s: %w\n%s", program, err, out)
+		}
+	}
+	for _, args := range [][]string{append([]string{"down"}, stackNames...), {"images"}, append([]string{"up"}, stackNames...)} {
+		if out, code := w.run("lab", nil, args...); code != 0 {
+			return w, fmt.Errorf("lab %s: %s", strings.Join(args, " "), out)
+		}
+	}
+	for _, name := range stackNames {
+		w.stacks <- name
+	}
+	return w, nil
+}
+
+// TestMain removes the stacks again, if a test made them.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if worldMade {
+		w, _ := theWorld()
+		if out, failed := w.run("lab", nil, append([]string{"down"}, stackNames...)...); failed != 0 {
+			fmt.Fprintln(os.Stderr, out)
+			code = 1
+		}
+		os.RemoveAll(w.dir)
+	}
+	os.Exit(code)
+}
+
+var worldMade bool
+
+// onStacks returns the world, or skips the test where there is no engine.
+func onStacks(t *testing.T) *world {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a Docker Engine; left out by -short")
+	}
+	h, err := docker.Connect(context.Background(), "")
+	if err != nil {
+		if os.Getenv("BASEWRIGHT_REQUIRE_ENGINE") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	h.Close()
+	worldMade = true
+	w, err := theWorld()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// borrow gives the test a stack of its own for a while.
+func (w *world) borrow(t *testing.T) string {
+	t.Helper()
+	name := <-w.stacks
+	t.Cleanup(func() {
+		if t.Failed() {
+			w.run("lab", nil, "mend", name)
+		}
+		w.stacks <- name
+	})
+	return name
+}
+
+// run runs one of the programs and returns what it printed and its exit code.
+func (w *world) run(program string, env []string, args ...string) (string, int) {
+	if program == "lab" {
+		args = append([]string{"--dir", filepath.Join(w.dir, "lab")}, args...)
+	}
+	cmd := exec.Command(filepath.Join(w.dir, program), args...)
+	cmd.Env = append(os.Environ(), env...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return out.String(), exit.ExitCode()
+	}
+	if err != nil {
+		return err.Error(), -1
+	}
+	return out.String(), 0
+}
+
+// user is a person with a data folder of their own.
+type person struct {
+	*world
+	t    *testing.T
+	data string
+	said *bytes.Buffer // all that was ever printed
+}
+
+func (w *world) person(t *testing.T) *person {
+	return &person{world: w, t: t, data: t.TempDir(), said: &bytes.Buffer{}}
+}
+
+// basewright runs the program and wants an exit code.
+func (p *person) basewright(want int, args ...string) string {
+	p.t.Helper()
+	out, code := p.run("basewright", []string{"BASEWRIGHT_DATA=" + p.data}, args...)
+	p.said.WriteString(out)
+	if code != want {
+		p.t.Fatalf("basewright %s: exit code %d, want %d\n%s", strings.Join(args, " "), code, want, out)
+	}
+	return out
+}
+
+// lab runs the lab and wants it to succeed.
+func (p *person) lab(args ...string) string {
+	p.t.Helper()
+	out, code := p.run("lab", nil, args...)
+	if code != 0 {
+		p.t.Fatalf("lab %s: exit code %d\n%s", strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+// folder is where a stack's files are.
+func (w *world) folder(stack string) string { return filepath.Join(w.dir, "lab", "stacks", stack) }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/basewright/basewright/core"
+)
+
+// loginRoles are the roles that have the password of .env, as upstream's
+// docker/utils/db-passwd.sh lists them.
+var loginRoles = []string{"authenticator", "pgbouncer", "postgres", "supabase_admin", "supabase_auth_admin",
+	"supabase_functions_admin", "supabase_replication_admin", "supabase_storage_admin"}
+
+// clients are the services that hold connections to the database.
+var clients = []core.Service{core.Auth, core.Rest, core.Realtime, core.Storage, core.Meta, core.Pooler}
+
+// databaseFaults are those of PostgreSQL and of the roles in it.
+func databaseFaults() []fault {
+	return []fault{
+		{code: "PG-01", does: "The data volume has other passwords than .env and the containers, as after an edit of POSTGRES_PASSWORD.",
+			apply: func(ctx context.Context, b *bench, _ saved) error { return b.passwords(ctx, hexOf(16)) },
+			shows: dies(core.Auth, "password authentication failed"), mend: alignPasswords},
+		{code: "PG-04", does: "Database _supabase is gone (renamed), as in data from before December 2024, so the pooler dies.",
+			apply: poolerDatabaseAway, shows: dies(core.Pooler, "_supabase"), mend: poolerDatabaseBack},
+		{code: "PG-13", does: "A client holds every connection that the database allows, while it still reports healthy.",
+			apply: holdConnections, shows: dies(core.Auth, "53300"), mend: freeConnections},
+		{code: "REST-01", does: "Role authenticator may not log in, so PostgREST has no database.",
+			apply: then(`alter role authenticator nologin;
+select pg_terminate_backend(pid) from pg_stat_activity where usename = 'authenticator';`, core.Rest),
+			shows: answers("/rest/v1/", "SERVICE_ROLE_KEY", 503, "PGRST"), mend: then(`alter role authenticator login;`, core.Rest)},
+	}
+}
+
+// passwords gives all login roles of the data volume a password and restarts
+// what holds connections, so that every service has to log in again.
+func (b *bench) passwords(ctx context.Context, password string) error {
+	var text strings.Builder
+	for _, r := range loginRoles {
+		fmt.Fprintf(&text, "alter role %s with password '%s';\n", r, strings.ReplaceAll(password, "'", "''"))
+	}
+	if _, err := b.sql(ctx, "postgres", text.String()); err != nil {
+		return err
+	}
+	return b.restart(ctx, clients...)
+}
+
+func alignPasswords(ctx context.Context, b *bench, _ saved) error {
+	env, err := b.env()
+	if err != nil {
+		return err
+	}
+	return b.passwords(ctx, env["POSTGRES_PASSWORD"])
+}
+
+const disconnect = `select pg_terminate_backend(pid) from pg_stat_activity where datname = '_supabase' and pid <> pg_backend_pid();`
+
+func poolerDatabaseAway(ctx context.Context, b *bench, _ saved) error {
+	if err := b.engine().Stop(ctx, core.Pooler); err != nil {
+		return err
+	}
+	if _, err := b.sql(ctx, "postgres", disconnect+"\nalter database _supabase rename to _supabase_gone;"); err != nil {
+		return err
+	}
+	return b.engine().Start(ctx, core.Pooler)
+}
+
+// poolerDatabaseBack renames it back. A repair may have made a new one.
+func poolerDatabaseBack(ctx context.Context, b *bench, _ saved) error {
+	if err := b.engine().Stop(ctx, core.Pooler); err != nil {
+		return err
+	}
+	gone, err := b.sql(ctx, "postgres", `select 1 from pg_database where datname = '_supabase_gone';`)
+	if err != nil {
+		return err
+	}
+	if gone == "1" {
+		back := disconnect + "\ndrop database if exists _supabase;\nalter database _supabase_gone rename to _supabase;"
+		if _, err := b.sql(ctx, "postgres", back); err != nil {
+			return err
+		}
+	}
+	return b.engine().Start(ctx, core.Pooler)
+}
+
+// holdConnections starts a client that takes every connection and whatever
+// becomes free, then has the services connect again.
+func holdConnections(ctx context.Context, b *bench, _ saved) error {
+	env, err := b.env()
+	if err != nil {
+		return err
+	}
+	db, err := b.container(ctx, core.DB)
+	if err != nil {
+		return err
+	}
+	made, err := b.api.ContainerCreate(ctx, &container.Config{
+		Image: db.Config.Image, Entrypoint: []string{"sh", "-c"},
+		Cmd: []string{`for i in $(seq 110); do while :; do psql -qAt -c 'select pg_sleep(86400)' >/dev/null 2>&1; sleep 1; done & done; wait`},
+		Env: []string{"PGHOST=db", "PGPORT=" + env["POSTGRES_PORT"], "PGUSER=postgres", "PGDATABASE=postgres",
+			"PGPASSWORD=" + env["POSTGRES_PASSWORD"], "PGAPPNAME=leaking-app"},
+		Labels:      map[string]string{label: "1", labelStack: b.name},
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+	}, &container.HostConfig{NetworkMode: container.NetworkMode(b.name + "_default"), Init: new(true)}, nil, nil, "leaking-app-of-"+b.name)
+	if err != nil {
+		return err
+	}
+	if err := b.api.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
+		return err
+	}
+	err = poll(ctx, showTimeout, func(ctx context.Context) (bool, string) {
+		n, err := b.sql(ctx, "postgres", `select count(*) >= current_setting('max_connections')::int - 4 from pg_stat_activity where backend_type = 'client backend';`)
+		return err == nil && n == "t", "connections are still free"
+	})
+	if err != nil {
+		return err
+	}
+	return b.restart(ctx, core.Auth, core.Storage)
+}
+
+// freeConnections ends the client and its sessions, which would otherwise not
+// notice before they have something to say.
+func freeConnections(ctx context.Context, b *bench, s saved) error {
+	if err := b.removeHelpers(ctx); err != nil {
+		return err
+	}
+	return then(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leaking-app';`, core.Auth, core.Storage)(ctx, b, s)
+}

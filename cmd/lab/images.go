@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/image"
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/configs"
+)
+
+// recipe is how one of the lab's images is made.
+type recipe struct {
+	name, tag string
+	inputs    func(l *lab) (string, error) // tells two builds apart
+	files     func(ctx context.Context, l *lab) ([]file, error)
+}
+
+// ref is the name of the image under the lab's prefix.
+func (r recipe) ref(prefix string) string { return prefix + "/" + r.name + ":" + r.tag }
+
+// recipes lists every image that a stack can name. Their tags are those of
+// supabase/supabase docker/docker-compose.yml, 2026-09.
+func recipes() []recipe {
+	return []recipe{
+		postgresRecipe("15.8.1.060"),
+		standIn("gotrue", "v2.196.0", `CMD ["auth"]`),
+		standIn("postgrest", "v14.17", `CMD ["postgrest"]`),
+		standIn("kong", "3.9.3", `CMD ["kong", "docker-start"]`),
+		standIn("realtime", "v2.134.10", `CMD ["realtime"]`),
+		standIn("storage-api", "v1.74.0", `CMD ["storage"]`),
+		standIn("imgproxy", "v3.31.4", `CMD ["imgproxy"]`),
+		metaRecipe("v0.99.0"),
+		standIn("edge-runtime", "v1.76.2", `ENTRYPOINT ["edge-runtime"]`),
+		standIn("supavisor", "2.9.12", `CMD ["supavisor"]`),
+		standIn("studio", "2026.09.07-sha-7996410", `CMD ["studio"]`),
+		standIn("logflare", "1.43.0", `CMD ["logflare"]`),
+		standIn("vector", "0.53.0-alpine", `ENTRYPOINT ["vector"]`),
+	}
+}
+
+func (l *lab) imagesCommand() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use: "images", Short: "Build the lab's images from packages and from this repository",
+		Long: "Build the lab's images. No registry is needed: PostgreSQL comes from Debian's packages, postgres-meta\n" +
+			"from npm, everything else is a stand-in built from ./cmd/labservice. What is up to date is skipped;\n" +
+			"an image that somebody else put under the same name is kept.",
+		Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return l.buildImages(c.Context(), force) },
+	}
+	c.Flags().BoolVar(&force, "force", false, "build also what is up to date")
+	return c
+}
+
+// buildImages makes every image that is missing or out of date and says so, a
+// line for each.
+func (l *lab) buildImages(ctx context.Context, force bool) error {
+	if _, err := l.engine(ctx); err != nil {
+		return err
+	}
+	var errs []error
+	for _, r := range recipes() {
+		start := time.Now()
+		did, err := l.buildImage(ctx, r, force)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("image %s: %w", r.ref(l.prefix), err))
+			did = "FAILED"
+		}
+		l.say("%-50s %s, %.1f s", r.ref(l.prefix), did, time.Since(start).Seconds())
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// buildImage makes one image and says what it did.
+func (l *lab) buildImage(ctx context.Context, r recipe, force bool) (string, error) {
+	old, inputs, err := l.imageInputs(ctx, r.ref(l.prefix))
+	if err != nil {
+		return "", err
+	}
+	found := old != ""
+	if found && inputs == "" {
+		return "kept, it is not the lab's own", nil
+	}
+	want, err := r.inputs(l)
+	if err != nil {
+		return "", err
+	}
+	if found && inputs == want && !force {
+		return "up to date", nil
+	}
+	files, err := r.files(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	defer discard(files)
+	if err := l.build(ctx, r.ref(l.prefix), want, files); err != nil {
+		return "", err
+	}
+	return "built", l.dropOld(ctx, r.ref(l.prefix), old)
+}
+
+// dropOld removes the image that a new build took the name from, unless a
+// container still uses it.
+func (l *lab) dropOld(ctx context.Context, ref, old string) error {
+	api, err := l.api(ctx)
+	if err != nil || old == "" {
+		return err
+	}
+	now, err := api.ImageInspect(ctx, ref)
+	if err != nil || now.ID == old {
+		return err
+	}
+	_, err = api.ImageRemove(ctx, old, image.RemoveOptions{PruneChildren: true})
+	if errdefs.IsConflict(err) || errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// imageInputs returns the ID of an image, empty when there is none, and the
+// hash that it was built from, empty when the lab did not build it.
+func (l *lab) imageInputs(ctx context.Context, ref string) (id, inputs string, err error) {
+	api, err := l.api(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	info, err := api.ImageInspect(ctx, ref)
+	if errdefs.IsNotFound(err) {
+		return "", "", nil
+	}
+	if err != nil || info.Config == nil || info.Config.Labels[label] != "1" {
+		return info.ID, "", err
+	}
+	return info.ID, info.Config.Labels[labelInputs], nil
+}
+
+// hash is one fingerprint of several texts.
+func hash(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// embedded returns a folder of the lab's configuration, names relative to it.
+func embedded(dir string) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	root := "lab/" + dir
+	err := fs.WalkDir(configs.Lab, root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := configs.Lab.ReadFile(path)
+		out[strings.TrimPrefix(path, root+"/")] = data
+		return err
+	})
+	return out, err
+}
+
+// hashFolder is the fingerprint of an embedded folder.
+func hashFolder(dir string, more ...string) (string, error) {
+	files, err := embedded(dir)
+	if err != nil {
+		return "", err
+	}
+	parts := more
+	for name, data := range files {
+		parts = append(parts, name+"\x00"+string(data))
+	}
+	slices.Sort(parts)
+	return hash(parts...), nil
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/core/docker"
+)
+
+// tools are the programs that building and testing need beside Go, and the
+// packages of Debian that have them.
+var tools = map[string][]string{
+	"gcc": {"gcc", "libc6-dev"}, // for SQLite, PostgreSQL's parser and the race detector
+}
+
+func (l *lab) toolsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "tools", Short: "Install what building needs beside Go, where it is missing",
+		Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return l.installTools(c.Context()) },
+	}
+}
+
+// installTools does nothing and says nothing where all is there.
+func (l *lab) installTools(ctx context.Context) error {
+	for tool, packages := range tools {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		names := strings.Join(packages, " ")
+		if !mayInstall() {
+			return &usageError{fmt.Errorf("%s is missing, and the lab can install it only as root on Debian or Ubuntu: install %s", tool, names)}
+		}
+		if !l.consent(tool + " is missing; install " + names + " from this system's packages") {
+			return &usageError{fmt.Errorf("%s is missing: install %s", tool, names)}
+		}
+		l.say("installing %s", names)
+		if err := ensureLists(ctx, packages[0]); err != nil {
+			return err
+		}
+		if err := apt(ctx, append([]string{"install", "-y", "-qq", "--no-install-recommends"}, packages...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lab) testCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "test", Short: "Set up an engine and images, run every test, and stop what was started",
+		Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return l.test(c.Context()) },
+	}
+}
+
+// test runs the tests of the whole module on a real engine. An engine that it
+// had to start is stopped again, however the tests end.
+func (l *lab) test(ctx context.Context) (err error) {
+	if h, err := docker.Connect(ctx, ""); err == nil {
+		h.Close()
+	} else {
+		defer func() { err = errors.Join(err, l.engineDown(context.WithoutCancel(ctx))) }()
+	}
+	if err := l.engineUp(ctx, false); err != nil {
+		return err
+	}
+	if err := l.buildImages(ctx, false); err != nil {
+		return err
+	}
+	for _, run := range []struct {
+		what string
+		args []string
+	}{
+		{"vet", []string{"vet", "./..."}},
+		// The jail's memory limit cannot be set on a program built with -race.
+		{"the jail without the race detector", []string{"test", "-count=1", "./repairs"}},
+		{"every test with the race detector", []string{"test", "-race", "-count=1", "-timeout=25m", "./..."}},
+	} {
+		begin := time.Now()
+		l.say("\n── %s: go %s", run.what, strings.Join(run.args, " "))
+		cmd := exec.CommandContext(ctx, "go", run.args...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = l.source, l.out, l.out
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "BASEWRIGHT_REQUIRE_ENGINE=1")
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("go %s: %w", run.args[0], err)
+		}
+		l.say("%.0f s", time.Since(begin).Seconds())
+	}
+	return nil
+}
