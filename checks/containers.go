@@ -31,6 +31,7 @@ func init() {
 			},
 			{
 				Code: "SVC-03", Title: "A service fails its health check", Severity: core.Critical, Level: core.Malfunction,
+				SymptomOf: []string{"SVC-04", "SVC-05"},
 				What:   "The container runs, and its own health check fails.",
 				Breaks: "Services that wait for it do not start, and requests to it fail.",
 				Do:     "Read the health check's output below and the service's log.",

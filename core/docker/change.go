@@ -17,6 +17,9 @@ func (e *Engine) Up(ctx context.Context, r core.UpRequest) error {
 	if err := e.folder(ctx); err != nil {
 		return err
 	}
+	if err := readable(e.instance.Files); err != nil {
+		return &core.Error{Code: core.Invalid, Message: "the compose files of " + e.instance.Project + " cannot be read", Err: err}
+	}
 	p, err := load(ctx, e.instance.Dir, e.instance.Project, e.instance.Files)
 	if err != nil {
 		return err

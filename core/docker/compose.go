@@ -208,36 +208,32 @@ func (h *Host) composeError(ctx context.Context, doing string, err error) error 
 		return &core.Error{Code: core.Unreachable,
 			Message: fmt.Sprintf("the Docker Engine at %s stopped answering while %s", h.end.host, doing), Err: errors.Join(err, gone)}
 	}
-	for text, code := range composeCodes {
-		if strings.Contains(err.Error(), text) {
-			return &core.Error{Code: code, Message: doing, Err: err}
+	for _, known := range composeCodes {
+		if strings.Contains(err.Error(), known.text) {
+			return &core.Error{Code: known.code, Message: doing, Err: err}
 		}
 	}
 	return h.wrap(ctx, doing, err)
 }
 
-var composeCodes = map[string]core.ErrorCode{
-	"is unhealthy":               core.Unreachable, // a service that does not answer
-	"application not healthy":    core.Unreachable,
-	"exited (":                   core.Unreachable,
-	"No such image":              core.NotFound,
-	"no such host":               core.Unreachable, // of a registry
-	"non-overlapping IPv4":       core.Conflict,
-	"has active endpoints":       core.Conflict,
-	"volume is in use":           core.Conflict,
-	"port is already allocated":  core.Conflict,
-	"address already in use":     core.Conflict,
-	"in use by container":        core.Conflict,
-	"declared as external, but":  core.NotFound,
-	"is missing a value":         core.Invalid,
-	"depends on undefined":       core.Invalid,
-	"invalid compose project":    core.Invalid,
-	"invalid mount config":       core.Invalid,
-	"bind source path does not":  core.NotFound,
-	"matches found on name":      core.Conflict,
-	"has neither an image":       core.Invalid,
-	"Not supported URL scheme":   core.Invalid,
-	"no configuration file prov": core.NotFound,
+// composeCodes maps what compose says to codes; the first that fits counts.
+// Source: pkg/compose of docker/compose v5.5.1 and the engine's own messages.
+var composeCodes = []struct {
+	text string
+	code core.ErrorCode
+}{
+	{"port is already allocated", core.Conflict},
+	{"address already in use", core.Conflict},
+	{"in use by container", core.Conflict}, // a container's name
+	{"matches found on name", core.Conflict},
+	{"non-overlapping IPv4", core.Conflict}, // the engine has no subnet left
+	{"No such image", core.NotFound},
+	{"bind source path does not exist", core.NotFound},
+	{"declared as external, but could not be found", core.NotFound},
+	{"is unhealthy", core.Unreachable},
+	{"application not healthy", core.Unreachable},
+	{"exited (", core.Unreachable},
+	{"no such host", core.Unreachable}, // a registry
 }
 
 // quiet stops the compose libraries from writing to this process's stderr.

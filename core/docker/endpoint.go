@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/docker/client"
@@ -141,24 +142,24 @@ func readJSON(path string, into any) error {
 	return json.Unmarshal(data, into)
 }
 
-// options says how a client reaches the endpoint.
+// options says how a client reaches the endpoint. It keeps as many connections
+// as Observe uses at once; the client's own default is two.
 func (e endpoint) options() ([]client.Opt, error) {
+	transport := &http.Transport{MaxIdleConns: 2 * parallel, MaxIdleConnsPerHost: 2 * parallel, IdleConnTimeout: 30 * time.Second}
+	opts := []client.Opt{client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect})}
 	helper, err := connhelper.GetConnectionHelper(e.host)
 	if err != nil {
 		return nil, &core.Error{Code: core.Invalid, Message: "the Docker host " + e.host + " cannot be used", Err: err}
 	}
 	if helper != nil {
-		web := &http.Client{Transport: &http.Transport{DialContext: helper.Dialer}}
-		return []client.Opt{client.WithHTTPClient(web), client.WithHost(helper.Host), client.WithDialContext(helper.Dialer)}, nil
+		return append(opts, client.WithHost(helper.Host), client.WithDialContext(helper.Dialer)), nil
 	}
-	var opts []client.Opt
 	if e.tls != nil {
 		config, err := tlsconfig.Client(*e.tls)
 		if err != nil {
 			return nil, &core.Error{Code: core.Invalid, Message: "the TLS files for the Docker host " + e.host + " cannot be used", Err: err}
 		}
-		opts = append(opts, client.WithHTTPClient(&http.Client{
-			Transport: &http.Transport{TLSClientConfig: config}, CheckRedirect: client.CheckRedirect}))
+		transport.TLSClientConfig = config
 	}
 	return append(opts, client.WithHost(e.host)), nil
 }

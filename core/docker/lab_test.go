@@ -87,20 +87,20 @@ func buildStub(h *Host) (string, error) {
 		return "", err
 	}
 	stubOnce.id, err = buildImage(h, "basewright-test/stub:"+runID, map[string][]byte{"stub": data, "Dockerfile": []byte(
-		"FROM scratch\nADD stub /stub\nCOPY Dockerfile /etc/stub\nVOLUME /data\nENTRYPOINT [\"/stub\"]\nLABEL " + testLabel + "=" + runID + "\n")})
+		"FROM scratch\nADD stub /stub\nCOPY Dockerfile /etc/stub\nENTRYPOINT [\"/stub\"]\nLABEL " + testLabel + "=" + runID + "\n")})
 	return stubOnce.id, err
 }
 
 func buildImage(h *Host, tag string, files map[string][]byte) (string, error) {
-	var context_ bytes.Buffer
-	w := tar.NewWriter(&context_)
+	var tarball bytes.Buffer
+	w := tar.NewWriter(&tarball)
 	for name, data := range files {
 		w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(data))})
 		w.Write(data)
 	}
 	w.Close()
 	ctx := context.Background()
-	r, err := h.api.ImageBuild(ctx, &context_, build.ImageBuildOptions{Tags: []string{tag}, Remove: true, ForceRemove: true})
+	r, err := h.api.ImageBuild(ctx, &tarball, build.ImageBuildOptions{Tags: []string{tag}, Remove: true, ForceRemove: true})
 	if err != nil {
 		return "", err
 	}

@@ -32,9 +32,10 @@ func (e *Engine) Login(ctx context.Context, l core.Login) error {
 		return e.Dial(ctx, core.Address{Service: core.DB, Port: port})
 	})
 	if err == nil {
-		return hangUp(conn)
+		hangUp(conn)
+		return nil
 	}
-	if core.CodeOf(err) == core.Unreachable && ctx.Err() == nil && noWay(err) {
+	if noWay(err) && ctx.Err() == nil {
 		return e.loginByExec(ctx, db, l, port, err)
 	}
 	return loginError(ctx, l, err)
@@ -67,11 +68,11 @@ func connect(ctx context.Context, l core.Login, params map[string]string, dial f
 	return pgconn.ConnectConfig(ctx, config)
 }
 
-func hangUp(conn *pgconn.PgConn) error {
+// hangUp says goodbye. The answer is known; how the server takes it is not asked.
+func hangUp(conn *pgconn.PgConn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	conn.Close(ctx) // the answer is known; how the server takes the farewell is not asked
-	return nil
+	conn.Close(ctx)
 }
 
 // loginError sorts what came of a login: the server's answer, no answer, or no

@@ -142,24 +142,26 @@ func (e *Engine) observeFiles(ctx context.Context, o *core.Observation) []core.G
 		o.Env.Err, o.Compose.Err = err, err
 		return []core.Gap{{What: "files of the instance", Why: err.Error()}}
 	}
-	var gaps []core.Gap
 	env, err := e.ReadFile(ctx, ".env")
 	o.Env.Mode = env.Mode
-	if err == nil {
-		o.Env.Vars, err = supabase.ParseEnv(env.Data)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		gaps = append(gaps, core.Gap{What: ".env", Why: err.Error()})
+	switch {
+	case err == nil:
+		o.Env.Vars, o.Env.Err = supabase.ParseEnv(env.Data)
+	case errors.Is(err, fs.ErrNotExist):
+		o.Env.Err = err
+	default: // what cannot be read here, the compose files must not try to
+		o.Env.Err, o.Compose.Err = err, err
+		return []core.Gap{{What: ".env and the compose files", Why: err.Error()}}
 	}
-	o.Env.Err = err
 	if err := readable(e.instance.Files); err != nil {
 		o.Compose.Err = err
 		if !errors.Is(err, fs.ErrNotExist) {
-			gaps = append(gaps, core.Gap{What: "compose files", Why: err.Error()})
+			return []core.Gap{{What: "compose files", Why: err.Error()}}
 		}
-		return gaps
+		return nil
 	}
 	o.Compose = supabase.Render(ctx, e.instance.Dir, e.instance.Files, e.instance.Project)
-	return gaps
+	return nil
 }
 
 // readable makes sure that files named by labels are ordinary ones, before a

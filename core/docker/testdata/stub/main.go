@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 {
+	if len(os.Args) > 1 && os.Args[1] != "serve" {
 		command(os.Args[1], os.Args[2:])
 		return
 	}

@@ -1,0 +1,199 @@
+// Package apply is the writing journey: it carries out a plan under a snapshot,
+// verifies it, and puts the instance back if the plan did not do what it claims.
+// Nothing else changes an instance.
+//
+// Every step is written to the journal before it is taken. So an agent that was
+// killed anywhere finds at its next start what was under way, and puts it back.
+package apply
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Journal is where changes are written down. What its writing methods took is
+// on the disk when they return.
+type Journal interface {
+	// SaveChange stores a change with its audit entries, all or nothing. A second
+	// change of an instance while one is under way is a core.Conflict.
+	SaveChange(ctx context.Context, c core.Change, entries ...core.AuditEntry) error
+	Change(ctx context.Context, id string) (core.Change, error)
+	Unfinished(ctx context.Context) ([]core.Change, error)
+	// Intent and Outcome store a step together with the change as it is.
+	Intent(ctx context.Context, c core.Change, e core.JournalEntry) error
+	Outcome(ctx context.Context, c core.Change, e core.JournalEntry) error
+	Journal(ctx context.Context, change string) ([]core.JournalEntry, error)
+	SaveSnapshot(ctx context.Context, s core.Snapshot) error
+	Snapshot(ctx context.Context, id string) (core.Snapshot, error)
+}
+
+// Snapshots takes snapshots and puts instances back from them.
+type Snapshots interface {
+	// Take snapshots what obs saw, and the files in also.
+	Take(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, reason string, also ...string) (core.Snapshot, error)
+	// Covers returns nil when the snapshot can undo writes to the files and,
+	// with roles, to role passwords.
+	Covers(s core.Snapshot, files []string, roles bool) error
+	// Instance returns the instance as it was; its containers may be gone.
+	Instance(s core.Snapshot) (core.Instance, error)
+	// Restore puts the instance back. Running it twice does no harm.
+	Restore(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// Same returns nil when the instance is what the snapshot saw.
+	Same(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// Mark records how a change left the instance; Drift returns nil while it
+	// is still so, or a core.Conflict that names what is not.
+	Mark(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	Drift(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+}
+
+// Applier carries out plans.
+type Applier struct {
+	Open     func(ctx context.Context, inst core.Instance) (core.Engine, error)
+	Diagnose func(ctx context.Context, e core.Engine, inst core.Instance) (*core.Diagnosis, error)
+	// Basis returns the fingerprints of the facts that a plan rests on, as they
+	// are now.
+	Basis     func(obs *core.Observation, p core.Plan) map[string]string
+	Journal   Journal
+	Snapshots Snapshots
+	LockDir   string // a file per instance says which change holds it
+
+	Settle          time.Duration // how long verification waits for a good diagnosis; zero means 20 s
+	RollbackTimeout time.Duration // zero means 5 min
+	Progress        func(core.Event)
+	Retain          func(ctx context.Context, instance string) error // called after each change
+	Failpoint       func(name string)                                // nil but in tests
+	Now             func() time.Time
+	NewID           func() string
+}
+
+const (
+	settleTime      = 20 * time.Second
+	rollbackTimeout = 5 * time.Minute
+)
+
+// work is what a change does: a plan's actions, or the undoing of a change.
+type work struct {
+	ready  func(ctx context.Context, t *transaction, obs *core.Observation) error // refuses before anything is touched
+	do     func(ctx context.Context, t *transaction) error
+	verify func(ctx context.Context, t *transaction) error
+	writes func(env string) []string // files that it may write; env is the name of the .env
+	roles  bool                      // it may change role passwords
+}
+
+// Apply carries out plan, which the actor approved by its hash, on inst. An
+// error without a change means that nothing was done; with one, the change says
+// how it ended. The plan is kept only if every code it claims to mend is gone
+// and nothing critical is new; otherwise the instance is put back.
+func (a *Applier) Apply(ctx context.Context, inst core.Instance, plan core.Plan, actor, approvedHash string) (*core.Change, error) {
+	if err := validate(inst, plan, approvedHash); err != nil {
+		return nil, err
+	}
+	return a.carryOut(ctx, inst, plan, actor, work{
+		ready:  func(_ context.Context, t *transaction, obs *core.Observation) error { return t.sameBasis(obs) },
+		do:     func(ctx context.Context, t *transaction) error { return t.act(ctx) },
+		verify: func(ctx context.Context, t *transaction) error { return t.verify(ctx) },
+		writes: func(env string) []string { return writes(plan, env) }, roles: touchesRoles(plan),
+	})
+}
+
+// carryOut holds the instance, makes sure that it may be changed, has the change
+// and its audit entry written down, and runs it.
+func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Plan, actor string, w work) (*core.Change, error) {
+	c := &core.Change{ID: a.newID(), Instance: inst.ID, Plan: plan, Actor: actor, State: core.Planned, Created: a.now()}
+	release, err := a.hold(inst.ID, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := a.nothingUnderWay(ctx, inst.ID); err != nil {
+		return nil, err
+	}
+	e, err := a.Open(ctx, inst)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", inst.ID, err)
+	}
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", inst.ID, err)
+	}
+	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, obs: obs, env: envName(inst, obs), mask: newMask(obs)}
+	if err := w.ready(ctx, t, obs); err != nil {
+		return nil, t.mask.err(err)
+	}
+	c.State = core.Approved
+	if err := t.at("approve", func() error { return t.save(ctx, t.entry("change.apply", "intent", plan.Title)) }); err != nil {
+		return nil, fmt.Errorf("nothing was done, since it could not be written down: %w", err)
+	}
+	t.say("", "")
+	err = t.run(ctx)
+	if a.Retain != nil {
+		if err := a.Retain(context.WithoutCancel(ctx), inst.ID); err != nil {
+			t.say("remove old snapshots", t.mask.text(err.Error()))
+		}
+	}
+	return c, err
+}
+
+// nothingUnderWay refuses an instance whose last change was interrupted and not
+// put back yet.
+func (a *Applier) nothingUnderWay(ctx context.Context, instance string) error {
+	open, err := a.Journal.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range open {
+		if c.Instance == instance {
+			return &core.Error{
+				Code:    core.Conflict,
+				Message: fmt.Sprintf("change %s was interrupted on %s and is not put back yet", c.ID, instance),
+				Hint:    "Basewright puts it back when it starts",
+			}
+		}
+	}
+	return nil
+}
+
+// sameBasis refuses a plan that rests on facts that are no longer true.
+func (t *transaction) sameBasis(obs *core.Observation) error {
+	now := t.Basis(obs, t.c.Plan)
+	var changed []string
+	for k, v := range t.c.Plan.Basis {
+		if now[k] != v {
+			changed = append(changed, k)
+		}
+	}
+	for k := range maps.Keys(now) {
+		if _, ok := t.c.Plan.Basis[k]; !ok {
+			changed = append(changed, k)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	slices.Sort(changed)
+	return &core.Error{
+		Code:    core.Conflict,
+		Message: "the instance changed since the plan was made: " + strings.Join(changed, ", "),
+		Hint:    "make a new plan",
+	}
+}
+
+func (a *Applier) now() time.Time {
+	if a.Now != nil {
+		return a.Now().UTC()
+	}
+	return time.Now().UTC()
+}
+
+func (a *Applier) newID() string {
+	if a.NewID != nil {
+		return a.NewID()
+	}
+	return core.NewID()
+}

@@ -1,0 +1,304 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/basewright/basewright/core"
+)
+
+// What a child process, which is this test binary, is told.
+const (
+	childDir      = "APPLY_TEST_DIR"
+	childScenario = "APPLY_TEST_SCENARIO"
+	childKill     = "APPLY_TEST_KILL" // number of the failpoint at which it kills itself
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		os.Exit(child(dir))
+	}
+	os.Exit(m.Run())
+}
+
+// scenarios are what a child does in its world.
+var scenarios = map[string]func(w *world) error{
+	"a change that cures": func(w *world) error {
+		_, err := w.apply(context.Background(), w.cure())
+		return err
+	},
+	"a change that is rolled back": func(w *world) error {
+		w.spoil = func(d *core.Diagnosis) { d.Findings = []core.Finding{{Code: "PG-01", Severity: core.Critical}} }
+		_, err := w.apply(context.Background(), w.cure())
+		if core.CodeOf(err) == core.Conflict {
+			return nil
+		}
+		return errors.Join(errors.New("it was not rolled back"), err)
+	},
+	"an undo": func(w *world) error {
+		list, err := w.st.Changes(context.Background(), "shop", 1)
+		if err != nil {
+			return err
+		}
+		_, err = w.a.Undo(context.Background(), list[0].ID, "cli:ana")
+		return err
+	},
+	"a recovery": func(w *world) error {
+		_, err := w.a.Recover(context.Background())
+		return err
+	},
+}
+
+// child does one scenario and prints the failpoints it passes, one a line.
+func child(dir string) int {
+	kill, err := strconv.Atoi(os.Getenv(childKill))
+	w, openErr := openWorld(dir)
+	if err := errors.Join(err, openErr); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	passed := 0
+	w.hook = func(name string) {
+		if passed++; passed == kill {
+			Kill()
+		}
+		fmt.Println(name)
+	}
+	if err := scenarios[os.Getenv(childScenario)](w); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// run lets a child do a scenario in dir, and returns the failpoints it passed
+// and whether it was killed.
+func run(t *testing.T, dir, scenario string, kill int) (passed []string, killed bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childScenario+"="+scenario, childKill+"="+strconv.Itoa(kill))
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		s, _ := exit.Sys().(syscall.WaitStatus)
+		if killed = s.Signaled() && s.Signal() == syscall.SIGKILL; !killed {
+			t.Fatalf("the child failed: %s", complaint.String())
+		}
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(strings.ReplaceAll(string(out), " ", "_")), killed
+}
+
+// prepared makes a world for a scenario, closed.
+func prepared(t *testing.T, prepare func(w *world) error) string {
+	t.Helper()
+	dir := tempDir(t)
+	w, err := openWorld(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if prepare != nil {
+		err = prepare(w)
+	}
+	if err := errors.Join(err, w.st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// tempDir is in memory where that can be had: a killed process loses nothing
+// that it wrote, synced or not, so waiting for a disk would prove nothing here.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "apply-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func copied(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(tempDir(t), "world")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	// CopyFS does not keep modes.
+	err := filepath.WalkDir(to, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Chmod(name, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// TestKilledAnywhere kills the agent before and after every journal write,
+// every action and every effect on the world. The next start finds the instance
+// as it was, or wholly changed and committed; nothing in between.
+func TestKilledAnywhere(t *testing.T) {
+	cured := func(w *world) error {
+		_, err := w.apply(context.Background(), w.cure())
+		return err
+	}
+	for scenario, prepare := range map[string]func(w *world) error{
+		"a change that cures": nil, "a change that is rolled back": nil, "an undo": cured,
+	} {
+		base := prepared(t, prepare)
+		t.Run(scenario, func(t *testing.T) {
+			whole := copied(t, base)
+			points, killed := run(t, whole, scenario, 0)
+			if killed || len(points) < 30 {
+				t.Fatalf("killed %v, only %d failpoints: %v", killed, len(points), points)
+			}
+			before, after := stateOf(t, base), stateOf(t, whole)
+			for _, n := range distinct(points) {
+				if scenario == "a change that is rolled back" && n < slices.Index(points, "verify.do.before") {
+					continue // the same as when it cures
+				}
+				t.Run(fmt.Sprintf("%02d %s", n, points[n-1]), func(t *testing.T) {
+					t.Parallel()
+					dir := copied(t, base)
+					if _, killed := run(t, dir, scenario, n); !killed {
+						t.Fatal("the child was not killed")
+					}
+					mustRecover(t, dir, before, after)
+				})
+			}
+		})
+	}
+}
+
+// TestKilledWhileRecovering kills the agent that puts things back, too.
+func TestKilledWhileRecovering(t *testing.T) {
+	base := prepared(t, nil)
+	points, _ := run(t, copied(t, base), "a change that cures", 0)
+	broken := copied(t, base)
+	for n, p := range points {
+		if strings.HasPrefix(p, "verify.do.before") {
+			run(t, broken, "a change that cures", n+1)
+		}
+	}
+	whole := copied(t, broken)
+	points, killed := run(t, whole, "a recovery", 0)
+	if killed || len(points) < 10 {
+		t.Fatalf("killed %v, failpoints %v", killed, points)
+	}
+	before := stateOf(t, base)
+	for _, n := range distinct(points) {
+		t.Run(fmt.Sprintf("%02d %s", n, points[n-1]), func(t *testing.T) {
+			t.Parallel()
+			dir := copied(t, broken)
+			if _, killed := run(t, dir, "a recovery", n); !killed {
+				t.Fatal("the child was not killed")
+			}
+			mustRecover(t, dir, before, before)
+		})
+	}
+}
+
+// distinct returns the numbers of the failpoints, without those that come right
+// after another: between "after" and the next "before" nothing happens, so to be
+// killed at one is to be killed at the other.
+func distinct(points []string) []int {
+	var numbers []int
+	for i, p := range points {
+		if i > 0 && strings.HasSuffix(p, ".before") && strings.HasSuffix(points[i-1], ".after") {
+			continue
+		}
+		numbers = append(numbers, i+1)
+	}
+	return numbers
+}
+
+func stateOf(t *testing.T, dir string) worldState {
+	t.Helper()
+	w, err := openWorld(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.st.Close()
+	return w.state()
+}
+
+// mustRecover starts again in dir and checks what came of it.
+func mustRecover(t *testing.T, dir string, before, after worldState) {
+	t.Helper()
+	w, err := openWorld(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.st.Close()
+	if _, err := w.a.Recover(t.Context()); err != nil {
+		t.Fatalf("recover: %v", err)
+	}
+	list, err := w.st.Changes(t.Context(), "shop", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := core.ChangeState("")
+	if len(list) == 1 {
+		state = list[0].State
+		mustBeClosed(t, w, list[0].ID)
+	}
+	if state != "" && state != core.Committed && state != core.RolledBack {
+		t.Errorf("the change is %s: %s", state, list[0].Reason)
+	}
+	// A change committed before this scenario began leaves the world as it was.
+	got := w.state()
+	if !reflect.DeepEqual(got, before) && !(state == core.Committed && reflect.DeepEqual(unsalted(got), unsalted(after))) {
+		t.Errorf("the instance is in between (%s):\ngot  %+v\nbefore %+v\nafter %+v", state, got, before, after)
+	}
+	if again, err := w.a.Recover(t.Context()); err != nil || len(again) != 0 {
+		t.Errorf("a second recovery: %v, %v", again, err)
+	}
+	if _, err := w.st.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.mustHoldNoSecret(t, nil)
+}
+
+// mustBeClosed checks that every step in the journal has an outcome.
+func mustBeClosed(t *testing.T, w *world, change string) {
+	t.Helper()
+	entries, err := w.st.Journal(t.Context(), change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Done.IsZero() || e.Outcome == "" {
+			t.Errorf("step %d, %q, has no outcome", e.Seq, e.Step)
+		}
+	}
+}
+
+// unsalted makes worlds comparable that were cured by different processes: the
+// salt of a new password differs, so its verifier counts by what it accepts.
+func unsalted(s worldState) worldState {
+	s.Roles = maps.Clone(s.Roles)
+	accepted := "accepts the password of .env"
+	for role, v := range s.Roles {
+		if v != nil && accepts(*v, planted) {
+			s.Roles[role] = &accepted
+		}
+	}
+	return s
+}

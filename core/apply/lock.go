@@ -1,0 +1,68 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// hold takes the instance for a change, against every other change of this
+// process and of any other. The kernel lets go when the holder dies, however
+// that happens. A second one gets a core.Conflict that names the first.
+func (a *Applier) hold(instance, change string) (release func(), err error) {
+	if !core.ValidID(instance) {
+		return nil, core.Errorf(core.Invalid, "%q is not the id of an instance", instance)
+	}
+	if err := os.MkdirAll(a.LockDir, 0o700); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", instance, err)
+	}
+	f, err := os.OpenFile(filepath.Join(a.LockDir, instance), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", instance, err)
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		defer f.Close()
+		return nil, core.Errorf(core.Conflict, "change %s is under way on %s", holder(f), instance)
+	}
+	if err == nil {
+		err = note(f, change)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", instance, err)
+	}
+	return func() {
+		_ = f.Truncate(0) // the lock is what counts; the name in it is for people
+		_ = f.Close()
+	}, nil
+}
+
+func note(f *os.File, change string) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(change), 0)
+	return err
+}
+
+// holder reads who holds the lock; who took it this instant has yet to write
+// its name.
+func holder(f *os.File) string {
+	for range 20 {
+		b := make([]byte, 256)
+		n, err := f.ReadAt(b, 0)
+		if name := strings.TrimSpace(string(b[:n])); name != "" && (err == nil || errors.Is(err, io.EOF)) {
+			return name
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return "of another agent"
+}

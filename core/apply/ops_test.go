@@ -1,0 +1,272 @@
+package apply
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/coretest"
+)
+
+func TestEveryOperationIsDoneOrRefused(t *testing.T) {
+	for _, op := range core.Ops {
+		err := validateAction(core.Action{Op: op})
+		if _, ok := ops[op]; !ok && (err == nil || err.Error() != fmt.Sprintf("operation %s is not available yet", op)) {
+			t.Errorf("%s: %v", op, err)
+		}
+		if ok := ops[op].do != nil; ok && (ops[op].check == nil || op != core.OpUp && err == nil) {
+			t.Errorf("%s takes anything: %v", op, err)
+		}
+	}
+}
+
+func TestBadPlansAreRefused(t *testing.T) {
+	arg := func(kv ...any) map[string]any {
+		m := map[string]any{}
+		for i := 0; i < len(kv); i += 2 {
+			m[kv[i].(string)] = kv[i+1]
+		}
+		return m
+	}
+	tests := map[string]struct {
+		action core.Action
+		says   string
+	}{
+		"an unknown operation":            {core.Action{Op: "format_disk"}, `there is no operation "format_disk"`},
+		"an operation that comes later":   {core.Action{Op: core.OpExec, Service: core.DB}, "operation exec is not available yet"},
+		"a restart of nothing":            {core.Action{Op: core.OpRestart}, "the service is missing"},
+		"a timeout that is none":          {core.Action{Op: core.OpWaitHealthy, Service: core.Auth, Args: arg("timeout", "soon")}, `not a time such as "60s"`},
+		"a timeout without end":           {core.Action{Op: core.OpWaitHealthy, Service: core.Auth, Args: arg("timeout", "9000h")}, "it may be up to 1h"},
+		"a key that is none":              {core.Action{Op: core.OpSetEnv, Args: arg("key", "A=B\nC", "value", "x")}, "cannot be the name of a variable"},
+		"no value":                        {core.Action{Op: core.OpSetEnv, Args: arg("key", "A")}, "value is missing"},
+		"a handle that is none":           {core.Action{Op: core.OpSetEnv, Args: arg("key", "A", "value", handle("file:/etc/shadow"))}, "is not the handle of a secret"},
+		"an absolute path":                {core.Action{Op: core.OpWriteFile, Args: arg("path", "/etc/x", "content", "x")}, "is not a file inside the instance folder"},
+		"a path upwards":                  {core.Action{Op: core.OpWriteFile, Args: arg("path", "../x", "content", "x")}, "is not a file inside the instance folder"},
+		"a path with a detour":            {core.Action{Op: core.OpWriteFile, Args: arg("path", "a/../b", "content", "x")}, "is not a file inside the instance folder"},
+		"the database's files":            {core.Action{Op: core.OpWriteFile, Args: arg("path", "volumes/db/data/x", "content", "x")}, "is data"},
+		"users' files":                    {core.Action{Op: core.OpChmod, Args: arg("path", "volumes/storage/x", "mode", "0600")}, "is data"},
+		"a mode that is none":             {core.Action{Op: core.OpChmod, Args: arg("path", "x", "mode", "4755")}, "is not a file mode"},
+		"a plain password":                {core.Action{Op: core.OpSetRolePassword, Args: arg("role", "x", "password", "plain")}, "not the handle of a secret"},
+		"a role of PostgreSQL":            {core.Action{Op: core.OpSetRolePassword, Args: arg("role", "pg_monitor", "password", handle("env:A"))}, "is not the name of a role"},
+		"a short secret":                  {core.Action{Op: core.OpGenerateSecret, Args: arg("key", "A", "length", 2)}, "it may be 8 to 256"},
+		"an encoding that is none":        {core.Action{Op: core.OpGenerateSecret, Args: arg("key", "A", "encoding", "rot13")}, "it may be hex"},
+		"no port":                         {core.Action{Op: core.OpWaitHTTP, Service: core.Auth, Args: arg("path", "/")}, "port is missing"},
+		"SQL that does not parse":         {core.Action{Op: core.OpSQL, Args: arg("statement", "grant all to")}, "cannot be parsed"},
+		"SQL without an inverse":          {core.Action{Op: core.OpSQL, Args: arg("statement", "grant usage on schema auth to anon")}, "no inverse"},
+		"SQL with an inverse that drops":  {core.Action{Op: core.OpSQL, Args: arg("statement", "grant usage on schema auth to anon", "inverse", "drop schema auth")}, "the inverse: the SQL may lose data"},
+		"SQL in a database that is a DSN": {core.Action{Op: core.OpSQL, Args: arg("statement", "select 1", "database", "host=evil")}, "is not the name of a database"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			before := w.state()
+			p := w.plan(core.Action{Op: core.OpRestart, Service: core.Auth}, tt.action)
+			c, err := w.apply(t.Context(), p)
+			if c != nil || core.CodeOf(err) != core.Invalid || !strings.Contains(err.Error(), tt.says) || !strings.HasPrefix(err.Error(), "action 2, ") {
+				t.Errorf("%+v, %v; want %q", c, err, tt.says)
+			}
+			w.mustBe(t, before)
+			if did := w.e.Did(); len(did) > 0 {
+				t.Errorf("the engine did %q", did)
+			}
+		})
+	}
+}
+
+func TestPlansForSomethingElseAreRefused(t *testing.T) {
+	w := newWorld(t)
+	tests := map[string]struct {
+		edit func(inst *core.Instance, p *core.Plan)
+		code core.ErrorCode
+	}{
+		"the instance is only observed":      {func(i *core.Instance, _ *core.Plan) { i.Mode = core.Observe }, core.Forbidden},
+		"the plan is for another":            {func(i *core.Instance, _ *core.Plan) { i.ID = "blog" }, core.Invalid},
+		"it wants a snapshot we cannot take": {func(_ *core.Instance, p *core.Plan) { p.Scope = core.FullScope }, core.Invalid},
+		"it has no actions":                  {func(_ *core.Instance, p *core.Plan) { p.Actions = nil }, core.Invalid},
+		"it has too many":                    {func(_ *core.Instance, p *core.Plan) { p.Actions = make([]core.Action, 101) }, core.Invalid},
+	}
+	for name, tt := range tests {
+		inst, p := shop, w.cure()
+		tt.edit(&inst, &p)
+		if err := p.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := w.a.Apply(t.Context(), inst, p, "cli:ana", p.Hash); c != nil || core.CodeOf(err) != tt.code {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+	}
+}
+
+func TestClassify(t *testing.T) {
+	for sql, want := range map[string]class{
+		"select 1": reads, "select count(*) from auth.users": reads, "show all": reads, "select pg_catalog.now()": reads,
+		"grant usage on schema auth to anon": safe, "comment on table x is 'y'": safe, "alter role anon set search_path = public": safe,
+		"alter default privileges in schema public grant select on tables to anon": safe, "select 1; grant anon to authenticator": safe,
+		"drop table x": dangerous, "truncate x": dangerous, "delete from x": dangerous, "update x set y = 1": dangerous,
+		"with d as (delete from x returning 1) select * from d": dangerous, "do $$ begin drop table x; end $$": dangerous,
+		"select 1 into x": dangerous, "create table x as select 1": dangerous, "copy x to program 'id'": dangerous, "copy x from stdin": dangerous,
+		"select pg_terminate_backend(1)": dangerous, "select lo_unlink(1)": dangerous, "select public.now()": dangerous,
+		"select (select dblink_exec('drop table x'))": dangerous, "explain analyze delete from x": dangerous, "commit": dangerous,
+		"alter role x password 'y'": dangerous, "grant usage on schema a to b; drop schema a": dangerous, "": dangerous, "-- nothing": dangerous,
+		"select 1 \\! id": dangerous, "alter system set x = 'y'": dangerous, "vacuum": dangerous, "call x()": dangerous,
+	} {
+		if got, err := classify(sql); got != want || (err != nil) != (want == dangerous) {
+			t.Errorf("%q is %v, %v; want %v", sql, got, err, want)
+		}
+	}
+}
+
+func TestSQLRunsInOneTransactionAndIsUndoneByItsInverse(t *testing.T) {
+	w := newWorld(t)
+	w.spoil = func(d *core.Diagnosis) { d.Findings = []core.Finding{{Code: "PG-01"}} }
+	p := w.plan(
+		core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "select 1 /* \\! id */"}},
+		core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "grant usage on schema auth to anon", "inverse": "revoke usage on schema auth from anon", "database": "app"}},
+	)
+	if c, err := w.apply(t.Context(), p); err == nil || c.State != core.RolledBack {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	limits := "SET LOCAL lock_timeout = '10s';\nSET LOCAL statement_timeout = '60s';\n"
+	want := []string{
+		"BEGIN READ ONLY;\n" + limits + "SELECT 1;\nCOMMIT;\n",
+		"BEGIN;\n" + limits + "GRANT usage ON SCHEMA auth TO anon;\nCOMMIT;\n",
+		"BEGIN;\n" + limits + "REVOKE usage ON SCHEMA auth FROM anon;\nCOMMIT;\n",
+	}
+	if got := strings.Join(w.sql, "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("SQL:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func TestVerifier(t *testing.T) {
+	salt, err := base64.StdEncoding.DecodeString("W22ZaJ0SNY7soEsUEjb6gQ==") // RFC 7677, section 3
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := verifier("pencil", salt)
+	want := "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+	if got != want || err != nil {
+		t.Errorf("verifier %s, %v", got, err)
+	}
+	if prepare("ﬁ\u00a0\u00adx") != "fi x" {
+		t.Errorf("prepared %q", prepare("ﬁ\u00a0\u00adx"))
+	}
+}
+
+func TestSecretsAreMadeAndResolvedAtTheMomentOfUse(t *testing.T) {
+	w := newWorld(t)
+	p := w.plan(
+		core.Action{Op: core.OpGenerateSecret, Args: map[string]any{"key": "POSTGRES_PASSWORD", "length": 40.0, "encoding": "hex"}},
+		core.Action{Op: core.OpSetRolePassword, Args: map[string]any{"role": "authenticator", "password": handle("env:POSTGRES_PASSWORD")}},
+		core.Action{Op: core.OpSetEnv, Args: map[string]any{"key": "COPY", "value": handle("svc:auth:GOTRUE_DB_PASSWORD")}},
+		core.Action{Op: core.OpUnsetEnv, Args: map[string]any{"key": "KEEP"}},
+		core.Action{Op: core.OpChmod, Args: map[string]any{"path": ".env", "mode": "0600"}},
+	)
+	c, err := w.apply(t.Context(), p)
+	if err != nil || c.State != core.Committed {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	s := w.state()
+	made := envValue(s.Files, "POSTGRES_PASSWORD")
+	if len(made) != 40 || !accepts(*s.Roles["authenticator"], made) || envValue(s.Files, "COPY") != "stale-"+planted {
+		t.Errorf("made %d characters, .env %q", len(made), s.Files[".env"].Data)
+	}
+	if strings.Contains(string(s.Files[".env"].Data), "KEEP") || s.Files[".env"].Mode != 0o600 {
+		t.Errorf(".env %q %v", s.Files[".env"].Data, s.Files[".env"].Mode)
+	}
+	w.mustHoldNoSecret(t, err)
+	p = w.plan(core.Action{Op: core.OpSetEnv, Args: map[string]any{"key": "A", "value": handle("env:NOT_THERE")}})
+	if c, err := w.apply(t.Context(), p); err == nil || c.State != core.RolledBack || !strings.Contains(c.Reason, "env:NOT_THERE has no value") {
+		t.Errorf("a missing secret: %+v, %v", c, err)
+	}
+}
+
+// bubble carries out one action on an engine, with time that runs by itself.
+func bubble(t *testing.T, e *coretest.Engine, a core.Action, after func(error, time.Duration)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		err := ops[a.Op].do(t.Context(), &transaction{Applier: &Applier{}, e: e}, a)
+		after(err, time.Since(start))
+	})
+}
+
+func TestWaitHealthy(t *testing.T) {
+	wait := core.Action{Op: core.OpWaitHealthy, Service: core.Auth, Args: map[string]any{"timeout": "10s"}}
+	tests := map[string]struct {
+		arrange func(c *core.Container)
+		says    string
+		took    time.Duration
+	}{
+		"it is healthy":                       {func(*core.Container) {}, "", 0},
+		"it has no health check":              {func(c *core.Container) { c.Health = "" }, "", 2 * time.Second},
+		"it never gets healthy":               {func(c *core.Container) { c.Health = "starting" }, "auth was not well after 10s: supabase-auth is starting", 10 * time.Second},
+		"it restarts all the time":            {func(c *core.Container) { c.State = "restarting" }, "supabase-auth is restarting", 10 * time.Second},
+		"it runs but was started anew always": {func(c *core.Container) { c.Health, c.Name = "", "flapping" }, "flapping has only just started", 10 * time.Second},
+		"it has no container":                 {func(c *core.Container) { c.Service = core.Rest }, "it has no container", 10 * time.Second},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := &coretest.Engine{Containers: coretest.Running(core.Auth)}
+			tt.arrange(&e.Containers[0])
+			e.Fail = func(string, string) error {
+				e.Edit(func(e *coretest.Engine) {
+					if e.Containers[0].Name == "flapping" {
+						e.Containers[0].Restarts++
+					}
+				})
+				return nil
+			}
+			bubble(t, e, wait, func(err error, took time.Duration) {
+				if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) || took != tt.took {
+					t.Errorf("%v after %s; want %q after %s", err, took, tt.says, tt.took)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitHTTP(t *testing.T) {
+	asked := 0
+	answer := coretest.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	e := &coretest.Engine{Containers: coretest.Running(core.Auth)}
+	e.Ports = map[core.Address]func(net.Conn){{Service: core.Auth, Port: 9999}: answer}
+	a := core.Action{Op: core.OpWaitHTTP, Service: core.Auth, Args: map[string]any{"port": 9999, "path": "/health", "timeout": 3.0}}
+	bubble(t, e, a, func(err error, took time.Duration) {
+		if err != nil || took != time.Second || asked != 3 {
+			t.Errorf("%v after %s and %d requests", err, took, asked)
+		}
+	})
+	a.Args["port"] = 1.0
+	bubble(t, e, a, func(err error, took time.Duration) {
+		if err == nil || !strings.Contains(err.Error(), "refused") || took != 3*time.Second {
+			t.Errorf("a closed port: %v after %s", err, took)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := waitHTTP(ctx, &transaction{e: e}, a); err == nil || !strings.Contains(err.Error(), "context canceled") {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestFailpointFromEnv(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "x": false, "x:sleep": false, "approve.before:kill": true} {
+		t.Setenv("BASEWRIGHT_FAILPOINT", value)
+		if f := FailpointFromEnv(); (f != nil) != want {
+			t.Errorf("%q gives a failpoint: %v", value, f != nil)
+		} else if f != nil {
+			f("approve.after") // another one: nothing happens
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// rollbackStep is what the journal calls a rollback, so that one that keeps
+// killing the agent can be counted.
+const rollbackStep = "roll back"
+
+// rollBack puts the instance back from the snapshot and makes sure that it is
+// as it was. It outlives ctx: a cancelled change must not leave an instance half
+// changed. While the engine does not answer, the change stays in rolling_back,
+// and the next start goes on with it.
+func (t *transaction) rollBack(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(t.RollbackTimeout, rollbackTimeout))
+	defer cancel()
+	cause = t.mask.err(cause)
+	t.c.State, t.c.Reason, t.stubborn = core.RollingBack, cause.Error(), true
+	err := t.step(ctx, "rollback", rollbackStep, func() error { return t.persist(ctx, t.putBack) })
+	if err == nil {
+		err = t.step(ctx, "compare", "compare with the snapshot", func() error { return t.Snapshots.Same(ctx, t.e, t.inst, t.snap) })
+	}
+	switch {
+	case err == nil:
+		saved := t.end(ctx, core.RolledBack, t.c.Reason)
+		return &core.Error{
+			Code: core.CodeOf(cause), Message: fmt.Sprintf("change %s of %s was rolled back", t.c.ID, t.inst.ID),
+			Err: errors.Join(cause, saved),
+		}
+	case core.CodeOf(err) == core.Unreachable:
+		return &core.Error{
+			Code:    core.Unreachable,
+			Message: fmt.Sprintf("change %s of %s is half done and the engine does not answer", t.c.ID, t.inst.ID),
+			Hint:    "Basewright puts the instance back at its next start with a working engine",
+			Err:     errors.Join(cause, err),
+		}
+	}
+	return t.giveUp(ctx, cause, err)
+}
+
+// giveUp ends a change that a person must put back, and says how.
+func (t *transaction) giveUp(ctx context.Context, cause, failure error) error {
+	failure = t.mask.err(failure)
+	reason := fmt.Sprintf("%v; putting it back failed: %v. %s", cause, failure, t.byHand())
+	saved := t.end(ctx, core.RollbackFailed, reason)
+	return &core.Error{
+		Code:    core.Internal,
+		Message: fmt.Sprintf("change %s of %s failed and could not be rolled back", t.c.ID, t.c.Instance),
+		Hint:    t.byHand(),
+		Err:     errors.Join(cause, failure, saved),
+	}
+}
+
+// byHand says what a person does when the rollback failed.
+func (t *transaction) byHand() string {
+	if t.snap.Path == "" {
+		return "A person is needed: snapshot " + t.c.Snapshot + " cannot be read"
+	}
+	archive, dir := filepath.Join(t.snap.Path, "archive.tar.zst"), cmp.Or(t.inst.Dir, "the instance folder")
+	return fmt.Sprintf("A person is needed. How %s was before is in %s, which holds secrets. "+
+		"1. `mkdir -m 700 /root/%s && tar --zstd -xpf %s -C /root/%s`. "+
+		"2. Copy what is under files/ to %s with its owner and mode; remove files that the manifest calls absent. "+
+		"3. For each role in roles.json, as superuser in the db container: ALTER ROLE name PASSWORD 'its verifier'. "+
+		"4. In %s: `docker compose -p %s up -d --force-recreate`. "+
+		"5. `basewright doctor %s`, then remove /root/%s",
+		t.c.Instance, t.snap.Path, t.c.ID, archive, t.c.ID, dir, dir, t.inst.Project, t.inst.Project, t.c.ID)
+}
+
+// persist tries again: once for any failure, and for as long as it may while the
+// engine does not answer.
+func (t *transaction) persist(ctx context.Context, f func(context.Context) error) error {
+	wait := time.Second
+	for try := 1; ; try++ {
+		err := f(ctx)
+		away := core.CodeOf(err) == core.Unreachable
+		if err == nil || ctx.Err() != nil || try > 1 && !away {
+			return err
+		}
+		if away {
+			if pause(ctx, wait) != nil {
+				return err
+			}
+			wait = min(2*wait, 10*time.Second)
+		}
+	}
+}
+
+// putBack undoes what SQL did, then everything that the snapshot holds.
+func (t *transaction) putBack(ctx context.Context) error {
+	for _, i := range slices.Backward(t.began) {
+		a := t.c.Plan.Actions[i]
+		if a.Op != core.OpSQL || a.Text("inverse") == "" {
+			continue
+		}
+		if err := runSQL(ctx, t.e, a.Text("database"), a.Text("inverse")); err != nil {
+			return fmt.Errorf("undo action %d: %w", i+1, err)
+		}
+	}
+	return t.Snapshots.Restore(ctx, t.e, t.inst, t.snap)
+}

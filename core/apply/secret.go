@@ -1,0 +1,63 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/basewright/basewright/core"
+)
+
+// secret resolves argument name of an action at the moment of use: a handle
+// env:KEY is what the .env on disk says now, svc:SERVICE:KEY what the running
+// container has. A plain string stands for itself.
+func (t *transaction) secret(ctx context.Context, a core.Action, name string) (core.Secret, error) {
+	handle := a.SecretHandle(name)
+	if handle == "" {
+		return core.Secret(a.Text(name)), nil
+	}
+	obs, err := t.e.Observe(ctx)
+	if err != nil {
+		return "", fmt.Errorf("look up %s: %w", handle, err)
+	}
+	kind, rest, _ := strings.Cut(handle, ":")
+	var v core.Secret
+	var ok bool
+	switch kind {
+	case "env":
+		if obs.Env.Err != nil {
+			return "", fmt.Errorf("look up %s: %w", handle, obs.Env.Err)
+		}
+		v, ok = obs.Env.Lookup(rest)
+	case "svc":
+		service, key, _ := strings.Cut(rest, ":")
+		v, ok = obs.Setting(core.Service(service), key)
+	}
+	if !ok || v == "" {
+		return "", core.Errorf(core.Conflict, "%s has no value", handle)
+	}
+	t.mask.add(v)
+	return v, nil
+}
+
+// validHandle refuses what is no handle of a secret.
+func validHandle(handle string) error {
+	parts := strings.Split(handle, ":")
+	switch {
+	case len(parts) == 2 && parts[0] == "env" && validKey.MatchString(parts[1]):
+		return nil
+	case len(parts) == 3 && parts[0] == "svc" && parts[1] != "" && validKey.MatchString(parts[2]):
+		return nil
+	}
+	return core.Errorf(core.Invalid, "%q is not the handle of a secret, such as env:KEY or svc:SERVICE:KEY", handle)
+}
+
+// envName returns the name of the .env in the instance folder.
+func envName(inst core.Instance, obs *core.Observation) string {
+	rel, err := filepath.Rel(inst.Dir, obs.Env.Path)
+	if obs.Env.Path == "" || err != nil || rel == "." || !filepath.IsLocal(rel) {
+		return ".env"
+	}
+	return filepath.ToSlash(rel)
+}

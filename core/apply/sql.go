@@ -1,0 +1,171 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/basewright/basewright/core"
+)
+
+// class says what a statement may do.
+type class int
+
+const (
+	reads     class = iota // changes nothing
+	safe                   // changes what another statement of this class can change back
+	dangerous              // may lose data, or cannot be told
+)
+
+// statements gives the class of each kind of statement; what is not here is
+// dangerous.
+var statements = map[string]class{
+	"SelectStmt": reads, "VariableShowStmt": reads, "ExplainStmt": reads,
+	"GrantStmt": safe, "GrantRoleStmt": safe, "CommentStmt": safe, "AlterOwnerStmt": safe,
+	"AlterRoleSetStmt": safe, "AlterDatabaseSetStmt": safe, "VariableSetStmt": safe, "AlterDefaultPrivilegesStmt": safe,
+}
+
+// functions are those that a statement may call. Any other may do anything, in
+// a read-only transaction too.
+var functions = strings.Fields(`count min max sum avg coalesce lower upper length now current_setting version
+	current_database to_regclass to_regrole pg_database_size pg_total_relation_size pg_relation_size pg_size_pretty
+	has_schema_privilege has_table_privilege has_function_privilege has_database_privilege pg_get_userbyid format_type
+	string_agg array_agg json_agg json_build_object row_to_json array_length quote_ident`)
+
+var validDatabase = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$`)
+
+func checkSQL(a core.Action) error {
+	if db := cmp.Or(a.Text("database"), "postgres"); !validDatabase.MatchString(db) {
+		return core.Errorf(core.Invalid, "%q is not the name of a database", db)
+	}
+	c, err := classify(a.Text("statement"))
+	if err != nil || c == reads {
+		return err
+	}
+	inverse, err := classify(a.Text("inverse"))
+	switch {
+	case a.Text("inverse") == "" || err == nil && inverse == reads:
+		return core.Errorf(core.Invalid, "the statement changes something, and no inverse says how to change it back")
+	case err != nil:
+		return fmt.Errorf("the inverse: %w", err)
+	}
+	return nil
+}
+
+// classify parses SQL with PostgreSQL's own grammar and returns the worst class
+// in it. What is dangerous is refused with an error.
+func classify(sql string) (class, error) {
+	tree, err := pgquery.ParseToJSON(sql)
+	if err != nil {
+		return dangerous, core.Errorf(core.Invalid, "the SQL cannot be parsed: %v", err)
+	}
+	var parsed struct {
+		Stmts []struct{ Stmt any }
+	}
+	if err := json.Unmarshal([]byte(tree), &parsed); err != nil {
+		return dangerous, fmt.Errorf("classify the SQL: %w", err)
+	}
+	if len(parsed.Stmts) == 0 {
+		return dangerous, core.Errorf(core.Invalid, "there is no SQL statement")
+	}
+	worst, what := reads, ""
+	for _, s := range parsed.Stmts {
+		if c, name := classOf(s.Stmt); c > worst {
+			worst, what = c, name
+		}
+	}
+	if worst == dangerous {
+		return dangerous, &core.Error{
+			Code:    core.Invalid,
+			Message: "the SQL may lose data or cannot be undone (" + what + ")",
+			Hint:    "that needs a database snapshot first, which is not available yet",
+		}
+	}
+	return worst, nil
+}
+
+// classOf returns the worst class in a parse tree and what made it so.
+func classOf(node any) (worst class, what string) {
+	worse := func(c class, name string) {
+		if c > worst {
+			worst, what = c, name
+		}
+	}
+	switch n := node.(type) {
+	case []any:
+		for _, v := range n {
+			worse(classOf(v))
+		}
+	case map[string]any:
+		for name, v := range n {
+			if strings.HasSuffix(name, "Stmt") {
+				c, ok := statements[name]
+				if !ok {
+					c = dangerous
+				}
+				worse(c, name)
+			}
+			switch name {
+			case "intoClause":
+				worse(dangerous, "SELECT INTO")
+			case "FuncCall":
+				if f := functionName(v); !slices.Contains(functions, f) {
+					worse(dangerous, "the function "+f)
+				}
+			}
+			worse(classOf(v))
+		}
+	}
+	return worst, what
+}
+
+// functionName returns the name of a called function, without pg_catalog.
+func functionName(call any) string {
+	fields, _ := call.(map[string]any)
+	parts, _ := fields["funcname"].([]any)
+	var names []string
+	for _, p := range parts {
+		m, _ := p.(map[string]any)
+		s, _ := m["String"].(map[string]any)
+		name, _ := s["sval"].(string)
+		names = append(names, name)
+	}
+	return strings.TrimPrefix(strings.Join(names, "."), "pg_catalog.")
+}
+
+func doSQL(ctx context.Context, t *transaction, a core.Action) error {
+	return runSQL(ctx, t.e, a.Text("database"), a.Text("statement"))
+}
+
+// runSQL runs statements in one transaction, a read-only one when they only
+// read. They are written anew from the parse tree, so that nothing in them is
+// an order to psql.
+func runSQL(ctx context.Context, e core.Engine, database, sql string) error {
+	c, err := classify(sql)
+	if err != nil {
+		return err
+	}
+	tree, err := pgquery.Parse(sql)
+	if err != nil {
+		return fmt.Errorf("parse the SQL: %w", err)
+	}
+	plain, err := pgquery.Deparse(tree)
+	if err != nil {
+		return fmt.Errorf("write the SQL anew: %w", err)
+	}
+	begin := "BEGIN;\n"
+	if c == reads {
+		begin = "BEGIN READ ONLY;\n"
+	}
+	script := begin + "SET LOCAL lock_timeout = '10s';\nSET LOCAL statement_timeout = '60s';\n" + plain + ";\nCOMMIT;\n"
+	if _, err := psql(ctx, e, cmp.Or(database, "postgres"), script); err != nil {
+		return fmt.Errorf("run the SQL: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/basewright/basewright/core"
+)
+
+// transaction is one change being carried out or put back.
+type transaction struct {
+	*Applier
+	work
+	e     core.Engine
+	inst  core.Instance
+	c     *core.Change
+	obs   *core.Observation // as the change found the instance
+	env   string            // name of the .env in the instance folder
+	snap  core.Snapshot
+	found *core.Diagnosis // before the change
+	began []int           // actions that may have had an effect
+	seq   int             // of the last journal entry
+	mask  *mask
+	// stubborn makes steps happen although they cannot be written down: a
+	// rollback does not stop because the journal's disk is full.
+	stubborn bool
+}
+
+// run takes the change from approved to its end.
+func (t *transaction) run(ctx context.Context) error {
+	if err := t.prepare(ctx); err != nil {
+		return t.abandon(ctx, err)
+	}
+	err := t.perform(ctx)
+	if err == nil {
+		err = t.commit(ctx)
+	}
+	if err != nil {
+		return t.rollBack(ctx, err)
+	}
+	return nil
+}
+
+// prepare looks at the instance and snapshots it. It touches nothing.
+func (t *transaction) prepare(ctx context.Context) error {
+	t.c.State = core.Snapshotting
+	err := t.step(ctx, "before", "diagnose before", func() error {
+		d, err := t.Diagnose(ctx, t.e, t.inst)
+		if err == nil {
+			t.found, t.c.Before = d, outlook(d)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.step(ctx, "snapshot", "snapshot", func() error {
+		files := t.writes(t.env)
+		snap, err := t.Snapshots.Take(ctx, t.e, t.inst, t.obs, "before change "+t.c.ID, files...)
+		if err != nil {
+			return err
+		}
+		if err := t.Snapshots.Covers(snap, files, t.roles); err != nil {
+			return err
+		}
+		if err := t.Journal.SaveSnapshot(context.WithoutCancel(ctx), snap); err != nil {
+			return err
+		}
+		t.snap, t.c.Snapshot = snap, snap.ID
+		return nil
+	})
+}
+
+// perform does the work and verifies it.
+func (t *transaction) perform(ctx context.Context) error {
+	t.c.State = core.Applying
+	if err := t.do(ctx, t); err != nil {
+		return err
+	}
+	t.c.State = core.Verifying
+	return t.step(ctx, "verify", "verify", func() error {
+		if err := t.work.verify(ctx, t); err != nil {
+			return err
+		}
+		return t.Snapshots.Mark(ctx, t.e, t.inst, t.snap)
+	})
+}
+
+// act carries out the actions of the plan in order.
+func (t *transaction) act(ctx context.Context) error {
+	for i, a := range t.c.Plan.Actions {
+		t.c.Step = i
+		t.began = append(t.began, i)
+		title := fmt.Sprintf("action %d: %s", i+1, describe(a))
+		name := fmt.Sprintf("action-%d-%s", i+1, a.Op)
+		err := t.step(ctx, name, title, func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return ops[a.Op].do(ctx, t, a)
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", title, err)
+		}
+	}
+	return nil
+}
+
+// step writes a step down, takes it, and writes down how it ended.
+func (t *transaction) step(ctx context.Context, name, title string, do func() error) error {
+	lasting := context.WithoutCancel(ctx)
+	entry := core.JournalEntry{Change: t.c.ID, Seq: t.seq + 1, Step: t.mask.text(title), At: t.now()}
+	err := t.at(name+".intent", func() error { return t.Journal.Intent(lasting, *t.c, entry) })
+	if err != nil && !t.stubborn {
+		return err
+	}
+	t.seq++
+	t.say(entry.Step, "")
+	done := t.mask.err(t.at(name+".do", do))
+	entry.Done, entry.Outcome = t.now(), "ok"
+	if done != nil {
+		entry.Outcome = done.Error()
+	}
+	saved := err
+	if saved == nil {
+		saved = t.at(name+".outcome", func() error { return t.Journal.Outcome(lasting, *t.c, entry) })
+	}
+	t.say(entry.Step, entry.Outcome)
+	if t.stubborn {
+		return done
+	}
+	return errors.Join(done, saved)
+}
+
+// at does something between two failpoints.
+func (t *transaction) at(name string, do func() error) error {
+	t.fail(name + ".before")
+	err := do()
+	t.fail(name + ".after")
+	return err
+}
+
+func (a *Applier) fail(name string) {
+	if a.Failpoint != nil {
+		a.Failpoint(name)
+	}
+}
+
+// commit is the moment from which the change stays.
+func (t *transaction) commit(ctx context.Context) error {
+	return t.end(ctx, core.Committed, "")
+}
+
+// abandon ends a change that touched nothing.
+func (t *transaction) abandon(ctx context.Context, cause error) error {
+	cause = t.mask.err(cause)
+	reason := "nothing was touched: " + cause.Error()
+	saved := t.end(ctx, core.RolledBack, reason)
+	return &core.Error{
+		Code: core.CodeOf(cause), Message: fmt.Sprintf("change %s of %s was not begun", t.c.ID, t.inst.ID),
+		Err: errors.Join(cause, saved),
+	}
+}
+
+// end writes down how the change ended, together with its audit entry.
+func (t *transaction) end(ctx context.Context, state core.ChangeState, reason string) error {
+	was := *t.c
+	t.c.State, t.c.Reason, t.c.Finished = state, reason, t.now()
+	outcome := "ok"
+	if state != core.Committed {
+		outcome = "failed"
+	}
+	entry := t.entry("change.end", outcome, string(state)+": "+cmp.Or(reason, t.c.Plan.Title))
+	if err := t.at("end", func() error { return t.save(ctx, entry) }); err != nil {
+		*t.c = was
+		return err
+	}
+	t.say("", outcome)
+	return nil
+}
+
+func (t *transaction) save(ctx context.Context, entries ...core.AuditEntry) error {
+	return t.Journal.SaveChange(context.WithoutCancel(ctx), *t.c, entries...)
+}
+
+func (t *transaction) entry(action, outcome, detail string) core.AuditEntry {
+	return core.AuditEntry{
+		At: t.now(), Actor: t.c.Actor, Action: action, Instance: t.c.Instance, Outcome: outcome,
+		Detail: "change " + t.c.ID + ": " + t.mask.text(detail),
+	}
+}
+
+// say tells whoever watches.
+func (t *transaction) say(step, outcome string) {
+	if t.Progress == nil {
+		return
+	}
+	done := t.c.Step
+	if t.c.State == core.Verifying || t.c.State == core.Committed {
+		done = len(t.c.Plan.Actions)
+	}
+	t.Progress(core.Event{
+		Change: t.c.ID, Instance: t.c.Instance, At: t.now(), State: t.c.State,
+		Step: step, Outcome: outcome, Done: done, Total: len(t.c.Plan.Actions),
+	})
+}

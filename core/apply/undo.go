@@ -1,0 +1,96 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Undo puts an instance back to before a committed change. That is a change of
+// its own, with its own snapshot. It is refused when anything that the snapshot
+// holds was changed since, for that would be lost.
+func (a *Applier) Undo(ctx context.Context, changeID, actor string) (*core.Change, error) {
+	old, err := a.Journal.Change(ctx, changeID)
+	if err != nil {
+		return nil, err
+	}
+	snap, inst, err := a.undoable(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	plan := undoPlan(old)
+	if err := plan.Seal(); err != nil {
+		return nil, err
+	}
+	return a.carryOut(ctx, inst, plan, actor, work{
+		ready: func(ctx context.Context, t *transaction, _ *core.Observation) error {
+			err := a.Snapshots.Drift(ctx, t.e, inst, snap)
+			if core.CodeOf(err) == core.Conflict {
+				return core.Errorf(core.Conflict, "change %s cannot be undone, since the instance changed after it: %v", old.ID, err)
+			}
+			return err
+		},
+		do: func(ctx context.Context, t *transaction) error {
+			return t.step(ctx, "undo", "restore snapshot "+snap.ID, func() error {
+				return a.Snapshots.Restore(ctx, t.e, inst, snap)
+			})
+		},
+		verify: func(ctx context.Context, t *transaction) error { return t.verifyUndone(ctx, snap) },
+		writes: func(env string) []string { return writes(old.Plan, env) },
+		roles:  touchesRoles(old.Plan),
+	})
+}
+
+// verifyUndone checks that everything is as before the old change. That its
+// finding is back is what undoing means, so the diagnosis is for the receipt.
+func (t *transaction) verifyUndone(ctx context.Context, snap core.Snapshot) error {
+	if err := t.Snapshots.Same(ctx, t.e, t.inst, snap); err != nil {
+		return err
+	}
+	d, err := t.Diagnose(ctx, t.e, t.inst)
+	if err == nil {
+		t.c.After = outlook(d)
+	}
+	return err
+}
+
+// undoable returns the snapshot from which a change can be undone.
+func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot, core.Instance, error) {
+	no := func(why string) (core.Snapshot, core.Instance, error) {
+		return core.Snapshot{}, core.Instance{}, core.Errorf(core.Conflict, "change %s cannot be undone: %s", old.ID, why)
+	}
+	switch {
+	case old.State != core.Committed:
+		return no("it is " + string(old.State) + ", not committed")
+	case slices.ContainsFunc(old.Plan.Actions, func(a core.Action) bool { return a.Op == core.OpSQL && a.Text("inverse") != "" }):
+		return no("it changed the database by SQL")
+	}
+	snap, err := a.Journal.Snapshot(ctx, old.Snapshot)
+	if core.CodeOf(err) == core.NotFound {
+		return no("its snapshot is gone")
+	}
+	if err != nil {
+		return core.Snapshot{}, core.Instance{}, err
+	}
+	inst, err := a.Snapshots.Instance(snap)
+	if errors.Is(err, fs.ErrNotExist) {
+		return no("its snapshot is gone")
+	}
+	return snap, inst, err
+}
+
+// undoPlan describes the undoing of a change as people read it.
+func undoPlan(old core.Change) core.Plan {
+	p := core.Plan{
+		Instance: old.Instance, Playbook: "undo", Title: fmt.Sprintf("Undo %q (change %s)", old.Plan.Title, old.ID),
+		Risk: old.Plan.Risk, Scope: core.ConfigScope, Downtime: old.Plan.Downtime, Basis: map[string]string{"change": old.ID},
+	}
+	for _, d := range slices.Backward(old.Plan.Diff) {
+		p.Diff = append(p.Diff, core.Diff{Target: d.Target, Before: d.After, After: d.Before})
+	}
+	return p
+}

@@ -1,0 +1,94 @@
+package apply
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/basewright/basewright/core"
+)
+
+const maxActions = 100
+
+var validKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
+// validate refuses a plan that cannot be carried out whole, before anything is
+// touched.
+func validate(inst core.Instance, p core.Plan, approvedHash string) error {
+	sealed := p
+	if err := sealed.Seal(); err != nil {
+		return err
+	}
+	switch {
+	case inst.Mode == core.Observe:
+		return &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
+	case p.Instance != inst.ID:
+		return core.Errorf(core.Invalid, "the plan is for %s, not for %s", p.Instance, inst.ID)
+	case p.Hash != sealed.Hash:
+		return core.Errorf(core.Conflict, "the plan was changed after it was made")
+	case approvedHash != p.Hash:
+		return core.Errorf(core.Conflict, "what was approved is not this plan; look at it again")
+	case p.Scope != "" && p.Scope != core.ConfigScope:
+		return core.Errorf(core.Invalid, "the plan asks for a %s snapshot, which is not available yet", p.Scope)
+	case len(p.Actions) == 0 || len(p.Actions) > maxActions:
+		return core.Errorf(core.Invalid, "the plan has %d actions; it may have 1 to %d", len(p.Actions), maxActions)
+	}
+	for i, a := range p.Actions {
+		if err := validateAction(a); err != nil {
+			return fmt.Errorf("action %d, %s: %w", i+1, describe(a), err)
+		}
+	}
+	return nil
+}
+
+func validateAction(a core.Action) error {
+	op, ok := ops[a.Op]
+	switch {
+	case !slices.Contains(core.Ops, a.Op):
+		return core.Errorf(core.Invalid, "there is no operation %q", a.Op)
+	case !ok:
+		return core.Errorf(core.Invalid, "operation %s is not available yet", a.Op)
+	}
+	for name := range a.Args {
+		if _, isMap := a.Args[name].(map[string]any); !isMap {
+			continue
+		}
+		if err := validHandle(a.SecretHandle(name)); err != nil {
+			return err
+		}
+	}
+	return op.check(a)
+}
+
+// writes lists the files that a plan writes.
+func writes(p core.Plan, env string) []string {
+	var files []string
+	for _, a := range p.Actions {
+		if f := ops[a.Op].file; f != nil && !slices.Contains(files, f(a, env)) {
+			files = append(files, f(a, env))
+		}
+	}
+	return files
+}
+
+func touchesRoles(p core.Plan) bool {
+	return slices.ContainsFunc(p.Actions, func(a core.Action) bool { return ops[a.Op].roles })
+}
+
+// checkPath refuses a file that no plan may write: outside the instance folder,
+// or data of users.
+func checkPath(name string) error {
+	if !filepath.IsLocal(name) || path.Clean(name) != name || name == "." || strings.ContainsAny(name, "\x00\\") {
+		return core.Errorf(core.Invalid, "%q is not a file inside the instance folder", name)
+	}
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		if p == "storage" || p == "data" && i > 0 && parts[i-1] == "db" {
+			return core.Errorf(core.Invalid, "%q is data, which no plan writes", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package repairs
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Diff says what each action will change, as a person reads it. Secrets show as
+// fingerprints. Waiting, checks and notes change nothing and are left out.
+func Diff(o *core.Observation, actions []core.Action, key core.FingerprintKey) []core.Diff {
+	d := differ{o, key}
+	list := []core.Diff{}
+	for _, a := range actions {
+		if one := d.one(a); one.Target != "" {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+type differ struct {
+	*core.Observation
+	key core.FingerprintKey
+}
+
+// afterwards is what becomes of a container.
+var afterwards = map[core.Op]string{
+	core.OpRestart: "restarted", core.OpStop: "stopped", core.OpStart: "started",
+	core.OpRecreate: "recreated from its compose files",
+}
+
+func (d differ) one(a core.Action) core.Diff {
+	switch a.Op {
+	case core.OpRestart, core.OpStop, core.OpStart, core.OpRecreate:
+		return core.Diff{Target: "container " + d.name(a.Service), Before: d.state(a.Service), After: afterwards[a.Op]}
+	case core.OpUp:
+		if a.Service == "" {
+			return core.Diff{Target: "all containers", After: "as the compose files say"}
+		}
+		return core.Diff{Target: "container " + d.name(a.Service), Before: d.state(a.Service), After: "created and started"}
+	case core.OpSetEnv, core.OpUnsetEnv, core.OpGenerateSecret, core.OpAllocatePort:
+		return core.Diff{Target: ".env " + a.Text("key"), Before: d.setting(a.Text("key")), After: d.newSetting(a)}
+	case core.OpMintKeys:
+		return core.Diff{
+			Target: ".env ANON_KEY, SERVICE_ROLE_KEY", Before: d.setting("ANON_KEY") + ", " + d.setting("SERVICE_ROLE_KEY"),
+			After: "signed anew with JWT_SECRET",
+		}
+	case core.OpSetRolePassword:
+		return core.Diff{Target: "role " + a.Text("role"), Before: "password in the database", After: d.meant(a.SecretHandle("password"))}
+	case core.OpWriteFile:
+		return core.Diff{Target: "file " + a.Text("path"), After: fmt.Sprintf("%d bytes", len(a.Text("content")))}
+	case core.OpChmod:
+		return core.Diff{Target: "file " + a.Text("path"), After: "mode " + a.Text("mode")}
+	case core.OpQuarantine:
+		return core.Diff{Target: "file " + a.Text("path"), After: "moved to quarantine"}
+	case core.OpSQL:
+		return core.Diff{Target: "database " + cmp.Or(a.Text("database"), "postgres"), After: oneLine(a.Text("statement"))}
+	case core.OpConnectNetwork:
+		return core.Diff{Target: "container " + d.name(a.Service), After: "on network " + a.Text("network")}
+	case core.OpRenameContainer:
+		return core.Diff{Target: "container " + d.name(a.Service), Before: d.name(a.Service), After: a.Text("name")}
+	case core.OpExec:
+		return core.Diff{Target: "container " + d.name(a.Service), After: "runs " + oneLine(fmt.Sprint(a.Args["command"]))}
+	}
+	return core.Diff{}
+}
+
+// name is what people see in the engine's list.
+func (d differ) name(s core.Service) string {
+	if c, ok := container(d.Observation, s); ok {
+		return strings.TrimPrefix(c.Name, "/")
+	}
+	return string(s)
+}
+
+func (d differ) state(s core.Service) string {
+	c, ok := container(d.Observation, s)
+	if !ok {
+		return "missing"
+	}
+	if c.Health != "" {
+		return c.State + ", " + c.Health
+	}
+	return c.State
+}
+
+// setting shows what .env has for a key.
+func (d differ) setting(key string) string {
+	v, ok := d.Env.Lookup(key)
+	switch {
+	case !ok:
+		return "not set"
+	case isOpen(key, v):
+		return oneLine(v.Reveal())
+	case v == "":
+		return "empty"
+	}
+	return dots + " (fingerprint " + d.key.Of(v) + ")"
+}
+
+func (d differ) newSetting(a core.Action) string {
+	switch a.Op {
+	case core.OpUnsetEnv:
+		return "not set"
+	case core.OpGenerateSecret:
+		return "a new random secret"
+	case core.OpAllocatePort:
+		return "a free port"
+	}
+	if h := a.SecretHandle("value"); h != "" {
+		return d.meant(h)
+	}
+	v := core.Secret(a.Text("value"))
+	if _, there := d.Env.Lookup(a.Text("key")); isOpen(a.Text("key"), v) || !there && !secretKey.MatchString(a.Text("key")) {
+		return oneLine(v.Reveal())
+	}
+	return dots + " (fingerprint " + d.key.Of(v) + ")"
+}
+
+// meant says which secret a handle stands for.
+func (d differ) meant(handle string) string {
+	what := "value of " + strings.TrimPrefix(handle, "env:")
+	if service, key, ok := strings.Cut(strings.TrimPrefix(handle, "svc:"), ":"); ok && strings.HasPrefix(handle, "svc:") {
+		what = "value of " + key + " in " + service
+	}
+	if v, ok := lookup(d.Observation, handle); ok {
+		return what + " (fingerprint " + d.key.Of(v) + ")"
+	}
+	return what
+}

@@ -1,0 +1,144 @@
+package repairs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Plan has a playbook plan the repair of one instance. The finding may be nil,
+// or one that the playbook does not claim to fix: whoever names a playbook may
+// have its plan. The same facts give the same plan with the same hash, so a
+// plan can be made again to see whether the world has changed.
+//
+// A playbook that refuses gives an error of code Conflict with its sentence.
+func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagnosis, finding *core.Finding, params map[string]string) (core.Plan, error) {
+	wanted, err := Gather(ctx, t, book.Wants)
+	if err != nil {
+		return core.Plan{}, fmt.Errorf("facts for playbook %s: %w", book.ID, err)
+	}
+	var findings []core.Finding
+	if d != nil {
+		findings = d.Findings
+	}
+	facts := Facts(t.Observation, finding, findings, wanted, t.Key)
+	actions, refusal, err := Evaluate(ctx, book, facts, params)
+	switch {
+	case err != nil:
+		return core.Plan{}, err
+	case refusal != "":
+		return core.Plan{}, &core.Error{Code: core.Conflict, Message: refusal}
+	}
+	if err := checkHandles(t.Observation, actions); err != nil {
+		return core.Plan{}, core.Errorf(core.Invalid, "%s: %v", fileName(book.ID), err)
+	}
+	p := core.Plan{
+		Instance: t.Instance.ID,
+		Playbook: book.ID,
+		Title:    book.Title,
+		Risk:     book.Risk,
+		Scope:    scopeOf(book.Risk),
+		Actions:  actions,
+		Claims:   claims(book, findings, finding),
+		Downtime: downtime(actions),
+		Basis:    Basis(t.Observation, finding, t.Key),
+		Diff:     Diff(t.Observation, actions, t.Key),
+	}
+	if finding != nil {
+		p.Finding = finding.Code
+	}
+	return p, p.Seal()
+}
+
+// scopeOf is what must be saved before a plan of that risk is applied.
+func scopeOf(r core.Risk) core.Scope {
+	if r == core.HighRisk {
+		return core.DatabaseScope
+	}
+	return core.ConfigScope
+}
+
+// claims lists the codes that the plan must make go away: those the playbook
+// fixes which are there.
+func claims(book core.Playbook, findings []core.Finding, finding *core.Finding) []string {
+	list := []string{}
+	for _, code := range book.Fixes {
+		there := slices.ContainsFunc(findings, func(f core.Finding) bool { return f.Code == code })
+		if there || finding != nil && finding.Code == code {
+			list = append(list, code)
+		}
+	}
+	return list
+}
+
+// downtime estimates how long services are away: actions happen one by one.
+func downtime(actions []core.Action) time.Duration {
+	var d time.Duration
+	for _, a := range actions {
+		d += time.Duration(signatures[a.Op].downtime) * time.Second
+	}
+	return d
+}
+
+// checkHandles refuses a secret that the instance does not have and that no
+// earlier action makes.
+func checkHandles(o *core.Observation, actions []core.Action) error {
+	made := map[string]bool{}
+	for i, a := range actions {
+		for arg := range a.Args {
+			h := a.SecretHandle(arg)
+			if h != "" && !made[h] && !hasSecret(o, h) {
+				return fmt.Errorf("action %d: %s: there is no secret %s", i+1, a.Op, h)
+			}
+		}
+		switch a.Op {
+		case core.OpGenerateSecret, core.OpSetEnv, core.OpAllocatePort:
+			made["env:"+a.Text("key")] = true
+		case core.OpMintKeys:
+			made["env:ANON_KEY"], made["env:SERVICE_ROLE_KEY"] = true, true
+		}
+	}
+	return nil
+}
+
+func hasSecret(o *core.Observation, handle string) bool {
+	_, ok := lookup(o, handle)
+	return ok
+}
+
+// lookup returns the value that a handle stands for: env:KEY in the .env, or
+// svc:SERVICE:KEY in a container. Nothing else can be named.
+func lookup(o *core.Observation, handle string) (core.Secret, bool) {
+	if key, ok := strings.CutPrefix(handle, "env:"); ok {
+		return o.Env.Lookup(key)
+	}
+	rest, ok := strings.CutPrefix(handle, "svc:")
+	if !ok {
+		return "", false
+	}
+	service, key, _ := strings.Cut(rest, ":")
+	c, ok := container(o, core.Service(service))
+	if !ok {
+		return "", false
+	}
+	v, ok := c.Env[key]
+	return v, ok
+}
+
+// container returns the container of a service by its role or, for one that
+// has none, by its compose name.
+func container(o *core.Observation, s core.Service) (core.Container, bool) {
+	if c, ok := o.Container(s); ok && s != "" {
+		return c, true
+	}
+	for _, c := range o.Containers {
+		if c.Service == "" && c.ComposeService == string(s) {
+			return c, true
+		}
+	}
+	return core.Container{}, false
+}
