@@ -32,10 +32,10 @@ func init() {
 			{
 				Code: "SVC-03", Title: "A service fails its health check", Severity: core.Critical, Level: core.Malfunction,
 				SymptomOf: []string{"SVC-04", "SVC-05"},
-				What:   "The container runs, and its own health check fails.",
-				Breaks: "Services that wait for it do not start, and requests to it fail.",
-				Do:     "Read the health check's output below and the service's log.",
-				Data:   "No data is at risk by this alone.",
+				What:      "The container runs, and its own health check fails.",
+				Breaks:    "Services that wait for it do not start, and requests to it fail.",
+				Do:        "Read the health check's output below and the service's log.",
+				Data:      "No data is at risk by this alone.",
 			},
 			{
 				Code: "STU-01", Title: "Studio fails its health check", Severity: core.Warning, Level: core.Malfunction,

@@ -26,7 +26,8 @@ type differ struct {
 	key core.FingerprintKey
 }
 
-// afterwards is what becomes of a container.
+// afterwards is what becomes of a container. Its state before is left out: one
+// that dies again and again changes it between the plan and its approval.
 var afterwards = map[core.Op]string{
 	core.OpRestart: "restarted", core.OpStop: "stopped", core.OpStart: "started",
 	core.OpRecreate: "recreated from its compose files",
@@ -35,12 +36,12 @@ var afterwards = map[core.Op]string{
 func (d differ) one(a core.Action) core.Diff {
 	switch a.Op {
 	case core.OpRestart, core.OpStop, core.OpStart, core.OpRecreate:
-		return core.Diff{Target: "container " + d.name(a.Service), Before: d.state(a.Service), After: afterwards[a.Op]}
+		return core.Diff{Target: "container " + d.name(a.Service), After: afterwards[a.Op]}
 	case core.OpUp:
 		if a.Service == "" {
 			return core.Diff{Target: "all containers", After: "as the compose files say"}
 		}
-		return core.Diff{Target: "container " + d.name(a.Service), Before: d.state(a.Service), After: "created and started"}
+		return core.Diff{Target: "container " + d.name(a.Service), After: "created and started"}
 	case core.OpSetEnv, core.OpUnsetEnv, core.OpGenerateSecret, core.OpAllocatePort:
 		return core.Diff{Target: ".env " + a.Text("key"), Before: d.setting(a.Text("key")), After: d.newSetting(a)}
 	case core.OpMintKeys:
@@ -74,17 +75,6 @@ func (d differ) name(s core.Service) string {
 		return strings.TrimPrefix(c.Name, "/")
 	}
 	return string(s)
-}
-
-func (d differ) state(s core.Service) string {
-	c, ok := container(d.Observation, s)
-	if !ok {
-		return "missing"
-	}
-	if c.Health != "" {
-		return c.State + ", " + c.Health
-	}
-	return c.State
 }
 
 // setting shows what .env has for a key.

@@ -62,13 +62,16 @@ func scopeOf(r core.Risk) core.Scope {
 	return core.ConfigScope
 }
 
-// claims lists the codes that the plan must make go away: those the playbook
-// fixes which are there.
+// claims lists the codes that the plan must make go away: that of the finding
+// which it is to mend, or those the playbook fixes which are there. Symptoms of
+// the finding are not claimed: they come and go while services restart.
 func claims(book core.Playbook, findings []core.Finding, finding *core.Finding) []string {
+	if finding != nil {
+		return []string{finding.Code}
+	}
 	list := []string{}
 	for _, code := range book.Fixes {
-		there := slices.ContainsFunc(findings, func(f core.Finding) bool { return f.Code == code })
-		if there || finding != nil && finding.Code == code {
+		if slices.ContainsFunc(findings, func(f core.Finding) bool { return f.Code == code }) {
 			list = append(list, code)
 		}
 	}

@@ -89,7 +89,7 @@ var signatures = map[core.Op]signature{
 	core.OpStop:        {service: oneService, downtime: 10},
 	core.OpStart:       {service: oneService, downtime: 10},
 	core.OpRecreate:    {service: oneService, downtime: 15},
-	core.OpUp:          {service: maybeService, downtime: 20},
+	core.OpUp:          {service: maybeService, downtime: 20, args: map[string]argument{"timeout": {timeSpan, false}}},
 	core.OpWaitHealthy: {service: oneService, args: map[string]argument{"timeout": {timeSpan, false}}},
 	core.OpWaitHTTP: {service: oneService, args: map[string]argument{
 		"port": {portNumber, true}, "path": {webPath, true}, "status": {whole(100, 599), false}, "timeout": {timeSpan, false}}},

@@ -41,7 +41,10 @@ func makeWorld() (*world, error) {
 			return w, fmt.Errorf("build %s: %w\n%s", program, err, out)
 		}
 	}
-	for _, args := range [][]string{append([]string{"down"}, stackNames...), {"images"}, append([]string{"up"}, stackNames...)} {
+	for _, name := range stackNames {
+		w.run("lab", nil, "down", name) // of a killed run; mostly there is none
+	}
+	for _, args := range [][]string{{"images"}, append([]string{"up"}, stackNames...)} {
 		if out, code := w.run("lab", nil, args...); code != 0 {
 			return w, fmt.Errorf("lab %s: %s", strings.Join(args, " "), out)
 		}
@@ -106,7 +109,7 @@ func (w *world) borrow(t *testing.T) string {
 // run runs one of the programs and returns what it printed and its exit code.
 func (w *world) run(program string, env []string, args ...string) (string, int) {
 	if program == "lab" {
-		args = append([]string{"--dir", filepath.Join(w.dir, "lab")}, args...)
+		args = append([]string{"--dir", filepath.Join(w.dir, "home")}, args...)
 	}
 	cmd := exec.Command(filepath.Join(w.dir, program), args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -132,7 +135,7 @@ type person struct {
 }
 
 func (w *world) person(t *testing.T) *person {
-	return &person{world: w, t: t, data: t.TempDir(), said: &bytes.Buffer{}}
+	return &person{world: w, t: t, data: filepath.Join(t.TempDir(), "data"), said: &bytes.Buffer{}}
 }
 
 // basewright runs the program and wants an exit code.
@@ -157,4 +160,4 @@ func (p *person) lab(args ...string) string {
 }
 
 // folder is where a stack's files are.
-func (w *world) folder(stack string) string { return filepath.Join(w.dir, "lab", "stacks", stack) }
+func (w *world) folder(stack string) string { return filepath.Join(w.dir, "home", "stacks", stack) }

@@ -33,6 +33,7 @@ var faultRows = map[string][]string{
 	"PG-13":   {"PG-13"},
 	"REST-01": {"PG-03"}, // the role may not log in; PostgREST's 503 is beneath
 	"RT-01":   {"RT-01"},
+	"SVC-04":  {"SVC-04"},
 	"ST-10":   {"ST-10"},
 	"POOL-03": {"POOL-03"},
 	"FN-01":   {"FN-01"},

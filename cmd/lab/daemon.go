@@ -34,12 +34,8 @@ func (d daemon) execRoot() string { return filepath.Join(d.run, "exec") }
 
 // pid returns the process that the pid file names when it is a living dockerd,
 // else 0. A process that got a dead dockerd's number is not taken for it.
-func (d daemon) pid() (int, error) { return d.living(d.pidFile(), "dockerd") }
-
-// living returns the process that a pid file names when it runs the program of
-// that name, else 0.
-func (d daemon) living(pidFile, program string) (int, error) {
-	text, err := os.ReadFile(pidFile)
+func (d daemon) pid() (int, error) {
+	text, err := os.ReadFile(d.pidFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -50,21 +46,39 @@ func (d daemon) living(pidFile, program string) (int, error) {
 	if err != nil || pid <= 1 {
 		return 0, nil
 	}
-	dir := filepath.Join(d.proc, strconv.Itoa(pid))
-	exe, _ := os.Readlink(filepath.Join(dir, "exe"))
-	cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-	first, _, _ := strings.Cut(string(cmdline), "\x00")
+	exe, _ := os.Readlink(filepath.Join(d.proc, strconv.Itoa(pid), "exe"))
+	first, _, _ := strings.Cut(d.cmdline(strconv.Itoa(pid)), "\x00")
 	for _, name := range []string{strings.TrimSuffix(exe, " (deleted)"), first} {
-		if filepath.Base(name) == program {
+		if filepath.Base(name) == "dockerd" {
 			return pid, nil
 		}
 	}
 	return 0, nil
 }
 
-// sweep removes the pid file and the runtime state of a daemon that is dead. A
-// killed dockerd may leave its containerd running with the containers; the next
-// dockerd takes that over, so its state stays.
+func (d daemon) cmdline(pid string) string {
+	text, _ := os.ReadFile(filepath.Join(d.proc, pid, "cmdline"))
+	return string(text)
+}
+
+// orphans reports whether processes of a dead daemon still run: the shims keep
+// its containers alive. The next dockerd finds them by the runtime state and
+// ends them; without that state they would run on, unseen, on the same data.
+func (d daemon) orphans() (bool, error) {
+	entries, err := os.ReadDir(d.proc)
+	if err != nil {
+		return false, err
+	}
+	for _, e := range entries {
+		if strings.Contains(d.cmdline(e.Name()), d.execRoot()+"/") {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// sweep removes the pid file of a daemon that is dead, and its runtime state
+// when nothing of it runs any more.
 func (d daemon) sweep() error {
 	pid, err := d.pid()
 	if err != nil || pid != 0 {
@@ -73,8 +87,7 @@ func (d daemon) sweep() error {
 	if err := removeIfThere(d.pidFile()); err != nil {
 		return err
 	}
-	containerd, err := d.living(filepath.Join(d.execRoot(), "containerd", "containerd.pid"), "containerd")
-	if err != nil || containerd != 0 {
+	if alive, err := d.orphans(); err != nil || alive {
 		return err
 	}
 	if err := unmountBelow(d.execRoot(), d.proc); err != nil {

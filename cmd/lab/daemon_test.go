@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -63,6 +64,29 @@ func TestStalePidFileIsSwept(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestStateOfOrphansIsKept(t *testing.T) {
+	d := testDaemon(t)
+	shim := exec.CommandContext(t.Context(), "sleep", "60")
+	shim.Args[0] = "containerd-shim-runc-v2 -address " + d.execRoot() + "/containerd/containerd.sock"
+	if err := shim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(d.execRoot()); err != nil {
+		t.Errorf("the state that the next engine needs is gone: %v", err)
+	}
+	shim.Process.Kill()
+	shim.Wait()
+	if err := d.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(d.execRoot()); err == nil {
+		t.Error("the state of a dead engine is kept")
 	}
 }
 

@@ -14,9 +14,9 @@ func authFaults() []fault {
 			apply: then(authSchemaAway, core.Auth), shows: dies(core.Auth, "3F000"), mend: then(authSchemaBack, core.Auth)},
 		{code: "AUTH-05", does: "A trigger of the user's own on auth.users inserts into a table that does not exist, so nobody can sign up.",
 			apply: then(triggerOn), shows: signupFails("Database error saving new user"), mend: then(triggerOff)},
-		{code: "AUTH-17", does: "auth is healthy, but the database lets its role open no connection.",
-			apply: then(authRoleLimited), shows: answers("/auth/v1/admin/users?per_page=1", "SERVICE_ROLE_KEY", http.StatusInternalServerError, "Database error"),
-			mend: then(`alter role supabase_auth_admin connection limit -1;`)},
+		{code: "AUTH-17", does: "auth is healthy, but its table of users is gone (renamed), so whatever touches the database fails.",
+			apply: then(usersAway), shows: answers("/auth/v1/admin/users?per_page=1", "SERVICE_ROLE_KEY", http.StatusInternalServerError, "Database error"),
+			mend: then(usersBack)},
 	}
 }
 
@@ -41,8 +41,15 @@ create trigger lab_new_user after insert on auth.users for each row execute func
 	triggerOff = `drop trigger if exists lab_new_user on auth.users;
 drop function if exists public.lab_new_user();`
 
-	authRoleLimited = `alter role supabase_auth_admin connection limit 0;
-select pg_terminate_backend(pid) from pg_stat_activity where usename = 'supabase_auth_admin';`
+	usersAway = `alter table auth.users rename to users_gone;`
+
+	// A restarted auth has made a new, empty table in the meantime.
+	usersBack = `do $$ begin
+  if to_regclass('auth.users_gone') is not null then
+    drop table if exists auth.users cascade;
+    alter table auth.users_gone rename to users;
+  end if;
+end $$;`
 )
 
 // then runs statements in the stack's database and restarts services.

@@ -97,6 +97,12 @@ func holdConnections(ctx context.Context, b *bench, _ saved) error {
 	if err != nil {
 		return err
 	}
+	late := []core.Service{core.Auth, core.Storage} // they must not be quicker than the leak
+	for _, s := range late {
+		if err := b.engine().Stop(ctx, s); err != nil {
+			return err
+		}
+	}
 	made, err := b.api.ContainerCreate(ctx, &container.Config{
 		Image: db.Config.Image, Entrypoint: []string{"sh", "-c"},
 		Cmd: []string{`for i in $(seq 110); do while :; do psql -qAt -c 'select pg_sleep(86400)' >/dev/null 2>&1; sleep 1; done & done; wait`},
@@ -118,7 +124,12 @@ func holdConnections(ctx context.Context, b *bench, _ saved) error {
 	if err != nil {
 		return err
 	}
-	return b.restart(ctx, core.Auth, core.Storage)
+	for _, s := range late {
+		if err := b.engine().Start(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // freeConnections ends the client and its sessions, which would otherwise not

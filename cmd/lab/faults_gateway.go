@@ -66,7 +66,10 @@ func loseName(ctx context.Context, b *bench, _ saved) error {
 			return fmt.Errorf("put auth on %s again: %w", name, err)
 		}
 	}
-	return b.api.ContainerRestart(ctx, c.ID, container.StopOptions{})
+	if err := b.api.ContainerRestart(ctx, c.ID, container.StopOptions{}); err != nil {
+		return err
+	}
+	return b.restart(ctx, core.Gateway) // it remembers names for minutes
 }
 
 func foreignKeys(ctx context.Context, b *bench, _ saved) error {

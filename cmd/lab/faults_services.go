@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -24,6 +25,8 @@ func serviceFaults() []fault {
 		{code: "RT-01", does: "realtime was renamed without its realtime-dev prefix, so no tenant matches the name it is called by; it stays healthy.",
 			save: saveFiles(composeFile, gatewayConfig), apply: renameRealtime,
 			shows: answers("/realtime/v1/api/ping", "ANON_KEY", 401, "Tenant not found"), mend: restoreFilesAnd(core.Realtime, core.Gateway)},
+		{code: "SVC-04", does: "auth hangs: it takes connections and never answers (its process is halted).",
+			apply: send(core.Auth, "STOP"), shows: hangs("/auth/v1/health"), mend: send(core.Auth, "CONT")},
 		{code: "ST-10", does: "storage was started with another JWT secret than .env has, so it accepts nobody's token.",
 			apply: func(ctx context.Context, b *bench, _ saved) error {
 				return b.with(ctx, core.Storage, map[string]string{"JWT_SECRET": base64Of(30)})
@@ -35,6 +38,29 @@ func serviceFaults() []fault {
 			save: saveFiles(mainFunction), apply: loseMain, shows: dies(core.Functions, "entrypoint"), mend: restoreFilesAnd(core.Functions)},
 		{code: "STU-01", does: "Studio listens on its container's address only (no HOSTNAME), so its health check fails.",
 			save: saveFiles(composeFile), apply: loseHostname, shows: unhealthy(core.Studio), mend: restoreFilesAnd(core.Studio)},
+	}
+}
+
+// send sends a signal to the process of a service, if it runs.
+func send(s core.Service, name string) func(context.Context, *bench, saved) error {
+	return func(ctx context.Context, b *bench, _ saved) error {
+		c, err := b.container(ctx, s)
+		if err != nil || !c.State.Running {
+			return err
+		}
+		return b.api.ContainerKill(ctx, c.ID, name)
+	}
+}
+
+// hangs waits for a request that gets no answer within a second.
+func hangs(path string) func(context.Context, *bench) (bool, string) {
+	return func(ctx context.Context, b *bench) (bool, string) {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if a, err := b.get(ctx, path, "ANON_KEY"); err == nil {
+			return false, "GET " + path + ": " + a.short()
+		}
+		return true, "GET " + path + ": no answer within a second"
 	}
 }
 

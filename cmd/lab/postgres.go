@@ -181,8 +181,13 @@ func (l *lab) download(ctx context.Context, packages []string) ([]string, error)
 	fetch := append([]string{"-o", "Dir::State::status=/dev/null", "-o", "Dir::Cache::archives=" + cache,
 		"-o", "APT::Install-Recommends=0", "-o", "APT::Keep-Downloaded-Packages=1", "-o", "Debug::NoLocking=1",
 		"-o", "APT::Sandbox::User=root", "install", "-y", "-qq", "--download-only"}, packages...)
-	if err := apt(ctx, fetch...); err != nil {
-		return nil, err
+	if err := apt(ctx, fetch...); err != nil { // the lists may name versions that are gone
+		if apt(ctx, "update", "-qq") != nil {
+			return nil, err
+		}
+		if err := apt(ctx, fetch...); err != nil {
+			return nil, err
+		}
 	}
 	return closure(ctx, cache)
 }

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -9,8 +10,11 @@ import (
 // FailpointFromEnv returns a failpoint that does what BASEWRIGHT_FAILPOINT says,
 // or nil when it is not set. "action-1-restart.do.after:kill" kills the process
 // there, as a power cut would; tests use it to see what the next start makes of
-// it.
+// it. "list" only names each on stderr.
 func FailpointFromEnv() func(name string) {
+	if os.Getenv("BASEWRIGHT_FAILPOINT") == "list" {
+		return func(name string) { fmt.Fprintln(os.Stderr, "failpoint", name) }
+	}
 	at, what, ok := strings.Cut(os.Getenv("BASEWRIGHT_FAILPOINT"), ":")
 	if !ok || what != "kill" {
 		return nil
