@@ -13,7 +13,7 @@ import (
 func init() {
 	register(core.Checker{
 		ID: "configuration.environment", Title: "Every variable is set, and the containers run with what the files say",
-		Category: core.Configuration, Check: environment,
+		Category: core.Configuration, Files: true, Check: environment,
 		Finds: []core.Explanation{
 			{
 				Code: "CFG-01", Title: "Compose cannot read the stack's files", Severity: core.Warning,

@@ -55,6 +55,7 @@ type Checker struct {
 	Title    string // what holds when the check finds nothing
 	Category Category
 	Depth    Depth         // the least depth that includes it; empty means Full
+	Files    bool          // it tells something from files alone, so lint runs it too
 	Timeout  time.Duration // zero means the default of the run
 	Finds    []Explanation // every code that Check may return
 
