@@ -14,10 +14,10 @@ STATE := .lab/data
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The lab needs no C compiler, so that it can install one for the rest.
+# The lab builds with and without a C compiler, so that it can install one.
 $(LAB): FORCE
 	@command -v $(GO) >/dev/null || { echo "Go is not installed: get Go 1.26 or newer from https://go.dev/dl" >&2; exit 2; }
-	@CGO_ENABLED=0 $(GO) build -o $(LAB) ./cmd/lab
+	@$(GO) build -o $(LAB) ./cmd/lab
 
 build: $(LAB) ## build bin/basewright and bin/lab
 	@$(LAB) tools

@@ -52,8 +52,8 @@ func TestJourney(t *testing.T) {
 
 	before := w.state(t, stack)
 	out := p.basewright(0, "repair", stack, "align-database-passwords", "--plan")
-	if now := w.state(t, stack); now != before {
-		t.Errorf("looking at a plan changed something:\n%s", now)
+	if d := difference(before, w.state(t, stack)); d != "" {
+		t.Errorf("looking at a plan changed something: %s", d)
 	}
 	hash := regexp.MustCompile(`Hash\s+([0-9a-f]{64})`).FindStringSubmatch(out)
 	if hash == nil {
@@ -73,16 +73,16 @@ func TestJourney(t *testing.T) {
 	if d := p.diagnosis(1, stack); !slices.Equal(d.RootCauses, []string{"PG-01"}) {
 		t.Errorf("after undoing the repair: root causes %q", d.RootCauses)
 	}
-	if now := w.state(t, stack); now != before {
-		t.Errorf("undoing did not bring back what was:\n%s\nbefore:\n%s", now, before)
+	if d := difference(before, w.state(t, stack)); d != "" {
+		t.Errorf("undoing did not bring back what was: %s", d)
 	}
 
 	out = p.basewright(1, "repair", stack, "../../repairs/testdata/wrong-cure.lua", "--yes")
 	if !strings.Contains(out, "rolled_back") || !strings.Contains(out, "PG-01 is still there after the change") {
 		t.Errorf("the receipt of a repair that did not help:\n%s", out)
 	}
-	if now := w.state(t, stack); now != before {
-		t.Errorf("the rollback did not bring back what was:\n%s\nbefore:\n%s", now, before)
+	if d := difference(before, w.state(t, stack)); d != "" {
+		t.Errorf("the rollback did not bring back what was: %s", d)
 	}
 	p.basewright(0, "repair", stack, "--finding", "PG-01", "--yes")
 	p.basewright(0, "change", "list")

@@ -45,8 +45,8 @@ func TestCures(t *testing.T) {
 			if row.playbook != "restart-auth" { // a restart has nothing to put back
 				change := lastChange(p.basewright(0, "change", "list", stack))
 				p.basewright(0, "change", "undo", change)
-				if now := w.state(t, stack); now != before {
-					t.Errorf("undoing did not bring back what was:\n%s\nbefore:\n%s", now, before)
+				if d := difference(before, w.state(t, stack)); d != "" {
+					t.Errorf("undoing did not bring back what was: %s", d)
 				}
 				if d := p.diagnosis(1, stack); !slices.Contains(d.RootCauses, row.finding) {
 					t.Errorf("after undoing: root causes %q, want %s back", d.RootCauses, row.finding)

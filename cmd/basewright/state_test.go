@@ -47,6 +47,30 @@ func (w *world) state(t *testing.T, stack string) string {
 	return b.String()
 }
 
+// difference returns the first line in which two states differ, or "".
+func difference(before, now string) string {
+	a, b := strings.Split(before, "\n"), strings.Split(now, "\n")
+	for i := range max(len(a), len(b)) {
+		was, is := "", ""
+		if i < len(a) {
+			was = a[i]
+		}
+		if i < len(b) {
+			is = b[i]
+		}
+		if was == is {
+			continue
+		}
+		at := 0
+		for at < min(len(was), len(is)) && was[at] == is[at] {
+			at++
+		}
+		from := max(0, at-80)
+		return fmt.Sprintf("line %d was …%.200q and is …%.200q", i+1, was[min(from, len(was)):], is[min(from, len(is)):])
+	}
+	return ""
+}
+
 func verifiers(t *testing.T, host *docker.Host, stack string) string {
 	t.Helper()
 	engine := host.Open(core.Instance{ID: stack, Project: stack})
