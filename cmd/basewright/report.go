@@ -109,14 +109,29 @@ func field(w io.Writer, s style, label, text string) {
 	fmt.Fprintf(w, "    %s %s\n", s.dim(fmt.Sprintf("%-10s", label)), line.String())
 }
 
-// printSymptoms folds what a cause explains into a line each.
+// printSymptoms folds what a cause explains: a line for each code, with the
+// services that show it.
 func printSymptoms(w io.Writer, s style, d *core.Diagnosis, cause core.Finding) {
-	label := "Symptoms"
+	if !isFirstOf(d, cause) {
+		return
+	}
+	var codes []string
+	services := map[string][]string{}
 	for _, f := range d.Findings {
-		if f.CausedBy == nil || *f.CausedBy != cause.Code || !isFirstOf(d, cause) {
+		if f.CausedBy == nil || *f.CausedBy != cause.Code {
 			continue
 		}
-		field(w, s, label, s.bold(f.Code)+" "+printable(f.Title))
+		if !slices.Contains(codes, f.Code) {
+			codes = append(codes, f.Code)
+		}
+		if !slices.Contains(services[f.Code], string(f.Service)) {
+			services[f.Code] = append(services[f.Code], string(f.Service))
+		}
+	}
+	label := "Symptoms"
+	for _, code := range codes {
+		e, _, _ := checks.Explain(code)
+		field(w, s, label, s.bold(code)+" "+e.Title+s.dim(": "+strings.Join(services[code], ", ")))
 		label = ""
 	}
 }

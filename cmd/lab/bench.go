@@ -110,7 +110,7 @@ func (b *bench) container(ctx context.Context, s core.Service) (container.Inspec
 		name = n
 	}
 	list, err := b.api.ContainerList(ctx, container.ListOptions{All: true,
-		Filters: labels(projectLabel+"="+b.name, "com.docker.compose.service="+name)})
+		Filters: labels(label+"=1", projectLabel+"="+b.name, "com.docker.compose.service="+name)})
 	if err != nil {
 		return container.InspectResponse{}, err
 	}

@@ -32,8 +32,9 @@ func defaultDaemon(log string) daemon {
 func (d daemon) pidFile() string  { return filepath.Join(d.run, "dockerd.pid") }
 func (d daemon) execRoot() string { return filepath.Join(d.run, "exec") }
 
-// pid returns the process that the pid file names when it is a living dockerd,
-// else 0. A process that got a dead dockerd's number is not taken for it.
+// pid returns the process that the pid file names when it is the dockerd that
+// the lab started, else 0. Nothing that got a dead dockerd's number is taken for
+// it, nor is another dockerd.
 func (d daemon) pid() (int, error) {
 	text, err := os.ReadFile(d.pidFile())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,12 +47,9 @@ func (d daemon) pid() (int, error) {
 	if err != nil || pid <= 1 {
 		return 0, nil
 	}
-	exe, _ := os.Readlink(filepath.Join(d.proc, strconv.Itoa(pid), "exe"))
-	first, _, _ := strings.Cut(d.cmdline(strconv.Itoa(pid)), "\x00")
-	for _, name := range []string{strings.TrimSuffix(exe, " (deleted)"), first} {
-		if filepath.Base(name) == "dockerd" {
-			return pid, nil
-		}
+	first, rest, _ := strings.Cut(d.cmdline(strconv.Itoa(pid)), "\x00")
+	if filepath.Base(first) == "dockerd" && strings.Contains(rest, "--pidfile\x00"+d.pidFile()+"\x00") {
+		return pid, nil
 	}
 	return 0, nil
 }
@@ -124,10 +122,11 @@ func unmountBelow(dir, proc string) error {
 }
 
 // start runs dockerd in a session of its own, so that it outlives the lab. The
-// channel is closed when it ends while the lab still runs.
+// channel is closed when it ends while the lab still runs; it is nil when the
+// dockerd ran before.
 func (d daemon) start() (<-chan struct{}, error) {
 	if pid, err := d.pid(); err != nil || pid != 0 {
-		return make(chan struct{}), err // it runs, and only has to answer
+		return nil, err // it runs, and only has to answer
 	}
 	if err := d.sweep(); err != nil {
 		return nil, fmt.Errorf("clean up after a dead engine: %w", err)

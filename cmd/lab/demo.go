@@ -212,7 +212,7 @@ func (s *story) basewright(ctx context.Context, want int, arguments ...string) e
 // program runs bin/basewright with its state in the lab's folder.
 func (s *story) program(ctx context.Context, out io.Writer, arguments ...string) (int, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.source, "bin", "basewright"), arguments...)
-	cmd.Env = append(os.Environ(), "BASEWRIGHT_DATA="+filepath.Join(s.dir, "data"))
+	cmd.Env = append(os.Environ(), "BASEWRIGHT_DATA="+s.data())
 	cmd.Stdout, cmd.Stderr = out, out
 	err := cmd.Run()
 	var exit *exec.ExitError

@@ -48,7 +48,7 @@ func (l *lab) downCommand() *cobra.Command {
 
 func (l *lab) cleanCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "clean", Short: "Remove every stack and the lab's images",
+		Use: "clean", Short: "Remove every stack, the lab's images and the demo's state",
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return l.clean(c.Context()) },
 	}
@@ -206,7 +206,8 @@ func (l *lab) removeAsRoot(ctx context.Context, s stack) error {
 	}
 }
 
-// clean removes the stacks and the images that the lab built itself.
+// clean removes the stacks, the images that the lab built itself, and what
+// Basewright kept of the demo, whose snapshots hold the stacks' secrets.
 func (l *lab) clean(ctx context.Context) error {
 	if err := l.downAll(ctx); err != nil {
 		return err
@@ -233,5 +234,10 @@ func (l *lab) clean(ctx context.Context) error {
 		removed++
 	}
 	l.say("%d images are removed", removed)
+	if _, err := os.Stat(filepath.Join(l.data(), "basewright.db")); err == nil {
+		if err := os.RemoveAll(l.data()); err != nil {
+			return err
+		}
+	}
 	return os.RemoveAll(filepath.Join(l.dir, "stacks"))
 }

@@ -140,11 +140,12 @@ func (l *lab) startEngine(ctx context.Context) error {
 		}
 		return l.awaitEngine(ctx, "journalctl -u docker tells why", nil)
 	}
-	d := defaultDaemon(filepath.Join(l.dir, "dockerd.log"))
+	d := defaultDaemon(l.daemonLog())
 	gone, err := d.start()
 	if err != nil {
 		return err
 	}
+	l.started = gone != nil
 	return l.awaitEngine(ctx, d.log, gone)
 }
 
@@ -189,16 +190,19 @@ func lastLogLine(log string) string {
 	return lastLine(text)
 }
 
+func (l *lab) daemonLog() string { return filepath.Join(l.dir, "dockerd.log") }
+
 // engineDown stops the engine that the lab started by hand.
 func (l *lab) engineDown(ctx context.Context) error {
-	stopped, err := defaultDaemon("").stop(ctx)
+	d := defaultDaemon(l.daemonLog())
+	stopped, err := d.stop(ctx)
 	if err != nil {
 		return err
 	}
-	if stopped {
-		l.say("stopped the Docker Engine that the lab had started")
-	} else {
-		l.say("the lab has started no Docker Engine: nothing to stop")
+	if !stopped {
+		l.say("the lab runs no Docker Engine of its own: nothing to stop")
+		return nil
 	}
-	return nil
+	l.say("stopped the Docker Engine that the lab had started")
+	return removeIfThere(d.log)
 }

@@ -35,8 +35,12 @@ type lab struct {
 	prefix string
 	out    io.Writer
 
-	host *docker.Host
+	host    *docker.Host
+	started bool // by this process: a daemon that ends with it
 }
+
+// data is the folder of Basewright's own state in the demo.
+func (l *lab) data() string { return filepath.Join(l.dir, "data") }
 
 // place finds the lab's folder: the one given, else .lab at the module's root,
 // else .lab here.

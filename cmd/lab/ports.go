@@ -1,6 +1,7 @@
 package main
 
 import (
+	"hash/fnv"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -35,11 +36,22 @@ func (l *lab) takenPorts() map[int]bool {
 	return taken
 }
 
-// freePorts finds three ports that no stack has and nobody listens on.
-func freePorts(taken map[int]bool) (ports, error) {
+// corner is where this lab begins to look for ports and networks, from 0 to 99.
+// Labs of several folders that come up at once on one engine would otherwise
+// find the same ones free.
+func (l *lab) corner() int {
+	h := fnv.New32a()
+	h.Write([]byte(l.dir))
+	return int(h.Sum32() % 100)
+}
+
+// freePorts finds three ports that no stack has and nobody listens on, from a
+// corner of the lab's range on.
+func freePorts(taken map[int]bool, corner int) (ports, error) {
 	var found []int
-	for p := firstPort; p < lastPort && len(found) < 3; p++ {
-		if !taken[p] && free(p) {
+	const count = lastPort - firstPort
+	for i := 0; i < count && len(found) < 3; i++ {
+		if p := firstPort + (corner*count/100+i)%count; !taken[p] && free(p) {
 			found = append(found, p)
 		}
 	}

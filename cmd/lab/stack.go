@@ -128,7 +128,7 @@ func (l *lab) renderEnv(ctx context.Context, s stack) error {
 	if set.Secrets, err = newSecrets(time.Now()); err != nil {
 		return err
 	}
-	if set.Ports, err = freePorts(l.takenPorts()); err != nil {
+	if set.Ports, err = freePorts(l.takenPorts(), l.corner()); err != nil {
 		return err
 	}
 	if set.Subnet, err = l.freeSubnet(ctx); err != nil {
@@ -212,12 +212,12 @@ func (l *lab) freeSubnet(ctx context.Context) (string, error) {
 			taken = append(taken, p)
 		}
 	}
-	return pickSubnet(taken)
+	return pickSubnet(taken, l.corner())
 }
 
-func pickSubnet(taken []netip.Prefix) (string, error) {
+func pickSubnet(taken []netip.Prefix, corner int) (string, error) {
 	for i := range 255 {
-		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 213, byte(i), 0}), 24)
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 213, byte((corner*255/100 + i) % 255), 0}), 24)
 		if !slices.ContainsFunc(taken, p.Overlaps) {
 			return p.String(), nil
 		}

@@ -184,13 +184,13 @@ func TestTwoStacksShareNoSecret(t *testing.T) {
 func TestSubnetIsFree(t *testing.T) {
 	taken := []netip.Prefix{netip.MustParsePrefix("10.213.0.0/24"), netip.MustParsePrefix("10.213.2.0/23")}
 	for _, want := range []string{"10.213.1.0/24", "10.213.4.0/24"} {
-		got, err := pickSubnet(taken)
+		got, err := pickSubnet(taken, 0)
 		if err != nil || got != want {
 			t.Errorf("got %s, %v, want %s", got, err, want)
 		}
 		taken = append(taken, netip.MustParsePrefix(want))
 	}
-	if _, err := pickSubnet([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}); err == nil {
+	if _, err := pickSubnet([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, 0); err == nil {
 		t.Error("found a network where all are taken")
 	}
 }

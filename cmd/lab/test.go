@@ -7,11 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/basewright/basewright/core/docker"
 )
 
 // tools are the programs that building and testing need beside Go, and the
@@ -54,20 +53,21 @@ func (l *lab) installTools(ctx context.Context) error {
 
 func (l *lab) testCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "test", Short: "Set up an engine and images, run every test, and stop what was started",
+		Use: "test", Short: "Set up an engine and images, run every test, and stop what was started by hand",
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return l.test(c.Context()) },
 	}
 }
 
-// test runs the tests of the whole module on a real engine. An engine that it
-// had to start is stopped again, however the tests end.
+// test runs the tests of the whole module on a real engine. A daemon that it
+// started is stopped again, however the tests end; one that ran before, or that
+// systemd runs, is left alone.
 func (l *lab) test(ctx context.Context) (err error) {
-	if h, err := docker.Connect(ctx, ""); err == nil {
-		h.Close()
-	} else {
-		defer func() { err = errors.Join(err, l.engineDown(context.WithoutCancel(ctx))) }()
-	}
+	defer func() {
+		if l.started {
+			err = errors.Join(err, l.engineDown(context.WithoutCancel(ctx)))
+		}
+	}()
 	if err := l.engineUp(ctx, false); err != nil {
 		return err
 	}
@@ -86,6 +86,7 @@ func (l *lab) test(ctx context.Context) (err error) {
 		begin := time.Now()
 		l.say("\n── %s: go %s", run.what, strings.Join(run.args, " "))
 		cmd := exec.CommandContext(ctx, "go", run.args...)
+		endTogether(cmd)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = l.source, l.out, l.out
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "BASEWRIGHT_REQUIRE_ENGINE=1")
 		if err := cmd.Run(); err != nil {
@@ -94,4 +95,12 @@ func (l *lab) test(ctx context.Context) (err error) {
 		l.say("%.0f s", time.Since(begin).Seconds())
 	}
 	return nil
+}
+
+// endTogether makes a cancelled command end with all that it started, as an
+// interrupt from the terminal would: to kill go alone leaves its tests running.
+func endTogether(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
 }

@@ -51,6 +51,9 @@ func (l *lab) up(ctx context.Context, names []string) error {
 		if err != nil {
 			return err
 		}
+		if err := l.mayTake(ctx, name); err != nil {
+			return err
+		}
 		if err := l.render(ctx, s, images); err != nil {
 			return err
 		}
@@ -63,6 +66,28 @@ func (l *lab) up(ctx context.Context, names []string) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// mayTake refuses the name of a compose project that is somebody else's: up
+// would recreate its containers.
+func (l *lab) mayTake(ctx context.Context, name string) error {
+	api, err := l.api(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: labels(projectLabel + "=" + name)})
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		if c.Labels[label] != "1" {
+			return &core.Error{
+				Code: core.Conflict, Message: "the compose project " + name + " is not the lab's: its container " + firstName(c.Names) + " lacks the lab's label",
+				Hint: "choose another name",
+			}
+		}
+	}
+	return nil
 }
 
 // haveImages makes sure that every image of a stack is on the engine: none of
