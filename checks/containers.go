@@ -233,11 +233,15 @@ func describe(c core.Container) string {
 	return s
 }
 
-// lastWords returns the last n lines that c logged, errors before chatter.
+// lastWords returns the last n lines that c logged in its present or last life,
+// errors before chatter.
 func lastWords(c core.Container, n int) []core.Evidence {
 	var out []core.Evidence
 	for _, pass := range []bool{true, false} {
 		for _, l := range slices.Backward(c.Logs) {
+			if l.At.Before(c.StartedAt.Add(-pauseBetweenDeaths)) {
+				break
+			}
 			if len(out) < n && strings.TrimSpace(l.Text) != "" && alarming.MatchString(l.Text) == pass {
 				out = append(out, logEvidence(c.Service, l))
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/supabase"
@@ -69,6 +70,10 @@ func init() {
 	})
 }
 
+// loginPatience is less than a check's time, so that a server which takes
+// connections and says nothing is a finding.
+const loginPatience = 3 * time.Second
+
 // attempt is one login and what came of it.
 type attempt struct {
 	login core.Login
@@ -119,7 +124,11 @@ func tryLogins(ctx context.Context, t core.Target, db core.Container) []attempt 
 	}
 	var wg sync.WaitGroup
 	for i := range attempts {
-		wg.Go(func() { attempts[i].err = t.Login(ctx, attempts[i].login) })
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, loginPatience)
+			defer cancel()
+			attempts[i].err = t.Login(ctx, attempts[i].login)
+		})
 	}
 	wg.Wait()
 	return attempts
@@ -140,7 +149,7 @@ func isOwnDatabase(host string, db core.Container) bool {
 func blind(attempts []attempt) error {
 	var last error
 	for _, a := range attempts {
-		if errors.Is(a.err, syscall.ECONNREFUSED) || core.CodeOf(a.err) != core.Unreachable && !errors.Is(a.err, context.DeadlineExceeded) {
+		if core.CodeOf(a.err) != core.Unreachable || errors.Is(a.err, syscall.ECONNREFUSED) || errors.Is(a.err, context.DeadlineExceeded) {
 			return nil
 		}
 		last = a.err
@@ -256,6 +265,8 @@ func refusal(a attempt) (core.Finding, bool) {
 	switch state := core.SQLState(a.err); {
 	case errors.Is(a.err, syscall.ECONNREFUSED):
 		f.Code, f.Affects = "SVC-05", nil
+	case errors.Is(a.err, context.DeadlineExceeded):
+		f.Code, f.Affects, f.Title = "SVC-05", nil, "The database takes connections and does not answer"
 	case a.err == nil || state == "28P01" || core.CodeOf(a.err) == core.Unreachable || core.CodeOf(a.err) == core.NotFound:
 		return f, false
 	case state == "28000":

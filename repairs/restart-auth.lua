@@ -2,7 +2,7 @@
 -- route answers, but every login fails on a connection that is long dead.
 return {
   title = "Restart auth",
-  fixes = { "AUTH-17", "GW-07", "SVC-04" },
+  fixes = { "AUTH-17" },
   risk = "low",
   needs = { "restart", "wait_healthy" },
   params = {
@@ -16,9 +16,6 @@ return {
     end
     if not auth or auth.missing then
       return nil, "there is no auth container to restart"
-    end
-    if t.finding and t.finding.service ~= "auth" then
-      return nil, t.finding.code .. " is about " .. t.finding.service .. ", not auth"
     end
     return {
       { op = "restart", service = "auth", why = "auth does not answer" },
@@ -38,13 +35,6 @@ return {
     {
       given = { services = { db = { state = "running" } } },
       refuses = "there is no auth container to restart",
-    },
-    {
-      given = {
-        services = { db = { state = "running" }, auth = { state = "running" } },
-        finding = { code = "GW-07", service = "storage" },
-      },
-      refuses = "GW-07 is about storage, not auth",
     },
   },
 }
