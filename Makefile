@@ -5,11 +5,8 @@
 GO    ?= go
 LAB   := bin/lab
 BIN   := bin/basewright
-STATE := .lab/data
 
-
-
-.PHONY: help build demo demo-down test test-unit bench lint run clean FORCE
+.PHONY: help build demo demo-down test test-unit bench lint clean FORCE
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +24,8 @@ demo: build ## the main job on real parts: break a stack, diagnose it, repair it
 	@$(LAB) demo
 
 demo-down: $(LAB) ## remove all that the demo and the tests made, and nothing else
-	@$(LAB) clean
-	@$(LAB) engine down
+	@test -d .lab || { echo "there is nothing of the lab here"; exit 0; }; \
+	$(LAB) engine up && $(LAB) clean; status=$$?; $(LAB) engine down && exit $$status
 
 test: build ## set up what is missing, then run every test
 	@$(LAB) test

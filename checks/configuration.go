@@ -16,7 +16,7 @@ func init() {
 		Category: core.Configuration, Files: true, Check: environment,
 		Finds: []core.Explanation{
 			{
-				Code: "CFG-01", Title: "Compose cannot read the stack's files", Severity: core.Warning,
+				Code: "CFG-01", Title: "Compose cannot read the stack's files", Severity: core.Warning, SymptomOf: []string{"UPG-06"},
 				What:   "docker compose would refuse the compose files or the .env of this stack.",
 				Breaks: "What runs goes on; nothing can be created, changed or restarted by Compose.",
 				Do:     "Mend the file at the line named below.", Data: "No data is at risk.",
@@ -30,7 +30,7 @@ func init() {
 			},
 			{
 				Code: "DK-07", Title: "Containers run with older settings than the files", Severity: core.Warning,
-				SymptomOf: []string{"DK-05", "GW-04", "REST-02", "ST-10"},
+				SymptomOf: []string{"DK-05", "GW-04", "REST-02", "ST-10", "META-01"},
 				What:      "The files were edited after the containers were created. `docker compose restart` does not apply an edit; `up -d` does.",
 				Breaks:    "The edit has no effect yet, and will at the next `up`.",
 				Do:        "Apply the playbook recreate-stale-containers, or run `docker compose up -d`.",

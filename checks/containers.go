@@ -115,7 +115,7 @@ func containerState(t core.Target, c core.Container) (core.Finding, bool) {
 	state := evidence("inspect:"+c.Name, describe(c))
 	switch {
 	case portTaken(c.Error):
-		return core.Finding{Code: "DK-03", Title: fmt.Sprintf("A host port of %s is taken", c.Service), Evidence: []core.Evidence{evidence("inspect:"+c.Name, clip(c.Error)), state}}, true
+		return core.Finding{Code: "DK-03", Title: fmt.Sprintf("A host port of %s is taken", c.Service), Evidence: []core.Evidence{evidence("inspect:"+c.Name, clip(Mask(c.Error))), state}}, true
 	case c.OOMKilled && c.State != "running":
 		return core.Finding{Code: "DK-12", Title: fmt.Sprintf("%s ran out of memory", c.Service), Evidence: []core.Evidence{state}}, true
 	case c.ExitCode == 132 && c.State != "running":
@@ -159,7 +159,7 @@ func looping(t core.Target, c core.Container) bool {
 
 func neverStarted(t core.Target, c core.Container, state core.Evidence) core.Finding {
 	if c.Error != "" {
-		return core.Finding{Code: "DK-13", Title: fmt.Sprintf("%s could not be started", c.Service), Evidence: []core.Evidence{evidence("inspect:"+c.Name, clip(c.Error)), state}}
+		return core.Finding{Code: "DK-13", Title: fmt.Sprintf("%s could not be started", c.Service), Evidence: []core.Evidence{evidence("inspect:"+c.Name, clip(Mask(c.Error))), state}}
 	}
 	for _, on := range waitsFor(t, c) {
 		return core.Finding{

@@ -4,7 +4,7 @@
 // gives an [Observation]; [Checker]s read it and return [Finding]s, which make a
 // [Diagnosis] with its root causes. A [Playbook] answers a finding with a
 // [Plan]: a list of [Action]s. Applying a plan makes a [Change], guarded by a
-// [Snapshot], journalled step by step and closed by a [Receipt].
+// [Snapshot], journalled step by step; once it has ended it is its own receipt.
 //
 // Words, and the words to avoid for them: instance (not project, tenant),
 // service (not container), finding (not issue, problem), playbook (not script,

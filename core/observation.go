@@ -147,6 +147,7 @@ type ComposeService struct {
 
 // HostFacts is what is known of the machine and its Docker Engine.
 type HostFacts struct {
+	EngineID                            string // the engine's own, the same for life
 	EngineVersion, APIVersion, OS, Arch string
 	Local                               bool // the engine is on this machine, so files and disks below are its own
 	Disks                               []Disk

@@ -3,6 +3,7 @@ package repairs
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -86,9 +87,21 @@ func toAction(book core.Playbook, known map[string]core.Service, fields map[stri
 		return a, err
 	}
 	a.Service = service
-	a.Args, err = sig.takeArgs(op, fields)
-	return a, err
+	if a.Args, err = sig.takeArgs(op, fields); err != nil {
+		return a, err
+	}
+	if a.Op == core.OpSetEnv && holdsSecret.MatchString(a.Text("key")) && !harmless.MatchString(a.Text("key")) && a.SecretHandle("value") == "" {
+		return a, fmt.Errorf("set_env %s: a secret is not written out in a plan; give the handle of one, or use generate_secret", oneLine(a.Text("key")))
+	}
+	return a, nil
 }
+
+// A plan is stored and shown, so the value of a variable that holds a secret
+// must not stand in it.
+var (
+	holdsSecret = regexp.MustCompile(`(?i)SECRET|PASSWORD|PASSWD|_PASS$|TOKEN|_KEY(_|S?$)|JWKS|_URI$|DATABASE_URL|_DSN$`)
+	harmless    = regexp.MustCompile(`(?i)PASSWORD_(MIN|REQUIRED|LENGTH)|TOKEN_(EXP|LIFETIME)`)
+)
 
 func (s signature) takeService(op string, known map[string]core.Service, given any) (core.Service, error) {
 	name, isText := given.(string)

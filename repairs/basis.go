@@ -9,13 +9,14 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// Basis is the fingerprints of the facts that a plan rests on: which containers
-// there are and of what image, the .env, the compose project as its files render
+// Basis is the fingerprints of the facts that a plan rests on: on which engine
+// it is, which containers there are and of what image, the .env, the compose project as its files render
 // it, and the finding. When one differs, the world has changed.
 func Basis(o *core.Observation, finding *core.Finding, key core.FingerprintKey) map[string]string {
 	basis := map[string]string{
 		"env":     key.Of(core.Secret(envText(o.Env))),
 		"compose": key.Of(core.Secret(composeText(o.Compose))),
+		"engine":  o.Host.EngineID,
 	}
 	for _, c := range o.Containers {
 		k := "container:" + c.ComposeService

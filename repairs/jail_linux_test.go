@@ -182,7 +182,6 @@ func TestChildDiesWithParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // the child is in its jail by now
 	if err := syscall.Kill(child, 0); err != nil {
 		t.Fatalf("there is no child: %v", err)
 	}
@@ -202,16 +201,25 @@ func isZombie(pid int) bool {
 }
 
 // waitForChild is the life of a parent that is killed: it starts a child that
-// sleeps, tells its process ID and waits.
+// sleeps, tells its process ID when that is in its jail, and waits.
 func waitForChild() {
 	runtime.LockOSThread()
-	cmd := command(context.Background(), sleeperArg, nil, isolations()[0])
-	err := cmd.Start()
-	if forbidden(err) {
-		cmd = command(context.Background(), sleeperArg, nil, isolations()[1])
-		err = cmd.Start()
+	var cmd *exec.Cmd
+	var out io.Reader
+	var err error
+	for _, how := range isolations() {
+		cmd = command(context.Background(), sleeperArg, nil, how)
+		if out, err = cmd.StdoutPipe(); err != nil {
+			os.Exit(1)
+		}
+		if err = cmd.Start(); !forbidden(err) {
+			break
+		}
 	}
 	if err != nil {
+		os.Exit(1)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
 		os.Exit(1)
 	}
 	fmt.Println(cmd.Process.Pid)
@@ -223,6 +231,7 @@ func sleep() {
 	if _, err := enterJail(os.Stdin); err != nil {
 		os.Exit(1)
 	}
+	_, _ = os.Stdout.WriteString(".")
 	time.Sleep(10 * time.Second)
 	os.Exit(0)
 }

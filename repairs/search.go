@@ -156,7 +156,7 @@ func (s *sandbox) gsub(l *lua.LState) int {
 
 // replacement returns what stands in place of one match.
 func (m *matcher) replacement(l *lua.LState, with lua.LValue, start, end int) string {
-	v := lua.LValue(lua.LNil)
+	var v lua.LValue
 	switch w := with.(type) {
 	case *lua.LTable:
 		m.push(l, start, end, true)

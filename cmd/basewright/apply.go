@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
+	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/apply"
@@ -25,28 +27,50 @@ type workshop struct {
 	books   []core.Playbook
 }
 
+// unasked is how old an interrupted change may be to be put back by whatever
+// command comes next: later, somebody may have mended the instance by hand.
+const unasked = 24 * time.Hour
+
 // openWorkshop opens the state, and first puts back what an agent that was
-// killed left half done.
+// killed left half done. A change that cannot be put back holds its own
+// instance and no other, so it is told and does not end the command.
 func openWorkshop(ctx context.Context, g *global) (*workshop, error) {
+	w, err := openBench(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	w.applier.RecoverWithin = unasked
+	if _, err := w.recover(ctx); err != nil {
+		fmt.Fprintln(g.err, "basewright: "+printable(err.Error()))
+	}
+	return w, nil
+}
+
+// openBench opens the state and nothing else.
+func openBench(ctx context.Context, g *global) (*workshop, error) {
 	host, err := g.engine(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w, err := openState(g, host)
 	if err != nil {
+		host.Close()
 		return nil, err
 	}
 	if w.books, err = g.playbooks(ctx); err != nil {
-		return nil, err
-	}
-	recovered, err := w.applier.Recover(ctx)
-	for _, c := range recovered {
-		fmt.Fprintf(g.err, "basewright: change %s of %s was interrupted and is now %s\n", c.ID, c.Instance, c.State)
-	}
-	if err != nil {
+		w.close()
 		return nil, err
 	}
 	return w, nil
+}
+
+// recover puts back interrupted changes and says which.
+func (w *workshop) recover(ctx context.Context) (int, error) {
+	recovered, err := w.applier.Recover(ctx)
+	for _, c := range recovered {
+		fmt.Fprintf(w.err, "basewright: change %s of %s was interrupted and is now %s\n", c.ID, c.Instance, c.State)
+	}
+	return len(recovered), err
 }
 
 // openState wires the rooms together: the store as journal, the folder of
@@ -75,16 +99,20 @@ func openState(g *global, host *docker.Host) (*workshop, error) {
 				return err
 			}
 			gone, err := snapshots.Retain(instance, snapshot.DefaultKeep, needed)
-			if err != nil {
-				return err
-			}
-			return s.ForgetSnapshots(ctx, gone...)
+			return errors.Join(err, s.ForgetSnapshots(ctx, gone...))
 		},
 	}
 	return w, nil
 }
 
-func (w *workshop) close() { w.store.Close() } //nolint:errcheck // what must last was synced when it was written
+// close lets go of the state and the engine; what must last was synced when it
+// was written.
+func (w *workshop) close() {
+	w.store.Close()
+	if w.host != nil {
+		w.host.Close()
+	}
+}
 
 // actor names who sits at the terminal.
 func actor() string {

@@ -104,12 +104,21 @@ func changeUndo(g *global) *cobra.Command {
 func changeRecover(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "recover", Short: "Put back what an interrupted change left half done", Example: "  basewright change recover", Args: cobra.NoArgs,
-		Long: "Every command that changes an instance does this first by itself; this one does nothing else.",
+		Long: "Every command that changes an instance does this first by itself, for changes of the last day;\nthis one does it however old they are, and nothing else.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withWorkshop(cmd.Context(), g, func(*workshop) error {
-				fmt.Fprintln(g.out, "nothing is left half done")
-				return nil
-			})
+			w, err := openBench(cmd.Context(), g)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			n, err := w.recover(cmd.Context())
+			if err != nil {
+				return exit{exitFound, err}
+			}
+			if n == 0 {
+				fmt.Fprintln(g.out, "no change is left half done, unless a living Basewright is at it")
+			}
+			return nil
 		},
 	}
 }

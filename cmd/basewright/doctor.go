@@ -32,7 +32,8 @@ func doctorCommand(g *global) *cobra.Command {
 		Short: "Diagnose the Supabase stacks of this Docker Engine",
 		Long: `Looks at the named compose projects, or at every Supabase project of the engine,
 and says what is wrong, how that is known, and what mends it. It changes nothing,
-and needs no server and no set-up.
+and needs no server and no set-up. With --mode deep it also signs a user up and
+deletes that user again; no mail is sent.
 
 Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could not look.`,
 		Example: "  basewright doctor\n  basewright doctor shop --output json | jq .diagnoses[0].root_causes\n  basewright doctor --all --output nagios",
@@ -103,7 +104,7 @@ func doctor(ctx context.Context, g *global, f doctorFlags, names []string) error
 // diagnoseAll looks at the instances side by side, four at a time: each already
 // asks its services in parallel.
 func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []core.Instance, depth core.Depth) ([]*core.Diagnosis, error) {
-	books, err := repairs.BuiltIn(ctx)
+	books, err := g.playbooks(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +141,7 @@ func look(ctx context.Context, in core.Inspector, key core.FingerprintKey, books
 
 // check runs every check on an observed instance.
 func check(ctx context.Context, t core.Target, books []core.Playbook, opts diagnose.Options) *core.Diagnosis {
+	opts.Mask = checks.Mask
 	opts.Remedies = func(code string) []core.Remedy { return repairs.Remedies(books, code) }
 	return diagnose.Run(ctx, t, checks.All(), opts)
 }

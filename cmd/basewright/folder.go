@@ -1,130 +1,148 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
-
-	"gopkg.in/yaml.v3"
+	"syscall"
+	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/supabase"
 )
 
-// findFolder finds out what path means: the folder of a stack, its compose
-// file, or half of a pair docker-compose-ID.yml and .env-ID.
-func findFolder(path string, files []string, env string) (*folder, error) {
-	dir := absolute(path)
-	info, err := os.Stat(dir)
+// folder is a stack of which there are files only. It is the core.Inspector of
+// one: what would need an engine is Unreachable.
+type folder struct {
+	dir   string   // absolute
+	files []string // compose files, absolute, in order
+	env   string   // the file with the variables, absolute
+}
+
+var _ core.Inspector = (*folder)(nil)
+
+// renderTime bounds what the compose library may do with a stranger's files.
+const renderTime = 20 * time.Second
+
+// Observe implements core.Inspector: files, and no container.
+func (s *folder) Observe(ctx context.Context) (*core.Observation, error) {
+	o := &core.Observation{At: time.Now(), Host: core.HostFacts{Local: true}}
+	o.Env.Path = s.env
+	env, err := s.ReadFile(ctx, ".env")
 	switch {
+	case err == nil:
+		o.Env.Mode = env.Mode
+		o.Env.Vars, o.Env.Err = supabase.ParseEnv(env.Data)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, core.Errorf(core.NotFound, "there is no folder %s", path)
-	case err != nil:
-		return nil, core.Errorf(core.Unreachable, "%s cannot be looked at: %v", path, reasonOf(err))
-	case !info.IsDir() && len(files) > 0:
-		return nil, core.Errorf(core.Invalid, "%s is a file; with --file name the folder instead", path)
-	case !info.IsDir():
-		files, dir = []string{filepath.Base(dir)}, filepath.Dir(dir)
+		o.Env.Err = err
+	default:
+		return nil, err
 	}
-	if _, err := os.ReadDir(dir); err != nil {
-		return nil, core.Errorf(core.Unreachable, "the folder %s cannot be read: %v", path, reasonOf(err))
-	}
-	s := &folder{dir: dir}
-	for _, f := range files {
-		s.files = append(s.files, s.at(f))
-	}
-	if len(s.files) == 0 && env == "" {
-		if err := s.findPair(); err != nil {
+	if len(s.files) == 0 {
+		if s.files, err = s.composeFiles(o.Env); err != nil {
 			return nil, err
 		}
 	}
-	s.env = s.at(cmp.Or(env, s.envBeside(), ".env"))
-	return s, nil
-}
-
-// at returns the absolute path of a file of the folder.
-func (s *folder) at(name string) string {
-	if filepath.IsAbs(name) {
-		return filepath.Clean(name)
-	}
-	return filepath.Join(s.dir, name)
-}
-
-// pair matches the compose file of a stack beside others in one folder.
-var pair = regexp.MustCompile(`^docker-compose-(.+)\.ya?ml$`)
-
-// envBeside returns the .env-ID that goes with a single docker-compose-ID.yml.
-func (s *folder) envBeside() string {
-	if len(s.files) != 1 {
-		return ""
-	}
-	if m := pair.FindStringSubmatch(filepath.Base(s.files[0])); m != nil && exists(s.at(".env-"+m[1])) {
-		return ".env-" + m[1]
-	}
-	return ""
-}
-
-// findPair looks for one docker-compose-ID.yml with its .env-ID in a folder
-// where Compose itself finds nothing.
-func (s *folder) findPair() error {
-	if slices.ContainsFunc(composeNames, func(name string) bool { return exists(s.at(name)) }) {
-		return nil
-	}
-	entries, _ := os.ReadDir(s.dir)
-	var found []string
-	for _, e := range entries {
-		if m := pair.FindStringSubmatch(e.Name()); m != nil && exists(s.at(".env-"+m[1])) {
-			found = append(found, e.Name())
+	for _, name := range s.files {
+		if err := s.readable(name); err != nil {
+			return nil, err
 		}
 	}
-	if len(found) > 1 {
-		return core.Errorf(core.Invalid, "%s holds %d stacks: %s; name one of these files instead", s.dir, len(found), strings.Join(found, ", "))
+	ctx, cancel := context.WithTimeout(ctx, renderTime)
+	defer cancel()
+	if o.Compose, err = s.render(ctx, o.Env); err != nil {
+		return nil, err
 	}
-	for _, name := range found {
-		s.files = []string{s.at(name)}
-	}
-	return nil
+	project := s.project(o.Env)
+	o.Instance = core.Instance{ID: core.Slug(project), Name: project, Project: project, Dir: s.dir, Files: s.files, Origin: core.Adopted, Mode: core.Observe}
+	return o, nil
 }
 
-// composeNames are the names that Compose looks for, best first.
-var composeNames = []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+// unreachable answers what needs a running stack.
+func unreachable(what string) error {
+	return core.Errorf(core.Unreachable, "%s: only files are looked at", what)
 }
 
-// composeFiles returns the files of COMPOSE_FILE, or those that Compose finds by
-// their names.
-func (s *folder) composeFiles(env core.EnvFile) ([]string, error) {
-	var files []string
-	if list, ok := env.Lookup("COMPOSE_FILE"); ok && list != "" {
-		separator, _ := env.Lookup("COMPOSE_PATH_SEPARATOR")
-		for name := range strings.SplitSeq(list.Reveal(), cmp.Or(separator.Reveal(), ":")) {
-			files = append(files, s.at(strings.TrimSpace(name)))
-		}
-		return files, nil
+// Dial implements core.Inspector.
+func (s *folder) Dial(_ context.Context, a core.Address) (net.Conn, error) {
+	return nil, unreachable("connecting to " + string(a.Service))
+}
+
+// Login implements core.Inspector.
+func (s *folder) Login(context.Context, core.Login) error { return unreachable("logging in") }
+
+// Query implements core.Inspector.
+func (s *folder) Query(context.Context, string, string) ([][]string, error) {
+	return nil, unreachable("asking the database")
+}
+
+// maxFile bounds what is read of one file of a stack.
+const maxFile = 4 << 20
+
+// ReadFile implements core.Inspector. The name .env stands for the file that
+// plays this part. Plain files only are opened, so that no pipe holds it.
+func (s *folder) ReadFile(ctx context.Context, name string) (core.File, error) {
+	if err := ctx.Err(); err != nil {
+		return core.File{}, err
 	}
-	for _, name := range composeNames {
-		if !exists(s.at(name)) {
-			continue
-		}
-		files = append(files, s.at(name))
-		ext := filepath.Ext(name)
-		if override := s.at(strings.TrimSuffix(name, ext) + ".override" + ext); exists(override) {
-			files = append(files, override)
-		}
-		return files, nil
+	dir, inside := s.dir, name
+	if name == ".env" {
+		dir, inside = filepath.Dir(s.env), filepath.Base(s.env)
 	}
-	return nil, core.Errorf(core.NotFound, "there is no compose file in %s; name it with --file", s.dir)
+	if !filepath.IsLocal(inside) {
+		return core.File{}, core.Errorf(core.Invalid, "%q is not a file inside the stack's folder", name)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return core.File{}, core.Errorf(core.Unreachable, "the folder %s cannot be opened: %v", dir, reasonOf(err))
+	}
+	defer root.Close()
+	return readPlain(root, inside)
+}
+
+// readPlain reads a plain file of bounded size.
+func readPlain(root *os.Root, name string) (core.File, error) {
+	file := core.File{Name: filepath.ToSlash(name)}
+	info, err := root.Stat(name)
+	if err != nil {
+		file.Absent = errors.Is(err, fs.ErrNotExist)
+		return file, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return file, notPlain(filepath.Join(root.Name(), name))
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return file, core.Errorf(core.Unreachable, "%s cannot be read: %v", filepath.Join(root.Name(), name), reasonOf(err))
+	}
+	defer f.Close()
+	file.Mode = info.Mode().Perm()
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		file.UID, file.GID = int(owner.Uid), int(owner.Gid)
+	}
+	if file.Data, err = io.ReadAll(io.LimitReader(f, maxFile)); err != nil {
+		return file, core.Errorf(core.Unreachable, "%s cannot be read: %v", filepath.Join(root.Name(), name), reasonOf(err))
+	}
+	return file, nil
+}
+
+func notPlain(path string) error {
+	return core.Errorf(core.Invalid, "%s is not a plain file of at most %d MiB", path, maxFile>>20)
+}
+
+// reasonOf is what went wrong without the operation and the path, which the
+// sentence around it names.
+func reasonOf(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // readable makes sure that a compose file is an ordinary one before a parser
@@ -162,7 +180,10 @@ func (s *folder) render(ctx context.Context, env core.EnvFile) (core.Compose, er
 		}
 		dir = view
 	}
-	c := supabase.Render(ctx, dir, files, "")
+	c, err := rendered(ctx, dir, files, s.project(env))
+	if err != nil {
+		return core.Compose{}, err
+	}
 	for i := range c.Services {
 		for j, m := range c.Services[i].Mounts {
 			c.Services[i].Mounts[j].Source = s.back(dir, m.Source)
@@ -172,6 +193,26 @@ func (s *folder) render(ctx context.Context, env core.EnvFile) (core.Compose, er
 		c.Err = s.problem(env, strings.ReplaceAll(c.Err.Error(), dir, s.dir))
 	}
 	return c, nil
+}
+
+// rendered gives the compose library its time and no more: a file that another
+// one includes may be a pipe, and a parser may stumble.
+func rendered(ctx context.Context, dir string, files []string, project string) (core.Compose, error) {
+	done := make(chan core.Compose, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- core.Compose{Err: core.Errorf(core.Invalid, "the compose files cannot be parsed: %v", p)}
+			}
+		}()
+		done <- supabase.Render(ctx, dir, files, project)
+	}()
+	select {
+	case c := <-done:
+		return c, nil
+	case <-ctx.Done():
+		return core.Compose{}, core.Errorf(core.Unreachable, "the compose files in %s could not be read in %v", dir, renderTime)
+	}
 }
 
 // mirror fills view with links to what is in the folder.
@@ -203,94 +244,4 @@ func (s *folder) back(view, path string) string {
 		return s.dir + rest
 	}
 	return path
-}
-
-var (
-	yamlLine = regexp.MustCompile(`line (\d+)(?:, column \d+)?: (.*)`)
-	keyPath  = regexp.MustCompile(`\b(?:services|networks|volumes|configs|secrets)(?:[.:] ?[\w-]+|\[\d+\])+`)
-	secretly = regexp.MustCompile(`(?i)pass|secret|key|token|jwt|salt`)
-)
-
-// problem says what Compose does not like, with the file and the line where
-// they can be told, and without the secrets that it quotes.
-func (s *folder) problem(env core.EnvFile, text string) error {
-	for _, v := range env.Vars {
-		if value := v.Value.Reveal(); len(value) >= 6 && secretly.MatchString(v.Key) {
-			text = strings.ReplaceAll(text, value, v.Value.String())
-		}
-	}
-	for _, path := range s.files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		var doc yaml.Node
-		if err := yaml.Unmarshal(data, &doc); err != nil {
-			if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-				return core.Errorf(core.Invalid, "%s:%s: %s", path, m[1], m[2])
-			}
-			return core.Errorf(core.Invalid, "%s: %v", path, err)
-		}
-		if line := lineOf(&doc, keyPath.FindString(text)); line > 0 {
-			return core.Errorf(core.Invalid, "%s:%d: %s", path, line, text)
-		}
-	}
-	return core.Errorf(core.Invalid, "%s", text)
-}
-
-// lineOf returns the line of the deepest key on a path such as
-// services.db.ports that doc has, or 0 when it has not even two of them.
-func lineOf(doc *yaml.Node, path string) int {
-	if len(doc.Content) == 0 {
-		return 0
-	}
-	node, line, depth := doc.Content[0], 0, 0
-	for _, key := range regexp.MustCompile(`[\w-]+`).FindAllString(path, -1) {
-		var next *yaml.Node
-		switch i, err := strconv.Atoi(key); {
-		case node.Kind == yaml.SequenceNode && err == nil && i < len(node.Content):
-			next, line = node.Content[i], node.Content[i].Line
-		case node.Kind == yaml.MappingNode:
-			for j := 0; j+1 < len(node.Content); j += 2 {
-				if node.Content[j].Value == key {
-					next, line = node.Content[j+1], node.Content[j].Line
-				}
-			}
-		}
-		if next == nil {
-			break
-		}
-		node, depth = next, depth+1
-	}
-	if depth < 2 {
-		return 0
-	}
-	return line
-}
-
-var variable = regexp.MustCompile(`\$\{(\w+)(?::?-([^}]*))?\}|\$(\w+)`)
-
-// project returns the name that Compose gives the stack: COMPOSE_PROJECT_NAME,
-// the last name in the files, or the folder's.
-func (s *folder) project(env core.EnvFile) string {
-	name, _ := env.Lookup("COMPOSE_PROJECT_NAME")
-	if name != "" {
-		return name.Reveal()
-	}
-	for _, path := range slices.Backward(s.files) {
-		data, err := os.ReadFile(path)
-		var doc struct{ Name string }
-		if err != nil || yaml.Unmarshal(data, &doc) != nil || doc.Name == "" {
-			continue
-		}
-		named := variable.ReplaceAllStringFunc(doc.Name, func(v string) string {
-			m := variable.FindStringSubmatch(v)
-			value, _ := env.Lookup(cmp.Or(m[1], m[3]))
-			return cmp.Or(value.Reveal(), m[2])
-		})
-		if named != "" && !strings.Contains(named, "$") {
-			return named
-		}
-	}
-	return cmp.Or(strings.ToLower(filepath.Base(s.dir)), "stack")
 }

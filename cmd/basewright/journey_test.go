@@ -87,6 +87,10 @@ func TestJourney(t *testing.T) {
 	p.basewright(0, "repair", stack, "--finding", "PG-01", "--yes")
 	p.basewright(0, "change", "list")
 	p.basewright(0, "change", "show", change[1])
+	p.basewright(0, "audit", "list")
+	if out := p.basewright(0, "audit", "verify"); !strings.Contains(out, "unbroken") {
+		t.Errorf("audit verify says %q", out)
+	}
 	if d := p.diagnosis(0, stack); d.Status != core.Healthy {
 		t.Errorf("at the end: %s %q", d.Status, d.RootCauses)
 	}

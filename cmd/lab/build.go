@@ -46,7 +46,7 @@ func (l *lab) build(ctx context.Context, ref, inputs string, files []file) error
 	defer r.Close()
 	answer, err := api.ImageBuild(ctx, r, build.ImageBuildOptions{
 		Tags: []string{ref}, Remove: true, ForceRemove: true, Version: build.BuilderV1,
-		Labels: map[string]string{label: "1", labelInputs: inputs},
+		Labels: map[string]string{labelInputs: inputs},
 	})
 	if err != nil {
 		return err

@@ -124,6 +124,27 @@ func TestDaemonStartsAndStops(t *testing.T) {
 	<-gone
 }
 
+// TestAnotherDockerdIsLeftAlone has the stale pid file name a dockerd that
+// somebody else started.
+func TestAnotherDockerdIsLeftAlone(t *testing.T) {
+	d := testDaemon(t)
+	theirs := exec.CommandContext(t.Context(), os.Args[0])
+	theirs.Args = []string{"dockerd", "--pidfile", filepath.Join(t.TempDir(), "theirs.pid")}
+	if err := theirs.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { theirs.Process.Kill(); theirs.Wait() }()
+	if err := os.WriteFile(d.pidFile(), []byte(strconv.Itoa(theirs.Process.Pid)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if stopped, err := d.stop(t.Context()); err != nil || stopped {
+		t.Fatalf("stop: %t, %v", stopped, err)
+	}
+	if err := theirs.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("it was stopped: %v", err)
+	}
+}
+
 func TestDebianIsRecognised(t *testing.T) {
 	for text, want := range map[string]bool{
 		"ID=debian\n": true, "ID=ubuntu\nID_LIKE=debian\n": true, "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n": true,

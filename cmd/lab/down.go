@@ -216,7 +216,7 @@ func (l *lab) clean(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := api.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"=1"))})
+	list, err := api.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelInputs))})
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (l *lab) imageInputs(ctx context.Context, ref string) (id, inputs string, e
 	if errdefs.IsNotFound(err) {
 		return "", "", nil
 	}
-	if err != nil || info.Config == nil || info.Config.Labels[label] != "1" {
+	if err != nil || info.Config == nil || info.Config.Labels[labelInputs] == "" {
 		return info.ID, "", err
 	}
 	return info.ID, info.Config.Labels[labelInputs], nil

@@ -19,9 +19,10 @@ import (
 const (
 	defaultPrefix = "basewright-lab"
 
-	// label marks everything that the lab makes on an engine.
+	// label marks everything that the lab makes on an engine but images, whose
+	// labels containers inherit: a person's own container of one is not the lab's.
 	label = "io.basewright.lab"
-	// labelInputs is the hash of what an image was built from.
+	// labelInputs marks an image of the lab; it is the hash of what it was built from.
 	labelInputs = "io.basewright.lab.inputs"
 )
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -45,7 +46,11 @@ func (k jwk) verifier(alg string) any {
 	case k.Kty == "oct" && strings.HasPrefix(alg, "HS"):
 		return unb64(k.K)
 	case k.Kty == "EC" && alg == "ES256":
-		return &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(unb64(k.X)), Y: new(big.Int).SetBytes(unb64(k.Y))}
+		const uncompressed = 4 // SEC 1, section 2.3.3
+		point := slices.Concat([]byte{uncompressed}, unb64(k.X), unb64(k.Y))
+		if key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point); err == nil {
+			return key
+		}
 	case k.Kty == "RSA" && alg == "RS256":
 		return &rsa.PublicKey{N: new(big.Int).SetBytes(unb64(k.N)), E: int(new(big.Int).SetBytes(unb64(k.E)).Int64())}
 	}
@@ -54,11 +59,14 @@ func (k jwk) verifier(alg string) any {
 
 // signer is the private key of an EC JWK, or nil.
 func (k jwk) signer() *ecdsa.PrivateKey {
-	pub, ok := k.verifier("ES256").(*ecdsa.PublicKey)
-	if !ok || k.D == "" {
+	if k.Kty != "EC" {
 		return nil
 	}
-	return &ecdsa.PrivateKey{PublicKey: *pub, D: new(big.Int).SetBytes(unb64(k.D))}
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), unb64(k.D))
+	if err != nil {
+		return nil
+	}
+	return key
 }
 
 // public is the key without its secret parts.

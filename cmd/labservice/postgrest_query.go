@@ -122,11 +122,12 @@ func (s *postgrest) tail(q *restRequest, t table) (string, error) {
 	if o := query.Get("order"); o != "" {
 		var by []string
 		for part := range strings.SplitSeq(o, ",") {
-			column, dir, _ := strings.Cut(part, ".")
+			column, _, _ := strings.Cut(part, ".")
 			if err := t.has(column); err != nil {
 				return "", err
 			}
-			if dir = "asc"; strings.Contains(part, ".desc") {
+			dir := "asc"
+			if strings.Contains(part, ".desc") {
 				dir = "desc"
 			}
 			by = append(by, quoteIdent(column)+" "+dir)

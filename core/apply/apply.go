@@ -65,6 +65,7 @@ type Applier struct {
 
 	Settle          time.Duration // how long verification waits for a good diagnosis; zero means 20 s
 	RollbackTimeout time.Duration // zero means 5 min
+	RecoverWithin   time.Duration // Recover leaves older changes alone; zero means none is too old
 	Progress        func(core.Event)
 	Retain          func(ctx context.Context, instance string) error // called after each change
 	Failpoint       func(name string)                                // nil but in tests
@@ -122,7 +123,7 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 	if err != nil {
 		return nil, fmt.Errorf("look at %s: %w", inst.ID, err)
 	}
-	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, obs: obs, env: envName(inst, obs), mask: newMask(obs)}
+	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), mask: newMask(obs)}
 	if err := w.ready(ctx, t, obs); err != nil {
 		return nil, t.mask.err(err)
 	}

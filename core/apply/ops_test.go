@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,6 +142,51 @@ func TestSQLRunsInOneTransactionAndIsUndoneByItsInverse(t *testing.T) {
 	}
 	if got := strings.Join(w.sql, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("SQL:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+// TestSQLIsUndoneAlthoughThePlanStoppedTheDatabase: the inverse can run only
+// after the snapshot has brought the database back.
+func TestSQLIsUndoneAlthoughThePlanStoppedTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	w.spoil = func(d *core.Diagnosis) { d.Findings = []core.Finding{{Code: "PG-01"}} }
+	before := w.state()
+	p := w.plan(
+		core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "grant usage on schema auth to anon", "inverse": "revoke usage on schema auth from anon"}},
+		core.Action{Op: core.OpStop, Service: core.DB},
+	)
+	if c, err := w.apply(t.Context(), p); err == nil || c.State != core.RolledBack {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if last := w.sql[len(w.sql)-1]; !strings.Contains(last, "REVOKE usage ON SCHEMA auth FROM anon") {
+		t.Errorf("the last SQL is %s", last)
+	}
+	w.mustBe(t, before)
+}
+
+// TestSecretsThatAreWordsOfTheJournal: Recover counts steps by their names.
+func TestSecretsThatAreWordsOfTheJournal(t *testing.T) {
+	w := newWorld(t)
+	w.e.Edit(func(e *coretest.Engine) {
+		f := e.Files[".env"]
+		f.Data = append(f.Data, "FIRST_SECRET=action\nSECOND_SECRET=roll\n"...)
+		e.Files[".env"] = f
+	})
+	w.spoil = func(d *core.Diagnosis) { d.Findings = []core.Finding{{Code: "PG-01"}} }
+	c, err := w.apply(t.Context(), w.plan(core.Action{Op: core.OpNote, Args: map[string]any{"text": "roll an " + planted}}))
+	if err == nil || c.State != core.RolledBack {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	entries, err := w.st.Journal(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var steps []string
+	for _, e := range entries {
+		steps = append(steps, e.Step)
+	}
+	if !slices.Contains(steps, "action 1: note text="+dots+" an "+dots) || !slices.Contains(steps, rollbackStep) {
+		t.Errorf("steps are %q", steps)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -24,6 +25,14 @@ func (a *Applier) Recover(ctx context.Context) ([]core.Change, error) {
 	var recovered []core.Change
 	var errs []error
 	for _, c := range open {
+		if age := a.now().Sub(c.Created); a.RecoverWithin > 0 && age > a.RecoverWithin {
+			errs = append(errs, &core.Error{
+				Code:    core.Conflict,
+				Message: fmt.Sprintf("change %s of %s was interrupted %s ago and is not put back unasked, since somebody may have mended it by hand", c.ID, c.Instance, age.Round(time.Minute)),
+				Hint:    "`basewright change recover` puts it back",
+			})
+			continue
+		}
 		if err := ctx.Err(); err != nil {
 			return recovered, errors.Join(append(errs, err)...)
 		}
@@ -96,11 +105,28 @@ func (t *transaction) resume(ctx context.Context, cause error, rollbacks int) er
 	if err != nil {
 		return err
 	}
-	t.obs, t.env, t.mask = obs, envName(t.inst, obs), newMask(obs)
+	if err := t.sameEngine(obs); err != nil {
+		return err
+	}
+	t.env, t.mask = envName(t.inst, obs), newMask(obs)
 	if err := t.rollBack(ctx, cause); t.c.State != core.RolledBack {
 		return err
 	}
 	return nil
+}
+
+// sameEngine refuses to put back on one Docker Engine what was begun on another,
+// where a project of the same name may be somebody else's.
+func (t *transaction) sameEngine(obs *core.Observation) error {
+	was := t.c.Plan.Basis["engine"]
+	if was == "" || was == obs.Host.EngineID {
+		return nil
+	}
+	return &core.Error{
+		Code:    core.Unreachable,
+		Message: fmt.Sprintf("change %s of %s was begun on another Docker Engine (%s)", t.c.ID, t.c.Instance, was),
+		Hint:    "name that engine with --docker-host to put it back",
+	}
 }
 
 // closeJournal writes "interrupted" to the steps that were under way, learns

@@ -94,8 +94,21 @@ func (t *transaction) persist(ctx context.Context, f func(context.Context) error
 	}
 }
 
-// putBack undoes what SQL did, then everything that the snapshot holds.
+// putBack undoes what SQL did, then everything that the snapshot holds. When the
+// database was away for the first, the second has brought it back.
 func (t *transaction) putBack(ctx context.Context) error {
+	undone := t.undoSQL(ctx)
+	if err := t.Snapshots.Restore(ctx, t.e, t.inst, t.snap); err != nil {
+		return errors.Join(err, undone)
+	}
+	if undone != nil {
+		return t.undoSQL(ctx)
+	}
+	return nil
+}
+
+// undoSQL runs the inverses of the statements that may have run, the last first.
+func (t *transaction) undoSQL(ctx context.Context) error {
 	for _, i := range slices.Backward(t.began) {
 		a := t.c.Plan.Actions[i]
 		if a.Op != core.OpSQL || a.Text("inverse") == "" {
@@ -105,5 +118,5 @@ func (t *transaction) putBack(ctx context.Context) error {
 			return fmt.Errorf("undo action %d: %w", i+1, err)
 		}
 	}
-	return t.Snapshots.Restore(ctx, t.e, t.inst, t.snap)
+	return nil
 }

@@ -16,8 +16,7 @@ type transaction struct {
 	e     core.Engine
 	inst  core.Instance
 	c     *core.Change
-	obs   *core.Observation // as the change found the instance
-	env   string            // name of the .env in the instance folder
+	env   string // name of the .env in the instance folder
 	snap  core.Snapshot
 	found *core.Diagnosis // before the change
 	began []int           // actions that may have had an effect
@@ -57,8 +56,13 @@ func (t *transaction) prepare(ctx context.Context) error {
 		return err
 	}
 	return t.step(ctx, "snapshot", "snapshot", func() error {
+		// The diagnosis took its time, and the snapshot must agree with itself.
+		obs, err := t.e.Observe(ctx)
+		if err != nil {
+			return err
+		}
 		files := t.writes(t.env)
-		snap, err := t.Snapshots.Take(ctx, t.e, t.inst, t.obs, "before change "+t.c.ID, files...)
+		snap, err := t.Snapshots.Take(ctx, t.e, t.inst, obs, "before change "+t.c.ID, files...)
 		if err != nil {
 			return err
 		}
@@ -93,7 +97,7 @@ func (t *transaction) act(ctx context.Context) error {
 	for i, a := range t.c.Plan.Actions {
 		t.c.Step = i
 		t.began = append(t.began, i)
-		title := fmt.Sprintf("action %d: %s", i+1, describe(a))
+		title := fmt.Sprintf("action %d: %s", i+1, t.mask.text(describe(a))) // Recover reads the number
 		name := fmt.Sprintf("action-%d-%s", i+1, a.Op)
 		err := t.step(ctx, name, title, func() error {
 			if err := ctx.Err(); err != nil {
@@ -108,10 +112,11 @@ func (t *transaction) act(ctx context.Context) error {
 	return nil
 }
 
-// step writes a step down, takes it, and writes down how it ended.
+// step writes a step down, takes it, and writes down how it ended. The title
+// holds no secret.
 func (t *transaction) step(ctx context.Context, name, title string, do func() error) error {
 	lasting := context.WithoutCancel(ctx)
-	entry := core.JournalEntry{Change: t.c.ID, Seq: t.seq + 1, Step: t.mask.text(title), At: t.now()}
+	entry := core.JournalEntry{Change: t.c.ID, Seq: t.seq + 1, Step: title, At: t.now()}
 	err := t.at(name+".intent", func() error { return t.Journal.Intent(lasting, *t.c, entry) })
 	if err != nil && !t.stubborn {
 		return err

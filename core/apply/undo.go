@@ -27,7 +27,10 @@ func (a *Applier) Undo(ctx context.Context, changeID, actor string) (*core.Chang
 		return nil, err
 	}
 	return a.carryOut(ctx, inst, plan, actor, work{
-		ready: func(ctx context.Context, t *transaction, _ *core.Observation) error {
+		ready: func(ctx context.Context, t *transaction, obs *core.Observation) error {
+			if err := t.sameEngine(obs); err != nil {
+				return err
+			}
 			err := a.Snapshots.Drift(ctx, t.e, inst, snap)
 			if core.CodeOf(err) == core.Conflict {
 				return core.Errorf(core.Conflict, "change %s cannot be undone, since the instance changed after it: %v", old.ID, err)
@@ -87,7 +90,7 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 func undoPlan(old core.Change) core.Plan {
 	p := core.Plan{
 		Instance: old.Instance, Playbook: "undo", Title: fmt.Sprintf("Undo %q (change %s)", old.Plan.Title, old.ID),
-		Risk: old.Plan.Risk, Scope: core.ConfigScope, Downtime: old.Plan.Downtime, Basis: map[string]string{"change": old.ID},
+		Risk: old.Plan.Risk, Scope: core.ConfigScope, Downtime: old.Plan.Downtime, Basis: map[string]string{"change": old.ID, "engine": old.Plan.Basis["engine"]},
 	}
 	for _, d := range slices.Backward(old.Plan.Diff) {
 		p.Diff = append(p.Diff, core.Diff{Target: d.Target, Before: d.After, After: d.Before})

@@ -3,9 +3,7 @@ package coretest
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -150,15 +148,9 @@ func upOfNothing(t *testing.T, e core.Engine) {
 }
 
 func connects(t *testing.T, e core.Engine) {
-	conn, err := e.Dial(t.Context(), core.Address{Service: core.Auth, Port: HTTPPort})
-	must(t, err)
-	defer conn.Close()
-	web := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return conn, nil }}}
-	answer, err := web.Get("http://auth/")
-	must(t, err)
-	defer answer.Body.Close()
-	if _, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("got %s, %v", answer.Status, err)
+	r := core.Request{Address: core.Address{Service: core.Auth, Port: HTTPPort}, Path: "/"}
+	if answer, err := core.Send(t.Context(), e, r); err != nil || answer.Status != http.StatusOK {
+		t.Fatalf("got %d, %v", answer.Status, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/gob"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -253,7 +254,7 @@ func (e *Engine) Recover(ctx context.Context, captured []byte) error {
 		for i := range want {
 			exists := slices.ContainsFunc(e.Containers, func(c core.Container) bool { return c.ID == want[i].ID })
 			stands := slices.IndexFunc(e.Containers, func(c core.Container) bool {
-				return c.Name == want[i].Name && c.Image == want[i].Image && sameEnv(c.Env, want[i].Env)
+				return c.Name == want[i].Name && c.Image == want[i].Image && maps.Equal(c.Env, want[i].Env)
 			})
 			switch {
 			case exists:
@@ -266,16 +267,4 @@ func (e *Engine) Recover(ctx context.Context, captured []byte) error {
 		e.Containers = want
 		return nil
 	})
-}
-
-func sameEnv(a, b map[string]core.Secret) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for key, value := range a {
-		if b[key] != value {
-			return false
-		}
-	}
-	return true
 }

@@ -25,12 +25,15 @@ type Options struct {
 
 	// Remedies lists the playbooks that may mend a code; nil means none.
 	Remedies func(code string) []core.Remedy
+	// Mask hides secrets in the reasons why something could not be looked at.
+	Mask func(string) string
 }
 
 const (
 	defaultTimeout  = 5 * time.Second
 	defaultTotal    = 30 * time.Second
 	defaultParallel = 16
+	cleanUpTime     = 15 * time.Second
 )
 
 var depthRank = map[core.Depth]int{core.Quick: 1, core.Full: 2, core.Deep: 3}
@@ -68,6 +71,11 @@ func Run(ctx context.Context, t core.Target, checkers []core.Checker, opts Optio
 	wg.Wait()
 
 	d := summarise(t, outcomes, catalogue(checkers), opts.Remedies)
+	if opts.Mask != nil {
+		for i := range d.Unknowns {
+			d.Unknowns[i].Reason = opts.Mask(d.Unknowns[i].Reason)
+		}
+	}
 	d.ID, d.InstanceID, d.Project = core.NewID(), t.Instance.ID, t.Instance.Project
 	d.Mode, d.Trigger = depth, cmp.Or(opts.Trigger, core.ByHand)
 	d.Timestamp, d.DurationMS = start.UTC(), time.Since(start).Milliseconds()
@@ -99,9 +107,13 @@ func runOne(ctx context.Context, t core.Target, c core.Checker, timeout time.Dur
 	select {
 	case o = <-done:
 	case <-ctx.Done():
+		patience := 50 * time.Millisecond
+		if c.Depth == core.Deep {
+			patience = cleanUpTime // what it wrote must go again
+		}
 		select {
 		case o = <-done: // it ended as its time did
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(patience):
 			o = outcome{checker: c, unknown: reason(ctx.Err(), timeout)}
 		}
 	}

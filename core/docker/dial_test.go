@@ -3,9 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -16,19 +14,8 @@ import (
 // get asks a service for a page over Dial.
 func get(t *testing.T, e *Engine, a core.Address) (string, error) {
 	t.Helper()
-	conn, err := e.Dial(t.Context(), a)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	web := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return conn, nil }}}
-	answer, err := web.Get("http://service/")
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	return string(body), err
+	answer, err := core.Send(t.Context(), e, core.Request{Address: a, Path: "/"})
+	return answer.Body, err
 }
 
 func TestDialPublished(t *testing.T) {

@@ -38,7 +38,7 @@ func (h *Host) engineFacts(ctx context.Context) (engineFacts, error) {
 	// Docker Desktop answers on a socket of this machine but runs in another.
 	local := h.end.local() && info.OperatingSystem != "Docker Desktop" && exists(info.DockerRootDir)
 	h.facts.value = engineFacts{root: info.DockerRootDir, host: core.HostFacts{
-		EngineVersion: info.ServerVersion, APIVersion: h.api.ClientVersion(), OS: info.OSType, Arch: info.Architecture,
+		EngineID: info.ID, EngineVersion: info.ServerVersion, APIVersion: h.api.ClientVersion(), OS: info.OSType, Arch: info.Architecture,
 		Local: local, MemoryTotal: uint64(max(0, info.MemTotal)), Projects: len(found)}}
 	h.facts.at = time.Now()
 	return h.facts.value, nil

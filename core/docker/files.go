@@ -28,7 +28,7 @@ func (e *Engine) folder(ctx context.Context) error {
 		return err
 	}
 	if !facts.host.Local {
-		return core.Errorf(core.Unreachable, "the instance folder is on the machine of the Docker Engine at %s, not on this one", e.host.end.host)
+		return e.elsewhere()
 	}
 	root, err := e.root()
 	if err != nil {
@@ -37,9 +37,18 @@ func (e *Engine) folder(ctx context.Context) error {
 	return root.Close()
 }
 
+// elsewhere is the error of looking for files of an instance whose engine is
+// on another machine: a folder of that name here would be somebody else's.
+func (e *Engine) elsewhere() error {
+	return core.Errorf(core.Unreachable, "the instance folder is on the machine of the Docker Engine at %s, not on this one", e.host.end.host)
+}
+
 // root opens the instance folder. That it is missing must not look like a
 // missing file, so no fs.ErrNotExist is in the error's tree.
 func (e *Engine) root() (*os.Root, error) {
+	if !e.host.end.local() {
+		return nil, e.elsewhere()
+	}
 	if e.instance.Dir == "" {
 		return nil, core.Errorf(core.Unreachable, "the folder of %s is not known: its containers do not name it", e.instance.Project)
 	}

@@ -16,7 +16,30 @@ import (
 // folderEngine is an engine over a folder; files need no Docker.
 func folderEngine(t *testing.T) (*Engine, string) {
 	dir := t.TempDir()
-	return (&Host{end: endpoint{host: "unix:///none"}}).Open(core.Instance{Project: "p", Dir: dir}), dir
+	return engineOver(dir), dir
+}
+
+func engineOver(dir string) *Engine {
+	return (&Host{end: endpoint{host: "unix:///none"}}).Open(core.Instance{Project: "p", Dir: dir})
+}
+
+// TestFilesOfAnotherMachine has a folder here of the name that the instance has
+// on the engine's machine.
+func TestFilesOfAnotherMachine(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, ".env"), "A=here\n")
+	for _, host := range []string{"ssh://root@far", "tcp://10.0.0.1:2376"} {
+		e := (&Host{end: endpoint{host: host}}).Open(core.Instance{Project: "p", Dir: dir})
+		if f, err := e.ReadFile(t.Context(), ".env"); core.CodeOf(err) != core.Unreachable || len(f.Data) > 0 {
+			t.Errorf("%s: read %q, %v", host, f.Data, err)
+		}
+		if err := e.WriteFile(t.Context(), core.File{Name: ".env", Data: []byte("x"), Mode: 0o600}); core.CodeOf(err) != core.Unreachable {
+			t.Errorf("%s: wrote, %v", host, err)
+		}
+	}
+	if data, _ := os.ReadFile(filepath.Join(dir, ".env")); string(data) != "A=here\n" {
+		t.Errorf("the folder here holds %q", data)
+	}
 }
 
 func TestOnlyPlainFilesInside(t *testing.T) {
@@ -55,7 +78,7 @@ func TestOnlyPlainFilesInside(t *testing.T) {
 }
 
 func TestDevicesAreNotRead(t *testing.T) {
-	e := (&Host{}).Open(core.Instance{Project: "p", Dir: "/dev"})
+	e := engineOver("/dev")
 	if _, err := e.ReadFile(t.Context(), "zero"); core.CodeOf(err) != core.Invalid {
 		t.Fatalf("err = %v", err)
 	}
@@ -94,7 +117,7 @@ func TestWritingThroughALinkInside(t *testing.T) {
 }
 
 func TestMissingFolderIsNoMissingFile(t *testing.T) {
-	e := (&Host{}).Open(core.Instance{Project: "p", Dir: "/no/such/folder"})
+	e := engineOver("/no/such/folder")
 	_, err := e.ReadFile(t.Context(), ".env")
 	if core.CodeOf(err) != core.Unreachable || errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("err = %v", err)

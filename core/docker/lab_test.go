@@ -26,6 +26,9 @@ import (
 // testLabel marks all that a test run makes, so that it removes just that.
 const testLabel = "io.basewright.test"
 
+// testProject begins the name of every compose project of a test.
+const testProject = "bwtest"
+
 // runID tells this run's things from those of another.
 var runID = strings.ToLower(rand.Text()[:10])
 
@@ -113,30 +116,57 @@ func buildImage(h *Host, tag string, files map[string][]byte) (string, error) {
 	return found.ID, nil
 }
 
-// TestMain removes the images of this run.
+// TestMain removes what killed runs left, and the images of this one.
 func TestMain(m *testing.M) {
+	h, err := Connect(context.Background(), "")
+	if err == nil {
+		sweep(h, time.Now().Add(-time.Hour))
+	}
 	code := m.Run()
-	if h, err := Connect(context.Background(), ""); err == nil && stubOnce.id != "" {
-		ours := filters.NewArgs(filters.Arg("label", testLabel+"="+runID))
-		images, _ := h.api.ImageList(context.Background(), image.ListOptions{Filters: ours, All: true})
-		for _, i := range images {
-			h.api.ImageRemove(context.Background(), i.ID, image.RemoveOptions{Force: true, PruneChildren: true})
-		}
+	if err == nil && stubOnce.id != "" {
+		removeImages(h, testLabel+"="+runID, time.Now())
 	}
 	os.Exit(code)
+}
+
+// sweep removes the stacks and images of runs that began so long ago that they
+// cannot be under way.
+func sweep(h *Host, before time.Time) {
+	ctx := context.Background()
+	networks, _ := h.api.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", projectLabel))})
+	for _, n := range networks {
+		if project := n.Labels[projectLabel]; strings.HasPrefix(project, testProject) && n.Created.Before(before) {
+			removeAll(h, project)
+		}
+	}
+	removeImages(h, testLabel, before)
+}
+
+func removeImages(h *Host, label string, before time.Time) {
+	ctx := context.Background()
+	images, _ := h.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label)), All: true})
+	for _, i := range images {
+		if time.Unix(i.Created, 0).Before(before) {
+			h.api.ImageRemove(ctx, i.ID, image.RemoveOptions{Force: true, PruneChildren: true})
+		}
+	}
 }
 
 // stack writes a compose project into a folder and removes what came of it when
 // the test ends. %s in the text is the label line of services and volumes.
 func stack(t testing.TB, h *Host, compose string, files map[string]string) (dir, project string) {
 	t.Helper()
-	dir, project = t.TempDir(), "bwtest"+strings.ToLower(rand.Text()[:8])
+	dir, project = t.TempDir(), testProject+strings.ToLower(rand.Text()[:8])
 	label := fmt.Sprintf("labels: {%s: %q}", testLabel, project)
 	write(t, filepath.Join(dir, "docker-compose.yml"), strings.ReplaceAll(compose, "LABELS", label))
 	for name, text := range files {
 		write(t, filepath.Join(dir, name), text)
 	}
-	t.Cleanup(func() { removeAll(t, h, project) })
+	t.Cleanup(func() {
+		if err := removeAll(h, project); err != nil {
+			t.Error(err)
+		}
+	})
 	return dir, project
 }
 
@@ -151,14 +181,14 @@ func write(t testing.TB, path, text string) {
 }
 
 // removeAll removes what carries the project's compose label.
-func removeAll(t testing.TB, h *Host, project string) {
+func removeAll(h *Host, project string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, key := range []string{projectLabel + "=" + project, testLabel + "=" + project} {
 		ours := filters.NewArgs(filters.Arg("label", key))
 		cs, err := h.api.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
 		if err != nil {
-			t.Error(err)
+			return err
 		}
 		for _, c := range cs {
 			h.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
@@ -172,4 +202,5 @@ func removeAll(t testing.TB, h *Host, project string) {
 			h.api.VolumeRemove(ctx, v.Name, true)
 		}
 	}
+	return nil
 }

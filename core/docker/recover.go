@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -87,7 +88,7 @@ func (r *recovery) shape(w container.InspectResponse) shape {
 // one, with all but their volumes.
 func (r *recovery) makeRoom(ctx context.Context) error {
 	for _, n := range r.now {
-		if slices.Contains(slices.Collect(values(r.ids)), n.ID) {
+		if slices.Contains(slices.Collect(maps.Values(r.ids)), n.ID) {
 			continue
 		}
 		r.host.api.ContainerStop(ctx, n.ID, grace(describe(n))) // removal by force is next
@@ -97,16 +98,6 @@ func (r *recovery) makeRoom(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func values(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, v := range m {
-			if !yield(v) {
-				return
-			}
-		}
-	}
 }
 
 // remakeNetworks creates the networks that are gone.
@@ -179,14 +170,10 @@ func firstNetwork(s shape) string {
 	if mode := string(s.Host.NetworkMode); s.Networks[mode] != nil {
 		return mode
 	}
-	names := make([]string, 0, len(s.Networks))
-	for name := range s.Networks {
-		names = append(names, name)
-	}
-	if len(names) == 0 {
+	if len(s.Networks) == 0 {
 		return ""
 	}
-	return slices.Min(names)
+	return slices.Min(slices.Collect(maps.Keys(s.Networks)))
 }
 
 // image chooses how to name the image: by the reference, as people read it,

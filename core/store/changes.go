@@ -109,15 +109,8 @@ func (s *Store) underWay(ctx context.Context, c core.Change, cause error) error 
 
 // Change returns the change id; a missing one is core.NotFound.
 func (s *Store) Change(ctx context.Context, id string) (core.Change, error) {
-	var r changeRow
-	err := s.read.WithContext(ctx).Take(&r, "id = ?", id).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return core.Change{}, core.Errorf(core.NotFound, "there is no change %s", id)
-	}
-	if err != nil {
-		return core.Change{}, fmt.Errorf("read change %s: %w", id, explain(s.path, err))
-	}
-	return r.change(), nil
+	r, err := take[changeRow](ctx, s, "change", id)
+	return r.change(), err
 }
 
 // Changes returns the last changes of an instance, newest first. An empty

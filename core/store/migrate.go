@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/pressly/goose/v3"
@@ -16,8 +17,15 @@ import (
 //go:embed migrations/sqlite/*.sql
 var migrations embed.FS
 
-// newest is the schema this program knows: the number of the last migration.
-const newest = 1
+// newest returns the schema this program knows: the number of the last
+// migration.
+func newest() (int64, error) {
+	names, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+	if err != nil {
+		return 0, err
+	}
+	return goose.NumericComponent(slices.Max(names))
+}
 
 // migrate brings the schema up to date. The usual case, nothing to do, costs
 // one query; programs that start at once on a new database take turns.
@@ -26,13 +34,17 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if v == newest {
+	known, err := newest()
+	if err != nil {
+		return err
+	}
+	if v == known {
 		return nil
 	}
-	if v > newest {
+	if v > known {
 		return &core.Error{
 			Code:    core.Conflict,
-			Message: fmt.Sprintf("the database %s was written by a newer Basewright (schema %d; this one knows %d)", s.path, v, newest),
+			Message: fmt.Sprintf("the database %s was written by a newer Basewright (schema %d; this one knows %d)", s.path, v, known),
 			Hint:    "use the newer program, or another data folder",
 		}
 	}

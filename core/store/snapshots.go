@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -46,15 +45,8 @@ func (s *Store) SaveSnapshot(ctx context.Context, n core.Snapshot) error {
 
 // Snapshot returns the snapshot id; a missing one is core.NotFound.
 func (s *Store) Snapshot(ctx context.Context, id string) (core.Snapshot, error) {
-	var r snapshotRow
-	err := s.read.WithContext(ctx).Take(&r, "id = ?", id).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return core.Snapshot{}, core.Errorf(core.NotFound, "there is no snapshot %s", id)
-	}
-	if err != nil {
-		return core.Snapshot{}, fmt.Errorf("read snapshot %s: %w", id, explain(s.path, err))
-	}
-	return r.snapshot(), nil
+	r, err := take[snapshotRow](ctx, s, "snapshot", id)
+	return r.snapshot(), err
 }
 
 // Snapshots returns the snapshots of an instance, newest first.

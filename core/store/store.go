@@ -153,3 +153,17 @@ func (s *Store) lasting(ctx context.Context, f func(tx *gorm.DB) error) error {
 		return nil
 	})
 }
+
+// take reads the row of an id; a missing one is core.NotFound and says what it
+// would have been.
+func take[Row any](ctx context.Context, s *Store, what, id string) (Row, error) {
+	var r Row
+	err := s.read.WithContext(ctx).Take(&r, "id = ?", id).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return r, core.Errorf(core.NotFound, "there is no %s %s", what, id)
+	}
+	if err != nil {
+		return r, fmt.Errorf("read %s %s: %w", what, id, explain(s.path, err))
+	}
+	return r, nil
+}
