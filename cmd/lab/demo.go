@@ -112,7 +112,7 @@ func (s *story) breakdown(ctx context.Context) error {
 }
 
 func (s *story) diagnosis(ctx context.Context) error {
-	s.tell("The diagnosis", "Eight red services, one cause, with its proof. lab-b is well.")
+	s.tell("The diagnosis", "Many red services, one cause, with its proof. lab-b is well.")
 	if err := s.basewright(ctx, 1, "doctor", "lab-a", "lab-b"); err != nil {
 		return err
 	}
@@ -184,6 +184,9 @@ func (s *story) failedRepair(ctx context.Context) error {
 }
 
 func (s *story) end(ctx context.Context) error {
+	if err := s.a.setBroken(nil); err != nil { // Basewright has repaired it
+		return err
+	}
 	s.tell("Done", "")
 	if err := s.basewright(ctx, 0, "doctor", "lab-a", "lab-b"); err != nil {
 		return err
