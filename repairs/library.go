@@ -13,8 +13,8 @@ import (
 )
 
 // Library is the built-in playbooks and those of a folder, which are read again
-// when they change; of equal names the user's counts. A playbook that is changed into one that cannot be used
-// stays as it was last good, and the problem is told.
+// when they change; of equal names the user's counts. A playbook that is changed
+// into one that cannot be used stays as it was last good, and the problem is told.
 type Library struct {
 	folder fs.FS // nil without one
 

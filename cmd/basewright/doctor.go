@@ -86,6 +86,11 @@ func doctor(ctx context.Context, g *global, f doctorFlags, names []string) error
 	if err != nil {
 		return nagiosUnknown(g, f, err)
 	}
+	return show(g, f, diagnoses)
+}
+
+// show prints diagnoses as --output asks and returns the exit code.
+func show(g *global, f doctorFlags, diagnoses []*core.Diagnosis) error {
 	switch f.output {
 	case "json":
 		enc := json.NewEncoder(g.out)

@@ -27,6 +27,7 @@ var faultRows = map[string][]string{
 	"REST-02": {"REST-02"},
 	"AUTH-02": {"AUTH-02"},
 	"AUTH-05": {"AUTH-05"},
+	"AUTH-08": {"AUTH-08"},
 	"AUTH-17": {"AUTH-17"},
 	"PG-01":   {"PG-01"},
 	"PG-04":   {"PG-04"},

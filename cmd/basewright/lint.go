@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -63,23 +62,6 @@ func lint(ctx context.Context, g *global, f doctorFlags, dir string, files []str
 	only := slices.DeleteFunc(checks.All(), func(c core.Checker) bool { return !c.Files })
 	d := diagnose.Run(ctx, core.Target{Observation: obs, Inspector: s, Key: g.fingerprintKey()}, only, diagnose.Options{Trigger: core.ByCLI})
 	return show(g, f, []*core.Diagnosis{d})
-}
-
-// show prints diagnoses as --output asks and returns the exit code.
-func show(g *global, f doctorFlags, diagnoses []*core.Diagnosis) error {
-	switch f.output {
-	case "json":
-		enc := json.NewEncoder(g.out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(map[string]any{"diagnoses": diagnoses}); err != nil {
-			return err
-		}
-	case "nagios":
-		return exit{code: printNagios(g.out, diagnoses)}
-	default:
-		printReport(g.console, diagnoses)
-	}
-	return exit{code: verdict(diagnoses, core.Severity(f.failOn))}
 }
 
 // findFolder finds out what path means: the folder of a stack, its compose

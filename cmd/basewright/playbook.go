@@ -27,27 +27,20 @@ func playbookCommand(g *global) *cobra.Command {
 // win over built-in ones of the same name. One that is not right is left out
 // and told on stderr.
 func (g *global) playbooks(ctx context.Context) ([]core.Playbook, error) {
-	books, err := repairs.BuiltIn(ctx)
-	if err != nil {
-		return nil, err
+	var own fs.FS
+	if dir := filepath.Join(g.data(), "playbooks"); isFolder(dir) {
+		own = os.DirFS(dir)
 	}
-	dir := filepath.Join(g.data(), "playbooks")
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return books, nil
-	}
-	own, problems, err := repairs.Load(ctx, os.DirFS(dir), false)
-	if err != nil {
-		return nil, err
-	}
+	books, problems, err := repairs.NewLibrary(own).Books(ctx)
 	for _, p := range problems {
 		fmt.Fprintln(g.err, "basewright: left out: "+printable(p.String()))
 	}
-	for _, b := range own {
-		books = slices.DeleteFunc(books, func(o core.Playbook) bool { return o.ID == b.ID })
-		books = append(books, b)
-	}
-	slices.SortFunc(books, func(a, b core.Playbook) int { return strings.Compare(a.ID, b.ID) })
-	return books, nil
+	return books, err
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // playbook returns the playbook that name stands for: an ID, or a file.

@@ -118,7 +118,8 @@ func holdConnections(ctx context.Context, b *bench, _ saved) error {
 		return err
 	}
 	err = poll(ctx, showTimeout, func(ctx context.Context) (bool, string) {
-		n, err := b.sql(ctx, "postgres", `select count(*) >= current_setting('max_connections')::int - 4 from pg_stat_activity where backend_type = 'client backend';`)
+		n, err := b.sql(ctx, "postgres", `select count(*) >= current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid();`)
 		return err == nil && n == "t", "connections are still free"
 	})
 	if err != nil {
