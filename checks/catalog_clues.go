@@ -58,11 +58,14 @@ var serverClues = []clue{
 
 // innerClues are about what single services keep in the database.
 var innerClues = []clue{
-	{core.Explanation{Code: "AUTH-06"}, "null_tokens", func(_ core.Target, rows [][]string) []core.Finding {
-		f := advice(core.Auth, sqlProof("auth.users", "% users have NULL in confirmation_token, recovery_token, email_change_token_new or email_change, which auth cannot read", rows)...)
-		f[0].Severity, f[0].Title = core.Warning, "Users who were inserted by SQL cannot sign in"
-		f[0].Explanation = "Auth reads these columns as text and ends a request with 500 when it meets NULL, so these users cannot sign in and lists that hold them fail. Set the columns to '' where they are NULL. No data is at risk."
-		return f
+	{core.Explanation{
+		Code: "AUTH-06", Title: "Users who were inserted by SQL cannot sign in", Severity: core.Critical,
+		What:   "Rows of auth.users have NULL in a token column, which auth reads as text.",
+		Breaks: "These users cannot sign in (500 \"Database error querying schema\"), and lists that hold them fail.",
+		Do:     "Set the token columns to '' where they are NULL.",
+		Data:   "No data is at risk.", Sources: "supabase/supabase#1479; auth, token.go",
+	}, "null_tokens", func(_ core.Target, rows [][]string) []core.Finding {
+		return []core.Finding{{Service: core.Auth, Evidence: sqlProof("auth.users", "% users have NULL in confirmation_token, recovery_token, email_change_token_new or email_change", rows)}}
 	}},
 	{core.Explanation{
 		Code: "POOL-07", Title: "The pooler's tenant points to another database host", Severity: core.Warning,

@@ -79,7 +79,7 @@ func environment(_ context.Context, t core.Target) ([]core.Finding, error) {
 }
 
 func unreadable(t core.Target) (core.Finding, bool) {
-	f := core.Finding{Code: "CFG-01", Service: core.Host}
+	f := core.Finding{Code: "CFG-01", Service: core.Host, Affects: nothing}
 	for source, err := range map[string]error{"file:.env": t.Env.Err, "compose": t.Compose.Err} {
 		if core.CodeOf(err) == core.Invalid && err != nil {
 			f.Evidence = append(f.Evidence, evidence(source, clip(Mask(err.Error()))))
@@ -103,10 +103,10 @@ func blank(t core.Target) (core.Finding, bool) {
 			case exists && set && emptyValue(now):
 				f.Severity = core.Critical
 				f.Affects = append(f.Affects, s)
-				f.Evidence = append(f.Evidence, evidence("env:"+string(s), name+" is blank in the running container"+unsetHint(t, next, will)))
+				f.Evidence = append(f.Evidence, evidence("env:"+string(s), name+" is blank in the running container"))
 			case will && emptyValue(next):
 				f.Affects = append(f.Affects, s)
-				f.Evidence = append(f.Evidence, evidence("compose", fmt.Sprintf("%s of %s would be blank at the next `docker compose up`%s", name, s, unsetHint(t, next, will))))
+				f.Evidence = append(f.Evidence, evidence("compose", fmt.Sprintf("%s of %s would be blank at the next `docker compose up`", name, s)))
 			}
 		}
 	}
@@ -115,6 +115,10 @@ func blank(t core.Target) (core.Finding, bool) {
 	}
 	f.Affects = slices.Compact(f.Affects)
 	f.Service = f.Affects[0]
+	f.Evidence = f.Evidence[:min(len(f.Evidence), 6)]
+	if len(t.Compose.Unset) > 0 {
+		f.Evidence = append(f.Evidence, evidence("compose", "nothing sets "+clip(strings.Join(t.Compose.Unset, ", "))))
+	}
 	f.Details = map[string]string{"services": join(f.Affects), "unset": strings.Join(t.Compose.Unset, ",")}
 	return f, true
 }
@@ -123,13 +127,6 @@ func blank(t core.Target) (core.Finding, bool) {
 func emptyValue(v core.Secret) bool {
 	s := v.Reveal()
 	return s == "" || strings.Contains(s, "://") && strings.Contains(s, ":@")
-}
-
-func unsetHint(t core.Target, next core.Secret, declared bool) string {
-	if declared && emptyValue(next) && len(t.Compose.Unset) > 0 {
-		return "; nothing sets " + clip(strings.Join(t.Compose.Unset, ", "))
-	}
-	return ""
 }
 
 // stale compares what each container was created with to what the files say.
@@ -183,7 +180,7 @@ func differences(t core.Target, s core.ComposeService, c core.Container) []strin
 // windowsEndings looks at values: a file whose lines end in CR LF leaves a CR
 // at the end of each, where the parser keeps it.
 func windowsEndings(t core.Target) (core.Finding, bool) {
-	f := core.Finding{Code: "DK-09", Service: core.Host, Title: ".env has Windows line endings"}
+	f := core.Finding{Code: "DK-09", Service: core.Host, Affects: nothing, Title: ".env has Windows line endings"}
 	for _, v := range t.Env.Vars {
 		if strings.HasSuffix(v.Value.Reveal(), "\r") {
 			f.Evidence = append(f.Evidence, evidence(fmt.Sprintf("file:.env:%d", v.Line), v.Key+" ends in a carriage return"))

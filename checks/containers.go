@@ -236,18 +236,25 @@ func describe(c core.Container) string {
 // lastWords returns the last n lines that c logged in its present or last life,
 // errors before chatter.
 func lastWords(c core.Container, n int) []core.Evidence {
+	if errors := lastErrors(c, n); len(errors) > 0 {
+		return errors
+	}
+	return lastLines(c, n, func(l core.LogLine) bool { return strings.TrimSpace(l.Text) != "" })
+}
+
+// lastErrors returns the last n lines of those that tell of an error.
+func lastErrors(c core.Container, n int) []core.Evidence {
+	return lastLines(c, n, func(l core.LogLine) bool { return alarming.MatchString(l.Text) })
+}
+
+func lastLines(c core.Container, n int, wanted func(core.LogLine) bool) []core.Evidence {
 	var out []core.Evidence
-	for _, pass := range []bool{true, false} {
-		for _, l := range slices.Backward(c.Logs) {
-			if l.At.Before(c.StartedAt.Add(-pauseBetweenDeaths)) {
-				break
-			}
-			if len(out) < n && strings.TrimSpace(l.Text) != "" && alarming.MatchString(l.Text) == pass {
-				out = append(out, logEvidence(c.Service, l))
-			}
-		}
-		if len(out) > 0 {
+	for _, l := range slices.Backward(c.Logs) {
+		if len(out) == n || l.At.Before(c.StartedAt.Add(-pauseBetweenDeaths)) {
 			break
+		}
+		if wanted(l) {
+			out = append(out, logEvidence(c.Service, l))
 		}
 	}
 	return out

@@ -285,6 +285,9 @@ func refusal(a attempt) (core.Finding, bool) {
 		return f, false
 	}
 	f.Evidence = []core.Evidence{loginEvidence(a)}
+	if errors.Is(a.err, context.DeadlineExceeded) {
+		f.Evidence[0].Text = fmt.Sprintf("no answer within %v, over the stack's network", loginPatience)
+	}
 	return f, true
 }
 

@@ -44,8 +44,8 @@ func init() {
 			{
 				Code: "AUTH-17", Title: "Auth is up and cannot use the database", Severity: core.Critical, Level: core.Malfunction,
 				SymptomOf: []string{"AUTH-06"},
-				What:   "Auth's own health route never touches the database; a request that does is answered with 5xx.",
-				Breaks: "Nobody can sign up or sign in.", Do: "Check the role supabase_auth_admin and the database; the evidence names the error.",
+				What:      "Auth's own health route never touches the database; a request that does is answered with 5xx.",
+				Breaks:    "Nobody can sign up or sign in.", Do: "Check the role supabase_auth_admin and the database; the evidence names the error.",
 				Data: "No data is at risk.", Sources: "auth, api.go HealthCheck",
 			},
 			{

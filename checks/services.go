@@ -118,7 +118,7 @@ func ask(ctx context.Context, t core.Target, c core.Container, p probe) (*core.F
 			err = errors.New("no answer in time")
 		}
 		f.Code, f.Title = "SVC-04", fmt.Sprintf("%s does not answer", p.service)
-		f.Evidence = append([]core.Evidence{evidence(source, shortError(err))}, lastWords(c, 1)...)
+		f.Evidence = append([]core.Evidence{evidence(source, shortError(err))}, lastErrors(c, 1)...)
 		return f, nil
 	}
 	f.Code, f.Title = p.judge(resp)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -45,7 +46,8 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == repairs.ChildArg {
 		repairs.ServeChild() // before anything else: it runs a stranger's script
 	}
-	logrus.SetOutput(io.Discard) // libraries of Compose log warnings that we report as findings
+	logrus.SetOutput(io.Discard) // libraries log what we report as findings, or what helps nobody
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr, in: os.Stdin, tty: isTerminal(os.Stdout)})
 	stop()

@@ -112,22 +112,28 @@ func nearestCause(i int, findings []core.Finding, codes map[string]core.Explanat
 	return best
 }
 
+// farAway is more than any path of the graph is long.
+const farAway = 100
+
 // explains returns how far up the graph cause sits from symptom, or -1 when it
 // does not explain it.
 func explains(cause, symptom core.Finding, codes map[string]core.Explanation, graph map[core.Service][]core.Service) int {
 	if !cause.Severity.AtLeast(symptom.Severity) {
 		return -1
 	}
+	from, to := codes[cause.Code], codes[symptom.Code]
 	d := -1
 	for _, s := range cause.Affects {
 		if n := distance(graph, symptom.Service, s); n >= 0 && (d < 0 || n < d) {
 			d = n
 		}
 	}
+	if d < 0 && to.Level == core.Consequence && symptom.Category == core.APIEndpoints && slices.Contains(cause.Affects, core.Gateway) {
+		d = farAway // it was seen through the gateway, which is ill itself
+	}
 	if d < 0 {
 		return -1
 	}
-	from, to := codes[cause.Code], codes[symptom.Code]
 	switch {
 	case slices.Contains(to.SymptomOf, cause.Code):
 		return d

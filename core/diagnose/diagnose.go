@@ -241,7 +241,7 @@ func status(d *core.Diagnosis) core.Status {
 			worst = f.Severity
 		}
 	}
-	blind := slices.ContainsFunc(d.Unknowns, func(u core.Unknowable) bool { return u.Category != "" })
+	blind := len(d.Unknowns) > 0
 	switch {
 	case worst == core.Critical:
 		return core.Unhealthy

@@ -46,6 +46,9 @@ func open(path string, busy time.Duration) (_ *Store, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	if err := notLost(path); err != nil {
+		return nil, err
+	}
 	if err := prepare(path); err != nil {
 		return nil, explain(path, err)
 	}
@@ -71,6 +74,22 @@ func open(path string, busy time.Duration) (_ *Store, err error) {
 		return nil, explain(path, err)
 	}
 	return s, nil
+}
+
+// notLost refuses to begin anew where a database was: the end of its audit log
+// is still noted beside it.
+func notLost(path string) error {
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		return nil
+	}
+	if _, err := os.Stat(path + ".head"); err != nil {
+		return nil
+	}
+	return &core.Error{
+		Code:    core.Conflict,
+		Message: "the database " + path + " is gone or empty, though it held an audit log",
+		Hint:    "bring it back, or move " + path + ".head away to begin anew",
+	}
 }
 
 // prepare makes the folder and the empty file, since SQLite would make it

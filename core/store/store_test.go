@@ -222,3 +222,23 @@ func BenchmarkJournalEntry(b *testing.B) {
 		}
 	}
 }
+
+func TestAnEmptiedDatabaseIsNotBegunAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "b.db")
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Append(t.Context(), core.AuditEntry{Actor: "cli:ana", Action: "change.apply", Outcome: "ok"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); core.CodeOf(err) != core.Conflict {
+		t.Errorf("err = %v, want a conflict", err)
+	}
+}
