@@ -174,6 +174,9 @@ func logSignatures(_ context.Context, t core.Target) ([]core.Finding, error) {
 			continue
 		}
 		l, ok := lastMatch(t, c, s)
+		if ok && !s.live && latest(t, c).Sub(l.At) > oneDeath {
+			continue // it has died of something else since
+		}
 		if !ok || slices.ContainsFunc(found, func(f core.Finding) bool { return f.Code == s.code }) {
 			continue
 		}
@@ -188,6 +191,23 @@ func logSignatures(_ context.Context, t core.Target) ([]core.Finding, error) {
 		})
 	}
 	return found, nil
+}
+
+// oneDeath is within how long of each other the last words of one life are said.
+const oneDeath = 3 * time.Second
+
+// latest is when c last said words that tell why it dies.
+func latest(t core.Target, c core.Container) time.Time {
+	at := time.Time{}
+	for _, s := range signatures {
+		if s.service != c.Service || s.live {
+			continue
+		}
+		if l, ok := lastMatch(t, c, s); ok && l.At.After(at) {
+			at = l.At
+		}
+	}
+	return at
 }
 
 // well reports whether c gives no reason to read its last words.

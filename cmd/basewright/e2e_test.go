@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/basewright/basewright/core/docker"
@@ -58,7 +59,7 @@ func makeWorld() (*world, error) {
 // TestMain removes the stacks again, if a test made them.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if worldMade {
+	if worldMade.Load() {
 		w, _ := theWorld()
 		if out, failed := w.run("lab", nil, append([]string{"down"}, stackNames...)...); failed != 0 {
 			fmt.Fprintln(os.Stderr, out)
@@ -69,7 +70,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-var worldMade bool
+var worldMade atomic.Bool
 
 // onStacks returns the world, or skips the test where there is no engine.
 func onStacks(t *testing.T) *world {
@@ -85,7 +86,7 @@ func onStacks(t *testing.T) *world {
 		t.Skip(err)
 	}
 	h.Close()
-	worldMade = true
+	worldMade.Store(true)
 	w, err := theWorld()
 	if err != nil {
 		t.Fatal(err)

@@ -27,9 +27,6 @@ type folder struct {
 
 var _ core.Inspector = (*folder)(nil)
 
-// renderTime bounds what the compose library may do with a stranger's files.
-const renderTime = 20 * time.Second
-
 // Observe implements core.Inspector: files, and no container.
 func (s *folder) Observe(ctx context.Context) (*core.Observation, error) {
 	o := &core.Observation{At: time.Now(), Host: core.HostFacts{Local: true}}
@@ -54,8 +51,6 @@ func (s *folder) Observe(ctx context.Context) (*core.Observation, error) {
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, renderTime)
-	defer cancel()
 	if o.Compose, err = s.render(ctx, o.Env); err != nil {
 		return nil, err
 	}
@@ -111,15 +106,17 @@ func readPlain(root *os.Root, name string) (core.File, error) {
 	file := core.File{Name: filepath.ToSlash(name)}
 	info, err := root.Stat(name)
 	if err != nil {
-		file.Absent = errors.Is(err, fs.ErrNotExist)
-		return file, err
+		if file.Absent = errors.Is(err, fs.ErrNotExist); file.Absent {
+			return file, err
+		}
+		return file, unread(root, name, err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
 		return file, notPlain(filepath.Join(root.Name(), name))
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return file, core.Errorf(core.Unreachable, "%s cannot be read: %v", filepath.Join(root.Name(), name), reasonOf(err))
+		return file, unread(root, name, err)
 	}
 	defer f.Close()
 	file.Mode = info.Mode().Perm()
@@ -127,9 +124,19 @@ func readPlain(root *os.Root, name string) (core.File, error) {
 		file.UID, file.GID = int(owner.Uid), int(owner.Gid)
 	}
 	if file.Data, err = io.ReadAll(io.LimitReader(f, maxFile)); err != nil {
-		return file, core.Errorf(core.Unreachable, "%s cannot be read: %v", filepath.Join(root.Name(), name), reasonOf(err))
+		return file, unread(root, name, err)
 	}
 	return file, nil
+}
+
+// unread says why a file of a folder was not read. What leads out of the folder
+// has no error value of its own.
+func unread(root *os.Root, name string, err error) error {
+	path := filepath.Join(root.Name(), name)
+	if strings.Contains(err.Error(), "escapes from parent") {
+		return core.Errorf(core.Invalid, "%s is a link that leads out of the folder and is not followed", path)
+	}
+	return core.Errorf(core.Unreachable, "%s cannot be read: %v", path, reasonOf(err))
 }
 
 func notPlain(path string) error {
@@ -180,9 +187,9 @@ func (s *folder) render(ctx context.Context, env core.EnvFile) (core.Compose, er
 		}
 		dir = view
 	}
-	c, err := rendered(ctx, dir, files, s.project(env))
-	if err != nil {
-		return core.Compose{}, err
+	c := supabase.Render(ctx, dir, files, s.project(env))
+	if c.Err != nil && core.CodeOf(c.Err) == core.Unreachable {
+		return core.Compose{}, core.Errorf(core.Unreachable, "%s", strings.ReplaceAll(c.Err.Error(), dir, s.dir))
 	}
 	for i := range c.Services {
 		for j, m := range c.Services[i].Mounts {
@@ -193,26 +200,6 @@ func (s *folder) render(ctx context.Context, env core.EnvFile) (core.Compose, er
 		c.Err = s.problem(env, strings.ReplaceAll(c.Err.Error(), dir, s.dir))
 	}
 	return c, nil
-}
-
-// rendered gives the compose library its time and no more: a file that another
-// one includes may be a pipe, and a parser may stumble.
-func rendered(ctx context.Context, dir string, files []string, project string) (core.Compose, error) {
-	done := make(chan core.Compose, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- core.Compose{Err: core.Errorf(core.Invalid, "the compose files cannot be parsed: %v", p)}
-			}
-		}()
-		done <- supabase.Render(ctx, dir, files, project)
-	}()
-	select {
-	case c := <-done:
-		return c, nil
-	case <-ctx.Done():
-		return core.Compose{}, core.Errorf(core.Unreachable, "the compose files in %s could not be read in %v", dir, renderTime)
-	}
 }
 
 // mirror fills view with links to what is in the folder.

@@ -151,3 +151,34 @@ func TestLintOfStack(t *testing.T) {
 		t.Errorf("said %s", out)
 	}
 }
+
+// TestLintLinksOut wants one sentence about files that lead out of the folder,
+// and nothing of what they hold.
+func TestLintLinksOut(t *testing.T) {
+	outside := filepath.Join(stackOf(t, map[string]string{"out.env": "A B=" + pass + "\n"}), "out.env")
+	for name, tt := range map[string]struct {
+		link, compose string
+		code          int
+		want          string
+	}{
+		".env":               {".env", "compose.yml", 2, "is a link that leads out of the folder and is not followed"},
+		"env_file":           {"x.env", "compose.yml", 1, "which env_file names, is outside the stack's folder"},
+		"env_file of a pair": {"x.env", "docker-compose-a.yml", 1, "which env_file names, is outside the stack's folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := stackOf(t, map[string]string{tt.compose: smallStack + "    env_file: x.env\n", ".env-a": "JWT_SECRET=" + pass + "\n"})
+			if err := os.Symlink(outside, filepath.Join(dir, tt.link)); err != nil {
+				t.Fatal(err)
+			}
+			out, code := here(t, "lint", dir)
+			if code != tt.code || !strings.Contains(strings.Join(strings.Fields(out), " "), tt.want) {
+				t.Errorf("exit code %d, want %d; said %q, want %q in it", code, tt.code, out, tt.want)
+			}
+			for _, unwanted := range []string{pass, "statat", "escapes", "basewright-lint-"} {
+				if strings.Contains(out, unwanted) {
+					t.Errorf("it shows %q: %s", unwanted, out)
+				}
+			}
+		})
+	}
+}

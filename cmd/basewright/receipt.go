@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
 )
 
 // printPlan shows exactly what a plan would do.
@@ -70,7 +71,7 @@ func printReceipt(c *console, ch core.Change) {
 	if ch.Snapshot != "" {
 		field(c.out, s, "Snapshot", ch.Snapshot)
 	}
-	if ch.State == core.Committed {
+	if apply.CanUndo(ch) {
 		field(c.out, s, "Undo", "basewright change undo "+ch.ID)
 	}
 }

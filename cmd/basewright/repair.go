@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/repairs"
 )
@@ -133,7 +134,10 @@ func (w *workshop) plan(ctx context.Context, instance core.Instance, f repairFla
 		return core.Plan{}, nil, err
 	}
 	plan, err := repairs.Plan(ctx, book, target, d, finding, params)
-	return plan, finding, err
+	if err != nil {
+		return core.Plan{}, nil, err
+	}
+	return plan, finding, apply.Check(plan, obs)
 }
 
 // choose returns the playbook to use and the finding it is to mend, which is

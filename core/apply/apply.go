@@ -44,6 +44,9 @@ type Snapshots interface {
 	Instance(s core.Snapshot) (core.Instance, error)
 	// Restore puts the instance back. Running it twice does no harm.
 	Restore(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// Displaced returns the files that Restore put others in place of, each as it
+	// was found, and in the same order as the snapshot has them.
+	Displaced(s core.Snapshot) (found, kept []core.File, err error)
 	// Same returns nil when the instance is what the snapshot saw.
 	Same(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
 	// Mark records how a change left the instance; Drift returns nil while it
@@ -96,7 +99,12 @@ func (a *Applier) Apply(ctx context.Context, inst core.Instance, plan core.Plan,
 		return nil, err
 	}
 	return a.carryOut(ctx, inst, plan, actor, work{
-		ready:  func(_ context.Context, t *transaction, obs *core.Observation) error { return t.sameBasis(obs) },
+		ready: func(_ context.Context, t *transaction, obs *core.Observation) error {
+			if err := t.sameBasis(obs); err != nil {
+				return err
+			}
+			return checkData(inst, obs, writes(plan, t.env))
+		},
 		do:     func(ctx context.Context, t *transaction) error { return t.act(ctx) },
 		verify: func(ctx context.Context, t *transaction) error { return t.verify(ctx) },
 		writes: func(env string) []string { return writes(plan, env) }, roles: touchesRoles(plan),

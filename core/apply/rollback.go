@@ -31,7 +31,7 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 	}
 	switch {
 	case err == nil:
-		saved := t.end(ctx, core.RolledBack, t.c.Reason)
+		saved := t.end(ctx, core.RolledBack, t.c.Reason+t.displaced())
 		return &core.Error{
 			Code: core.CodeOf(cause), Message: fmt.Sprintf("change %s of %s was rolled back", t.c.ID, t.inst.ID),
 			Err: errors.Join(cause, saved),
@@ -50,7 +50,7 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 // giveUp ends a change that a person must put back, and says how.
 func (t *transaction) giveUp(ctx context.Context, cause, failure error) error {
 	failure = t.mask.err(failure)
-	reason := fmt.Sprintf("%v; putting it back failed: %v. %s", cause, failure, t.byHand())
+	reason := fmt.Sprintf("%v; putting it back failed: %v%s. %s", cause, failure, t.displaced(), t.byHand())
 	saved := t.end(ctx, core.RollbackFailed, reason)
 	return &core.Error{
 		Code:    core.Internal,

@@ -28,7 +28,7 @@ const (
 var statements = map[string]class{
 	"SelectStmt": reads, "VariableShowStmt": reads, "ExplainStmt": reads,
 	"GrantStmt": safe, "GrantRoleStmt": safe, "CommentStmt": safe, "AlterOwnerStmt": safe,
-	"AlterRoleSetStmt": safe, "AlterDatabaseSetStmt": safe, "VariableSetStmt": safe, "AlterDefaultPrivilegesStmt": safe,
+	"AlterRoleSetStmt": safe, "AlterDatabaseSetStmt": safe, "AlterDefaultPrivilegesStmt": safe,
 }
 
 // functions are those that a statement may call. Any other may do anything, in
@@ -45,49 +45,66 @@ func checkSQL(a core.Action) error {
 		return core.Errorf(core.Invalid, "%q is not the name of a database", db)
 	}
 	c, err := classify(a.Text("statement"))
-	if err != nil || c == reads {
-		return err
-	}
-	inverse, err := classify(a.Text("inverse"))
+	inverse := a.Text("inverse")
 	switch {
-	case a.Text("inverse") == "" || err == nil && inverse == reads:
-		return core.Errorf(core.Invalid, "the statement changes something, and no inverse says how to change it back")
 	case err != nil:
+		return err
+	case c == reads && inverse == "":
+		return nil
+	case c == reads:
+		return core.Errorf(core.Invalid, "the statement changes nothing, and an inverse would")
+	case inverse == "":
+		return core.Errorf(core.Forbidden, "the statement changes something, and no inverse says how to change it back")
+	}
+	if _, err := classify(inverse); err != nil {
 		return fmt.Errorf("the inverse: %w", err)
 	}
-	return nil
+	return checkInverse(a.Text("statement"), inverse)
 }
 
 // classify parses SQL with PostgreSQL's own grammar and returns the worst class
 // in it. What is dangerous is refused with an error.
 func classify(sql string) (class, error) {
-	tree, err := pgquery.ParseToJSON(sql)
+	stmts, err := parse(sql)
 	if err != nil {
-		return dangerous, core.Errorf(core.Invalid, "the SQL cannot be parsed: %v", err)
-	}
-	var parsed struct {
-		Stmts []struct{ Stmt any }
-	}
-	if err := json.Unmarshal([]byte(tree), &parsed); err != nil {
-		return dangerous, fmt.Errorf("classify the SQL: %w", err)
-	}
-	if len(parsed.Stmts) == 0 {
-		return dangerous, core.Errorf(core.Invalid, "there is no SQL statement")
+		return dangerous, err
 	}
 	worst, what := reads, ""
-	for _, s := range parsed.Stmts {
-		if c, name := classOf(s.Stmt); c > worst {
+	for _, s := range stmts {
+		if c, name := classOf(s); c > worst {
 			worst, what = c, name
 		}
 	}
 	if worst == dangerous {
 		return dangerous, &core.Error{
-			Code:    core.Invalid,
+			Code:    core.Forbidden,
 			Message: "the SQL may lose data or cannot be undone (" + what + ")",
 			Hint:    "that needs a database snapshot first, which is not available yet",
 		}
 	}
 	return worst, nil
+}
+
+// parse returns the parse trees of the statements in SQL.
+func parse(sql string) ([]map[string]any, error) {
+	tree, err := pgquery.ParseToJSON(sql)
+	if err != nil {
+		return nil, core.Errorf(core.Invalid, "the SQL cannot be parsed: %v", err)
+	}
+	var parsed struct {
+		Stmts []struct{ Stmt map[string]any }
+	}
+	if err := json.Unmarshal([]byte(tree), &parsed); err != nil {
+		return nil, fmt.Errorf("read the parsed SQL: %w", err)
+	}
+	if len(parsed.Stmts) == 0 {
+		return nil, core.Errorf(core.Invalid, "there is no SQL statement")
+	}
+	var stmts []map[string]any
+	for _, s := range parsed.Stmts {
+		stmts = append(stmts, s.Stmt)
+	}
+	return stmts, nil
 }
 
 // classOf returns the worst class in a parse tree and what made it so.
@@ -112,6 +129,10 @@ func classOf(node any) (worst class, what string) {
 				worse(c, name)
 			}
 			switch name {
+			case "GrantRoleStmt":
+				if role := mightyRole(v); role != "" {
+					worse(dangerous, "membership of "+role)
+				}
 			case "intoClause":
 				worse(dangerous, "SELECT INTO")
 			case "FuncCall":

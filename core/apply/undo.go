@@ -61,6 +61,13 @@ func (t *transaction) verifyUndone(ctx context.Context, snap core.Snapshot) erro
 	return err
 }
 
+// CanUndo reports whether Undo takes on a change, as far as the change itself
+// tells. Its snapshot may be gone, or the instance changed since.
+func CanUndo(c core.Change) bool {
+	bySQL := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool { return a.Op == core.OpSQL && a.Text("inverse") != "" })
+	return c.State == core.Committed && !bySQL
+}
+
 // undoable returns the snapshot from which a change can be undone.
 func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot, core.Instance, error) {
 	no := func(why string) (core.Snapshot, core.Instance, error) {
@@ -69,7 +76,7 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 	switch {
 	case old.State != core.Committed:
 		return no("it is " + string(old.State) + ", not committed")
-	case slices.ContainsFunc(old.Plan.Actions, func(a core.Action) bool { return a.Op == core.OpSQL && a.Text("inverse") != "" }):
+	case !CanUndo(old):
 		return no("it changed the database by SQL")
 	}
 	snap, err := a.Journal.Snapshot(ctx, old.Snapshot)

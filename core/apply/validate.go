@@ -18,13 +18,28 @@ var validKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 // validate refuses a plan that cannot be carried out whole, before anything is
 // touched.
 func validate(inst core.Instance, p core.Plan, approvedHash string) error {
+	if inst.Mode == core.Observe {
+		return &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
+	}
+	return validatePlan(inst, p, approvedHash)
+}
+
+// Check returns the error with which Apply would refuse the plan for what it
+// says: it is not whole, is dangerous, or writes data. Whether the instance may
+// be changed at all is not asked.
+func Check(plan core.Plan, obs *core.Observation) error {
+	if err := validatePlan(obs.Instance, plan, plan.Hash); err != nil {
+		return err
+	}
+	return checkData(obs.Instance, obs, writes(plan, envName(obs.Instance, obs)))
+}
+
+func validatePlan(inst core.Instance, p core.Plan, approvedHash string) error {
 	sealed := p
 	if err := sealed.Seal(); err != nil {
 		return err
 	}
 	switch {
-	case inst.Mode == core.Observe:
-		return &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
 	case p.Instance != inst.ID:
 		return core.Errorf(core.Invalid, "the plan is for %s, not for %s", p.Instance, inst.ID)
 	case p.Hash != sealed.Hash:
@@ -32,7 +47,7 @@ func validate(inst core.Instance, p core.Plan, approvedHash string) error {
 	case approvedHash != p.Hash:
 		return core.Errorf(core.Conflict, "what was approved is not this plan; look at it again")
 	case p.Scope != "" && p.Scope != core.ConfigScope:
-		return core.Errorf(core.Invalid, "the plan asks for a %s snapshot, which is not available yet", p.Scope)
+		return core.Errorf(core.Forbidden, "the plan asks for a %s snapshot, which is not available yet", p.Scope)
 	case len(p.Actions) == 0 || len(p.Actions) > maxActions:
 		return core.Errorf(core.Invalid, "the plan has %d actions; it may have 1 to %d", len(p.Actions), maxActions)
 	}
@@ -50,7 +65,7 @@ func validateAction(a core.Action) error {
 	case !slices.Contains(core.Ops, a.Op):
 		return core.Errorf(core.Invalid, "there is no operation %q", a.Op)
 	case !ok:
-		return core.Errorf(core.Invalid, "operation %s is not available yet", a.Op)
+		return core.Errorf(core.Forbidden, "operation %s is not available yet", a.Op)
 	}
 	for name := range a.Args {
 		if _, isMap := a.Args[name].(map[string]any); !isMap {
@@ -84,11 +99,8 @@ func checkPath(name string) error {
 	if !filepath.IsLocal(name) || path.Clean(name) != name || name == "." || strings.ContainsAny(name, "\x00\\") {
 		return core.Errorf(core.Invalid, "%q is not a file inside the instance folder", name)
 	}
-	parts := strings.Split(name, "/")
-	for i, p := range parts {
-		if p == "storage" || p == "data" && i > 0 && parts[i-1] == "db" {
-			return core.Errorf(core.Invalid, "%q is data, which no plan writes", name)
-		}
+	if isData(name) {
+		return dataError(name)
 	}
 	return nil
 }

@@ -41,16 +41,17 @@ func (e *Engine) Capture(ctx context.Context) ([]byte, error) {
 func (e *Engine) take(ctx context.Context) (capture, error) {
 	doing := "describing the containers of " + e.instance.Project
 	c := capture{Version: captureVersion, Project: e.instance.Project}
-	listed, err := e.members(ctx)
+	listed, err := e.listed(ctx)
 	if err != nil {
 		return c, e.host.wrap(ctx, doing, err)
 	}
+	listed = slices.DeleteFunc(listed, func(l container.Summary) bool { return !e.owns(l.Labels) })
 	c.Containers = make([]container.InspectResponse, len(listed))
 	work, wctx := errgroup.WithContext(ctx)
 	work.SetLimit(parallel)
 	for i, l := range listed {
 		work.Go(func() (err error) {
-			c.Containers[i], err = e.host.api.ContainerInspect(wctx, l.ID)
+			c.Containers[i], err = e.host.look(wctx, l.ID)
 			if errdefs.IsNotFound(err) {
 				c.Containers[i], err = container.InspectResponse{}, nil
 			}
@@ -79,7 +80,9 @@ func roleOfInspect(in container.InspectResponse) core.Service {
 func (e *Engine) networks(ctx context.Context, cs []container.InspectResponse) ([]network.Inspect, error) {
 	var found []network.Inspect
 	for _, name := range networkNames(cs) {
-		n, err := e.host.api.NetworkInspect(ctx, name, network.InspectOptions{})
+		n, err := within(ctx, inspectTimeout, func(ctx context.Context) (network.Inspect, error) {
+			return e.host.api.NetworkInspect(ctx, name, network.InspectOptions{})
+		})
 		if errdefs.IsNotFound(err) {
 			continue
 		}

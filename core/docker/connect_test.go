@@ -42,6 +42,7 @@ func TestResolve(t *testing.T) {
 		"no configuration":          {"", map[string]string{"DOCKER_CONFIG": "/no/such"}, "unix:///var/run/docker.sock"},
 		"a context that is not":     {"", map[string]string{"DOCKER_CONTEXT": "gone", "DOCKER_CONFIG": dir}, "error: the Docker context gone cannot be used"},
 		"an address without scheme": {"localhost:2375", nil, "error: the Docker host localhost:2375 is not an address"},
+		"an unknown scheme":         {"ftp://x", nil, "error: the Docker host ftp://x begins with none of unix://, tcp://, http://, https:// and ssh://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("DOCKER_HOST", "")
@@ -163,7 +164,7 @@ func TestEngineGoesAway(t *testing.T) {
 
 func TestVanishedContainerIsAGap(t *testing.T) {
 	e := open(t, engine(t), smallStack, nil)
-	listed, err := e.members(t.Context())
+	listed, err := e.listed(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -54,7 +53,9 @@ func (h *Host) Discover(ctx context.Context) ([]core.Instance, error) {
 
 // list returns containers, also stopped ones, that match the labels.
 func (h *Host) list(ctx context.Context, labels ...filters.KeyValuePair) ([]container.Summary, error) {
-	return h.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(labels...)})
+	return within(ctx, listTimeout, func(ctx context.Context) ([]container.Summary, error) {
+		return h.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(labels...)})
+	})
 }
 
 // oneoff reports whether the labels are of a `compose run` container, which is
@@ -91,26 +92,38 @@ func isSupabase(containers []container.Summary) bool {
 	return roles[core.DB] && roles[core.Auth] && roles[core.Rest]
 }
 
-// instanceOf describes a project by the labels of its newest container, which
-// was made from the folder where the project lives now.
+// instanceOf describes a project by the labels of its containers: the folder is
+// the one that most of them were made from, the files are those of the newest of
+// them.
 func instanceOf(project string, containers []container.Summary) core.Instance {
-	newest := slices.MaxFunc(containers, func(a, b container.Summary) int {
-		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.ID, b.ID))
-	})
 	i := core.Instance{ID: core.Slug(project), Name: project, Project: project, Origin: core.Adopted, Mode: core.Observe}
-	if dir := newest.Labels[dirLabel]; filepath.IsAbs(dir) {
-		i.Dir = filepath.Clean(dir)
-	}
-	for _, file := range strings.Split(newest.Labels[filesLabel], ",") {
-		if file = strings.TrimSpace(file); file == "" {
-			continue
-		}
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(i.Dir, file)
-		}
-		i.Files = append(i.Files, filepath.Clean(file))
-	}
+	i.Dir = mainFolder(containers)
+	made := slices.DeleteFunc(slices.Clone(containers), func(c container.Summary) bool { return folderOf(c.Labels) != i.Dir })
+	newest := slices.MaxFunc(made, age)
+	i.Files = filesOf(newest.Labels, i.Dir)
 	return i
+}
+
+// mainFolder returns the folder that most containers name; of several, that of
+// the oldest container. Those that name none do not count.
+func mainFolder(containers []container.Summary) string {
+	count := map[string]int{}
+	for _, c := range containers {
+		count[folderOf(c.Labels)]++
+	}
+	delete(count, "")
+	main := ""
+	for _, c := range slices.SortedFunc(slices.Values(containers), age) {
+		if dir := folderOf(c.Labels); count[dir] > count[main] {
+			main = dir
+		}
+	}
+	return main
+}
+
+// age orders containers, the oldest first.
+func age(a, b container.Summary) int {
+	return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.ID, b.ID))
 }
 
 // distinguish makes equal IDs differ by a hash of the project's name, so that

@@ -42,12 +42,19 @@ func TestWhatIsSupabase(t *testing.T) {
 	}
 }
 
-func TestInstanceOfNewestContainer(t *testing.T) {
+func TestInstanceOfMostContainers(t *testing.T) {
 	i := instanceOf("My_Stack", []container.Summary{
 		{ID: "new", Created: 2, Labels: map[string]string{dirLabel: "/srv/new/", filesLabel: "/srv/new/a.yml,b.yml,"}},
-		{ID: "old", Created: 1, Labels: map[string]string{dirLabel: "/srv/old", filesLabel: "/srv/old/a.yml"}},
+		{ID: "older", Created: 1, Labels: map[string]string{dirLabel: "/srv/new", filesLabel: "/srv/new/a.yml"}},
+		{ID: "stranger", Created: 3, Labels: map[string]string{dirLabel: "/srv/other", filesLabel: "/srv/other/a.yml"}},
+		{ID: "1", Created: 4}, {ID: "2", Created: 5}, {ID: "3", Created: 6}, // which name no folder
 	})
 	if i.ID != "my-stack" || i.Project != "My_Stack" || i.Dir != "/srv/new" || !slices.Equal(i.Files, []string{"/srv/new/a.yml", "/srv/new/b.yml"}) {
+		t.Fatalf("got %+v", i)
+	}
+	i = instanceOf("x", []container.Summary{{ID: "new", Created: 2, Labels: map[string]string{dirLabel: "/srv/new"}},
+		{ID: "old", Created: 1, Labels: map[string]string{dirLabel: "/srv/old"}}})
+	if i.Dir != "/srv/old" {
 		t.Fatalf("got %+v", i)
 	}
 	i = instanceOf("x", []container.Summary{{Labels: map[string]string{dirLabel: "relative", filesLabel: ""}}})

@@ -67,9 +67,7 @@ const pingTimeout = 10 * time.Second
 
 // ping makes sure that the engine answers and settles the API version.
 func (h *Host) ping(ctx context.Context) error {
-	short, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	p, err := h.api.Ping(short)
+	p, err := within(ctx, pingTimeout, h.api.Ping)
 	if err != nil {
 		return h.noEngine(ctx, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,10 @@ func resolve(host string) (endpoint, error) {
 	return endpoint{host: client.DefaultDockerHost}, nil
 }
 
+// schemes are the ways to an engine. The client would look up the host of any
+// other, and speak TCP to it.
+var schemes = []string{"unix", "tcp", "http", "https", "ssh"}
+
 // plainEndpoint is an address given by flag or environment, with the TLS
 // settings that the environment holds for TCP.
 func plainEndpoint(host string) (endpoint, error) {
@@ -53,6 +58,9 @@ func plainEndpoint(host string) (endpoint, error) {
 	if !ok {
 		return endpoint{}, &core.Error{Code: core.Invalid, Message: "the Docker host " + host + " is not an address",
 			Hint: "write it as unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host"}
+	}
+	if !slices.Contains(schemes, scheme) {
+		return endpoint{}, core.Errorf(core.Invalid, "the Docker host %s begins with none of unix://, tcp://, http://, https:// and ssh://", host)
 	}
 	e := endpoint{host: host}
 	verify := os.Getenv("DOCKER_TLS_VERIFY") != ""

@@ -28,8 +28,9 @@ var _ core.Engine = (*Engine)(nil)
 // Open returns the engine of an instance. It asks nothing yet.
 func (h *Host) Open(i core.Instance) *Engine { return &Engine{host: h, instance: i} }
 
-// members lists the containers of the instance, `compose run` ones left out.
-func (e *Engine) members(ctx context.Context) ([]container.Summary, error) {
+// listed lists the containers of the project, `compose run` ones left out,
+// strangers among them.
+func (e *Engine) listed(ctx context.Context) ([]container.Summary, error) {
 	all, err := e.host.list(ctx, filters.Arg("label", projectLabel+"="+e.instance.Project))
 	return slices.DeleteFunc(all, func(c container.Summary) bool { return oneoff(c.Labels) }), err
 }
@@ -47,7 +48,7 @@ func (e *Engine) containers(ctx context.Context) ([]core.Container, error) {
 
 // refresh asks the engine anew for all containers, without their logs.
 func (e *Engine) refresh(ctx context.Context) ([]core.Container, error) {
-	listed, err := e.members(ctx)
+	listed, err := e.listed(ctx)
 	if err != nil {
 		return nil, e.host.wrap(ctx, "listing the containers of "+e.instance.Project, err)
 	}

@@ -31,7 +31,7 @@ func (h *Host) noEngine(ctx context.Context, err error) error {
 	case strings.Contains(err.Error(), "tls: ") || strings.Contains(err.Error(), "x509: ") || strings.Contains(err.Error(), "HTTPS"):
 		return &core.Error{Code: core.Unreachable, Message: "the Docker Engine at " + at + " refuses the TLS connection",
 			Hint: "check DOCKER_TLS_VERIFY and the certificates in DOCKER_CERT_PATH", Err: err}
-	case errors.Is(err, context.DeadlineExceeded):
+	case silent(err):
 		return &core.Error{Code: core.Unreachable, Message: "the Docker Engine at " + at + " accepts connections but does not answer",
 			Hint: "look at its log, and restart it", Err: err}
 	}
@@ -55,6 +55,10 @@ func (h *Host) wrap(ctx context.Context, doing string, err error) error {
 	}
 	if cause := ctx.Err(); cause != nil {
 		return fmt.Errorf("%s: %w", doing, cause)
+	}
+	if s, ok := errors.AsType[silence](err); ok {
+		return &core.Error{Code: core.Unreachable,
+			Message: fmt.Sprintf("the Docker Engine at %s did not answer within %s while %s", h.end.host, s.limit(), doing), Err: err}
 	}
 	if gone(err) {
 		return &core.Error{Code: core.Unreachable,

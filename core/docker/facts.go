@@ -27,7 +27,7 @@ func (h *Host) engineFacts(ctx context.Context) (engineFacts, error) {
 	if !h.facts.at.IsZero() && time.Since(h.facts.at) < factsAge {
 		return h.facts.value, nil
 	}
-	info, err := h.api.Info(ctx)
+	info, err := within(ctx, listTimeout, h.api.Info)
 	if err != nil {
 		return engineFacts{}, h.wrap(ctx, "asking the engine about itself", err)
 	}

@@ -137,13 +137,15 @@ func forget(tree map[string]any) {
 
 func ids(t *testing.T, e *Engine) []string {
 	t.Helper()
-	listed, err := e.members(t.Context())
+	listed, err := e.listed(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ids []string
 	for _, c := range listed {
-		ids = append(ids, c.ID)
+		if e.owns(c.Labels) {
+			ids = append(ids, c.ID)
+		}
 	}
 	slices.Sort(ids)
 	return ids

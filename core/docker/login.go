@@ -54,7 +54,7 @@ func databasePort(db core.Container) int {
 // connect opens a PostgreSQL session over what dial returns, with nothing taken
 // from this process's own PG* variables.
 func connect(ctx context.Context, l core.Login, params map[string]string, dial func(context.Context) (net.Conn, error)) (*pgconn.PgConn, error) {
-	config, err := pgconn.ParseConfig("host=127.0.0.1 port=5432 user=x password=x dbname=x sslmode=disable connect_timeout=0 target_session_attrs=any passfile=/dev/null servicefile=/dev/null")
+	config, err := pgconn.ParseConfig("host=127.0.0.1 port=5432 user=x password=x dbname=x sslmode=disable connect_timeout=0 target_session_attrs=any require_auth=!password passfile=/dev/null servicefile=/dev/null")
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +65,20 @@ func connect(ctx context.Context, l core.Login, params map[string]string, dial f
 	}
 	config.TLSConfig, config.Fallbacks, config.ConnectTimeout = nil, nil, 0
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }
-	return pgconn.ConnectConfig(ctx, config)
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil && sqlError(err) == nil && strings.Contains(err.Error(), unmetRequirement) {
+		return nil, errClearText
+	}
+	return conn, err
 }
+
+// errClearText means that whoever answers as the database wants to be told the
+// password itself, as PostgreSQL in a Supabase stack never does.
+var errClearText = errors.New("the server asks for the password in clear text; it was not sent")
+
+// unmetRequirement is how libpq and pgconn begin to say that a server asks for
+// what require_auth excludes, which here is the password in clear text alone.
+const unmetRequirement = "authentication method requirement"
 
 // hangUp says goodbye. The answer is known; how the server takes it is not asked.
 func hangUp(conn *pgconn.PgConn) {
@@ -80,6 +92,9 @@ func hangUp(conn *pgconn.PgConn) {
 func loginError(ctx context.Context, l core.Login, err error) error {
 	if answer := sqlError(err); answer != nil {
 		return answer
+	}
+	if errors.Is(err, errClearText) {
+		return errClearText
 	}
 	if coded, ok := errors.AsType[*core.Error](err); ok {
 		return coded
@@ -122,7 +137,7 @@ func (e *Engine) loginByExec(ctx context.Context, db core.Container, l core.Logi
 	}
 	r, err := e.host.exec(ctx, db.ID, core.Command{
 		Args: []string{"psql", "-X", "-A", "-t", "-q", "-w", "-h", ips[0], "-p", strconv.Itoa(port), "-U", l.Role, "-d", l.Database, "-c", "select 1"},
-		Env:  []string{"PGPASSWORD=" + l.Password.Reveal(), "PGCONNECT_TIMEOUT=5", "LC_ALL=C"}})
+		Env:  []string{"PGPASSWORD=" + l.Password.Reveal(), "PGREQUIREAUTH=!password", "PGCONNECT_TIMEOUT=5", "LC_ALL=C"}})
 	if err != nil {
 		return e.host.wrap(ctx, "logging in to the database", err)
 	}
@@ -144,6 +159,9 @@ func psqlError(r execResult) error {
 				return answer(clean([]byte(strings.TrimSpace(text)), 2000))
 			}
 		}
+	}
+	if strings.Contains(r.stderr, unmetRequirement) {
+		return errClearText
 	}
 	return core.Errorf(core.Unreachable, "the database does not answer psql: %s", r.complaint())
 }

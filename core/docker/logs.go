@@ -24,11 +24,16 @@ const (
 	maxRead   = 64 << 20  // bytes taken from the engine, however long its lines are
 )
 
+// logTimeout bounds the reading of one log, however slowly it comes.
+const logTimeout = 10 * time.Second
+
 // tail returns the last lines of a container's log. It always names a number of
 // lines: without one the engine reads the whole file, however large.
 func (h *Host) tail(ctx context.Context, id string, tty bool) ([]core.LogLine, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
+	return within(ctx, logTimeout, func(ctx context.Context) ([]core.LogLine, error) { return h.readTail(ctx, id, tty) })
+}
+
+func (h *Host) readTail(ctx context.Context, id string, tty bool) ([]core.LogLine, error) {
 	r, err := h.api.ContainerLogs(ctx, id, container.LogsOptions{
 		ShowStdout: true, ShowStderr: true, Timestamps: true, Tail: strconv.Itoa(tailLines)})
 	if err != nil {

@@ -27,7 +27,7 @@ func (e *Engine) Observe(ctx context.Context) (*core.Observation, error) {
 	var seen, files, host []core.Gap
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() (err error) {
-		listed, err := e.members(ctx)
+		listed, err := e.listed(ctx)
 		if err != nil {
 			return e.host.wrap(ctx, "observing "+e.instance.Project, err)
 		}
@@ -87,12 +87,19 @@ func (e *Engine) inspect(ctx context.Context, l container.Summary, withLogs bool
 	if len(l.Names) > 0 {
 		name = trimName(l.Names[0])
 	}
-	in, err := e.host.api.ContainerInspect(ctx, l.ID)
+	in, err := e.host.look(ctx, l.ID)
+	if silent(err) {
+		err = fmt.Errorf("it could not be inspected: %w", err)
+	}
 	if err != nil {
 		gap, err := e.gap(ctx, "container "+name, err)
 		return core.Container{}, gap, err
 	}
 	c := describe(in)
+	if !e.owns(c.Labels) {
+		gap := disown(&c)
+		return c, []core.Gap{gap}, nil
+	}
 	if !withLogs {
 		return c, nil, nil
 	}

@@ -181,7 +181,7 @@ func (e *Engine) askByExec(ctx context.Context, db core.Container, l core.Login,
 	r, err := e.host.exec(ctx, db.ID, core.Command{
 		Args: []string{"psql", "-X", "-A", "-t", "-q", "-w", "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-U", l.Role, "-d", l.Database,
 			"-F", fieldEnd, "-R", rowEnd, "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-c", "BEGIN READ ONLY", "-c", sql},
-		Env: []string{"PGPASSWORD=" + l.Password.Reveal(), "PGCONNECT_TIMEOUT=5", "PGCLIENTENCODING=UTF8", "LC_ALL=C",
+		Env: []string{"PGPASSWORD=" + l.Password.Reveal(), "PGREQUIREAUTH=!password", "PGCONNECT_TIMEOUT=5", "PGCLIENTENCODING=UTF8", "LC_ALL=C",
 			"PGOPTIONS=" + strings.Join(options, " ")}})
 	if err != nil {
 		return nil, e.host.wrap(ctx, "asking the database", err)

@@ -201,7 +201,7 @@ func (r *recovery) settleAll(ctx context.Context) error {
 }
 
 func (r *recovery) settle(ctx context.Context, w container.InspectResponse) error {
-	now, err := r.host.api.ContainerInspect(ctx, r.ids[w.ID])
+	now, err := r.host.look(ctx, r.ids[w.ID])
 	if err != nil {
 		return err
 	}

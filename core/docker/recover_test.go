@@ -94,7 +94,8 @@ func TestRecoverRemovesWhatCameSince(t *testing.T) {
 		}
 		return made.ID
 	}
-	create(project+"-new", map[string]string{projectLabel: project, serviceLabel: "studio"})
+	create(project+"-new", map[string]string{projectLabel: project, serviceLabel: "studio", dirLabel: e.instance.Dir})
+	stranger := create(project+"-stranger", map[string]string{projectLabel: project, serviceLabel: "db"})
 	foreign := create(project+"-foreign", map[string]string{})
 	oneOff := create(project+"-run", map[string]string{projectLabel: project, serviceLabel: "db", oneoffLabel: "True"})
 	if err := e.Recover(t.Context(), captured); err != nil {
@@ -103,7 +104,7 @@ func TestRecoverRemovesWhatCameSince(t *testing.T) {
 	if !slices.Equal(before, ids(t, e)) {
 		t.Fatal("other containers than before")
 	}
-	for _, id := range []string{foreign, oneOff} {
+	for _, id := range []string{foreign, oneOff, stranger} {
 		if _, err := h.api.ContainerInspect(t.Context(), id); err != nil {
 			t.Errorf("what is not the stack's was removed: %v", err)
 		}

@@ -29,6 +29,7 @@ type gatherer struct {
 	root  *os.Root // the instance folder, to list folders; nil when it is not on this machine
 	c     *Contents
 	seen  map[string]bool
+	data  []string // names of folders that are mounted as data
 	total int
 }
 
@@ -97,12 +98,17 @@ func (g *gatherer) files(ctx context.Context, inst core.Instance, obs *core.Obse
 		}
 	}
 	for _, m := range mounts(obs) {
+		if name, ok := inside(inst.Dir, m.Source); ok && mountsData(m) {
+			g.data = append(g.data, name)
+		}
+	}
+	for _, m := range mounts(obs) {
 		name, ok := inside(inst.Dir, m.Source)
 		switch {
 		case m.Type != "bind" || m.Source == "":
 		case !ok:
 			g.skip(m.Source, "it is outside the instance folder")
-		case isData(name) || strings.HasPrefix(m.Target, "/var/lib/postgresql") || strings.HasPrefix(m.Target, "/var/lib/storage"):
+		case g.isData(name):
 			g.skip(name, "it holds data, not configuration")
 		default:
 			if err := g.add(ctx, name, false); err != nil {
@@ -136,6 +142,22 @@ func inside(dir, file string) (string, bool) {
 		return "", false
 	}
 	return filepath.ToSlash(rel), true
+}
+
+// mountsData reports whether a mount holds what a database or the storage
+// service keeps for users.
+func mountsData(m core.Mount) bool {
+	return slices.ContainsFunc([]string{"/var/lib/postgresql", "/etc/postgresql-custom", "/var/lib/storage"}, func(data string) bool {
+		return strings.HasPrefix(m.Target, data)
+	})
+}
+
+// isData reports whether name lies in a folder that is mounted as data, or says
+// that it is data.
+func (g *gatherer) isData(name string) bool {
+	return isData(name) || slices.ContainsFunc(g.data, func(dir string) bool {
+		return name == dir || strings.HasPrefix(name, dir+"/")
+	})
 }
 
 // isData reports whether name lies where a database or the storage service
@@ -203,7 +225,7 @@ func (g *gatherer) addFolder(ctx context.Context, dir string) error {
 		switch {
 		case err != nil:
 			return err
-		case isData(name):
+		case g.isData(name):
 			return errTooMuch
 		case !d.Type().IsRegular():
 			return nil

@@ -68,14 +68,20 @@ func (f *Folder) Covers(snap core.Snapshot, files []string, roles bool) error {
 }
 
 // Restore puts an instance back as the snapshot saw it: files, role passwords,
-// containers. What is already so is left alone, so it can be run again.
+// containers. What is already so is left alone, so it can be run again. A file that
+// holds something else is first kept beside the snapshot, for it may be somebody's
+// work.
 func (f *Folder) Restore(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot) error {
 	c, err := f.open(snap, inst.ID)
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", inst.ID, err)
 	}
+	dir, err := f.path(snap.Instance, snap.ID)
+	if err != nil {
+		return err
+	}
 	for _, file := range c.Files {
-		if err := restoreFile(ctx, e, file); err != nil {
+		if err := f.restoreFile(ctx, e, dir, file); err != nil {
 			return fmt.Errorf("restore %s of %s: %w", file.Name, inst.ID, err)
 		}
 	}
@@ -98,8 +104,8 @@ func (f *Folder) Restore(ctx context.Context, e core.Engine, inst core.Instance,
 }
 
 // restoreFile writes a file that differs from the snapshot's, or removes one
-// that was not there.
-func restoreFile(ctx context.Context, e core.Engine, want core.File) error {
+// that was not there. What it held is kept in dir, the snapshot's folder.
+func (f *Folder) restoreFile(ctx context.Context, e core.Engine, dir string, want core.File) error {
 	now, err := e.ReadFile(ctx, want.Name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -113,6 +119,11 @@ func restoreFile(ctx context.Context, e core.Engine, want core.File) error {
 		return err
 	case sameFile(want, now):
 		return nil
+	case want.Absent || !bytes.Equal(want.Data, now.Data):
+		now.Name = want.Name
+		if err := f.displace(dir, now); err != nil {
+			return fmt.Errorf("keep it as it was found: %w", err)
+		}
 	}
 	return e.WriteFile(ctx, want)
 }

@@ -245,3 +245,39 @@ func TestRestoreSaysWhatFailed(t *testing.T) {
 		}
 	}
 }
+
+func TestRestoreKeepsWhatItFound(t *testing.T) {
+	f, e := newFolder(t), newFake()
+	s := taken(t, f, e)
+	for _, text := range []string{"mine\n", "mine\n", "mine again\n"} {
+		upset(e)
+		e.files[".env"] = core.File{Data: []byte(text), Mode: 0o600}
+		if err := f.Restore(t.Context(), e, shop, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, kept, err := f.Displaced(s)
+	var got []string
+	for i, file := range found {
+		got = append(got, file.Name+": "+string(file.Data))
+		if kept[i].Name != file.Name {
+			t.Errorf("%s goes with %s", file.Name, kept[i].Name)
+		}
+	}
+	if want := []string{".env: mine\n", ".env: mine again\n", "volumes/new.yml: new"}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	if _, err := Verify(s.Path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRestoreOverwritesNothingThatItCannotKeep(t *testing.T) {
+	f, e := newFolder(t), newFake()
+	s := taken(t, f, e)
+	upset(e)
+	f.create = func(string) (file, error) { return nil, errors.New("the disk is full") }
+	if err := f.Restore(t.Context(), e, shop, s); err == nil || !strings.Contains(err.Error(), "the disk is full") || len(e.calls) > 0 {
+		t.Errorf("%q, %v", e.calls, err)
+	}
+}

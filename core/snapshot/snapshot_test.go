@@ -235,11 +235,14 @@ func TestFoldersOnThisMachine(t *testing.T) {
 		put("volumes/many/"+strings.Repeat("x", i+1)[:min(i+1, 100)]+time.Duration(i).String(), 1)
 	}
 	put("volumes/nested/db/data/base", 1)
+	put("volumes/own/pg/base", 1)
 	obs := &core.Observation{Host: core.HostFacts{Local: true}, Containers: []core.Container{{ID: "1", Name: "c", Mounts: []core.Mount{
 		{Type: "bind", Source: filepath.Join(dir, "volumes/functions"), Target: "/f"},
 		{Type: "bind", Source: filepath.Join(dir, "volumes/big"), Target: "/b"},
 		{Type: "bind", Source: filepath.Join(dir, "volumes/many"), Target: "/m"},
 		{Type: "bind", Source: filepath.Join(dir, "volumes/nested"), Target: "/n"},
+		{Type: "bind", Source: filepath.Join(dir, "volumes/own"), Target: "/o"},
+		{Type: "bind", Source: filepath.Join(dir, "volumes/own/pg"), Target: "/var/lib/postgresql/data"},
 		{Type: "bind", Source: dir, Target: "/all"},
 	}}}}
 	f := newFolder(t)
@@ -251,7 +254,7 @@ func TestFoldersOnThisMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Files) != 2 || c.Files[1].Name != "volumes/functions/main/index.ts" || len(c.Manifest.Skipped) != 4 {
+	if len(c.Files) != 2 || c.Files[1].Name != "volumes/functions/main/index.ts" || len(c.Manifest.Skipped) != 6 {
 		t.Errorf("%d files, skipped %+v", len(c.Files), c.Manifest.Skipped)
 	}
 }

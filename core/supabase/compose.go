@@ -2,12 +2,13 @@ package supabase
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -16,22 +17,56 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
+// renderTime bounds what the compose library may do with a stranger's files.
+const renderTime = 5 * time.Second
+
 // Render reads the compose files of a project as `docker compose config` would,
 // with the variables of its .env only: whatever Basewright's own environment
-// holds must not leak into another stack. Problems are in Err and Unset.
+// holds must not leak into another stack. Problems are in Err and Unset; an Err
+// that is Unreachable means that ctx ended first.
 func Render(ctx context.Context, dir string, files []string, project string) core.Compose {
+	limited, cancel := context.WithTimeout(ctx, renderTime)
+	defer cancel()
+	done := make(chan core.Compose, 1)
+	go func() { // the library heeds no context: it may be left behind
+		defer func() {
+			if recover() != nil {
+				done <- core.Compose{Err: core.Errorf(core.Invalid, "the compose files in %s cannot be parsed", dir)}
+			}
+		}()
+		done <- render(limited, dir, files, project)
+	}()
+	select {
+	case c := <-done:
+		return c
+	case <-limited.Done():
+		if err := ctx.Err(); err != nil {
+			return core.Compose{Err: &core.Error{Code: core.Unreachable, Message: "reading the compose files in " + dir + " was stopped", Err: err}}
+		}
+		return core.Compose{Err: core.Errorf(core.Invalid, "the compose files in %s could not be read in %v", dir, renderTime)}
+	}
+}
+
+func render(ctx context.Context, dir string, files []string, project string) core.Compose {
 	if len(files) == 0 {
 		files = defaultFiles(dir)
+	}
+	problem := func(err error) core.Compose {
+		return core.Compose{Err: &core.Error{Code: core.Invalid, Message: "the compose files in " + dir + " cannot be rendered", Err: err}}
+	}
+	var seen inspector
+	if err := seen.inspect(dir, files); err != nil {
+		return problem(err)
 	}
 	opts, err := cli.NewProjectOptions(files,
 		cli.WithWorkingDirectory(dir), cli.WithName(project), cli.WithEnvFiles(), cli.WithDotEnv,
 		cli.WithProfiles([]string{"*"}))
 	if err != nil {
-		return core.Compose{Err: composeProblem(dir, err)}
+		return problem(errors.New(seen.clean(err.Error(), dir)))
 	}
 	p, err := opts.LoadProject(ctx)
 	if err != nil {
-		return core.Compose{Err: composeProblem(dir, err)}
+		return problem(errors.New(seen.clean(err.Error(), dir)))
 	}
 	out := core.Compose{Unset: unset(files, opts.Environment)}
 	for _, s := range p.Services {
@@ -62,18 +97,6 @@ func defaultFiles(dir string) []string {
 func fileExists(name string) bool {
 	_, err := os.Stat(name)
 	return err == nil
-}
-
-// composeProblem says what is wrong with the files without quoting .env, whose
-// parser repeats the secrets that follow the fault.
-func composeProblem(dir string, err error) error {
-	env := filepath.Join(dir, ".env")
-	if data, readErr := os.ReadFile(env); readErr == nil {
-		if _, envErr := ParseEnv(data); envErr != nil {
-			return fmt.Errorf("%s: %w", env, envErr)
-		}
-	}
-	return &core.Error{Code: core.Invalid, Message: "the compose files in " + dir + " cannot be rendered", Err: err}
 }
 
 func service(s types.ServiceConfig) core.ComposeService {

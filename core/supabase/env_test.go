@@ -2,10 +2,14 @@ package supabase
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
+
+	"github.com/basewright/basewright/core"
 )
 
 func TestParseEnv(t *testing.T) {
@@ -121,4 +125,46 @@ func FuzzSetEnv(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestParseEnvIsBounded wants an answer in little time and space to files made
+// to take much of both.
+func TestParseEnvIsBounded(t *testing.T) {
+	growing := func(format string) string {
+		var b strings.Builder
+		b.WriteString("A0=xxxxxxxxxx\n")
+		for i := 1; i < 13; i++ {
+			fmt.Fprintf(&b, format, i, strings.Repeat(fmt.Sprintf("${A%d}", i-1), 10))
+		}
+		return b.String()
+	}
+	many := strings.Repeat("KEY=some value\n", 20_000)
+	for name, tt := range map[string]struct{ file, want string }{
+		"many lines and a bad one":      {many + "A B=x\n", "line 20001 cannot be read"},
+		"a bad line and many":           {"A=1\nA B=x\n" + many, "line 2 cannot be read"},
+		"many lines and an open quote":  {many + "B='x\n", "never closed"},
+		"a file too large":              {strings.Repeat("A=xxxxxxxxxx\n", 1<<17), "larger than 1 MiB"},
+		"values that grow":              {growing("A%d=%s\n"), "with line 6 the values"},
+		"values that grow in quotes":    {growing("A%d=\"%s\"\n"), "with line 6 the values"},
+		"values that grow on one line":  {"B='x' " + strings.ReplaceAll(growing("A%d=\"%s\" "), "\n", "\nC='' "), "the values"},
+		"values that grow by a default": {growing("A%d=${NONE:-%s}\n"), "with line 6 the values"},
+		"one value that doubles":        {"A=0123456789\n" + strings.Repeat("A=$A$A\n", 30), "the values"},
+		"a dollar that is escaped":      {"A=" + strings.Repeat("x", 1000) + "\n" + strings.Repeat(`A="\0044{A}\0044{A}"`+"\n", 30), "the values"},
+		"defaults beside defaults":      {"A=" + strings.Repeat("${B:-x}", 50_000) + "\n", "line 1 uses too many variables"},
+		"a value of many lines":         {"A=\"" + strings.Repeat("\n", 200_000) + "\"\nB C=1\n", "line 200002 cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			_, err := ParseEnv([]byte(tt.file))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || core.CodeOf(err) != core.Invalid {
+				t.Errorf("err = %v, want %q in it", err, tt.want)
+			}
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+	if vars, err := ParseEnv([]byte("A=\"" + strings.Repeat("\n", 200_000) + "\"\nB=1\n")); err != nil || len(vars) != 2 || vars[1].Line != 200_002 {
+		t.Errorf("a long value: %v", err)
+	}
 }

@@ -1,0 +1,80 @@
+package docker
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/basewright/basewright/core"
+)
+
+// owns reports whether a container of the project is one of the instance: it was
+// made from the instance's folder, and from one of its compose files at least,
+// since a file that is added later leaves containers as they are. Anybody can
+// start a container with the labels of a project; what is none of the instance's
+// is neither changed nor told a password. Of an instance without a folder all
+// containers count.
+func (e *Engine) owns(labels map[string]string) bool {
+	if e.instance.Dir == "" {
+		return true
+	}
+	dir := folderOf(labels)
+	if dir == "" || !slices.Contains(spellings(e.instance.Dir), dir) {
+		return false
+	}
+	made := filesOf(labels, dir)
+	if len(made) == 0 || len(e.instance.Files) == 0 {
+		return true
+	}
+	for _, file := range e.instance.Files {
+		if slices.ContainsFunc(spellings(file), func(s string) bool { return slices.Contains(made, s) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// spellings returns how labels may write a path of the instance: as it is known,
+// and with its links resolved. Paths of labels themselves are not followed.
+func spellings(path string) []string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil
+	}
+	all := []string{path}
+	if real, err := filepath.EvalSymlinks(path); err == nil && real != path {
+		all = append(all, real)
+	}
+	return all
+}
+
+// folderOf returns the folder that a container was made from by its labels, ""
+// when they do not say.
+func folderOf(labels map[string]string) string {
+	if dir := labels[dirLabel]; filepath.IsAbs(dir) {
+		return filepath.Clean(dir)
+	}
+	return ""
+}
+
+// filesOf returns the compose files that a container was made from by its labels.
+func filesOf(labels map[string]string, dir string) []string {
+	var files []string
+	for file := range strings.SplitSeq(labels[filesLabel], ",") {
+		if file = strings.TrimSpace(file); file == "" {
+			continue
+		}
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(dir, file)
+		}
+		files = append(files, filepath.Clean(file))
+	}
+	return files
+}
+
+// disown takes from a stranger what it is looked up by. What it is stays in its
+// labels: that folders share a project is told by them.
+func disown(c *core.Container) core.Gap {
+	c.Service, c.ComposeService = "", ""
+	return core.Gap{What: "container " + c.Name, Why: "it carries the labels of this project and was not made from its folder; it is left alone"}
+}

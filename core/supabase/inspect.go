@@ -1,0 +1,390 @@
+package supabase
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/compose-spec/compose-go/v2/template"
+	"gopkg.in/yaml.v3"
+
+	"github.com/basewright/basewright/core"
+)
+
+// What a stack's files may be at most. The largest known is far below.
+const (
+	maxFile  = 1 << 20  // bytes of one file
+	maxFiles = 500      // files opened, counting each time
+	maxNodes = 100_000  // YAML nodes of all files, aliases followed
+	maxText  = 16 << 20 // bytes of their texts, aliases followed and variables filled in
+)
+
+// inspector looks at all files that Compose would open, before Compose does:
+// its library would wait for a pipe, and its errors quote what it reads.
+type inspector struct {
+	roots               []string // folders that files may be in
+	files, nodes, texts int
+	keys                map[string]bool // of the YAML files; no secrets
+	values              []string        // what an error text must not show
+}
+
+// scope is where a compose file's paths begin, and the variables it may use.
+type scope struct {
+	dir   string
+	env   map[string]string
+	chain []string // the files that led here
+}
+
+// inspect looks at the files of a stack and all that they name.
+func (r *inspector) inspect(dir string, files []string) error {
+	r.keys = map[string]bool{}
+	r.allow(dir)
+	for _, f := range files {
+		r.allow(filepath.Dir(f))
+	}
+	env := map[string]string{}
+	if path := filepath.Join(dir, ".env"); !isDir(path) { // as Compose does
+		var err error
+		if env, err = r.env(path, nil); err != nil {
+			return err
+		}
+		r.allow(path) // wherever it links to
+	}
+	for _, f := range files {
+		path, err := filepath.Abs(f)
+		if err != nil {
+			return core.Errorf(core.Invalid, "%s is not a path", f)
+		}
+		if err := r.compose(path, scope{dir: dir, env: env}, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// allow lets files be in a folder.
+func (r *inspector) allow(dir string) {
+	r.roots = append(r.roots, filepath.Clean(dir))
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		r.roots = append(r.roots, real)
+	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// env reads a file of variables, which may use those of outer.
+func (r *inspector) env(path string, outer map[string]string) (map[string]string, error) {
+	data, err := r.read(path)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	values, err := parseEnv(data, outer)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, v := range values {
+		r.values = append(r.values, v)
+	}
+	return values, nil
+}
+
+// read returns the content of a plain file of bounded size, and nothing for one
+// that does not exist.
+func (r *inspector) read(path string) ([]byte, error) {
+	if r.files++; r.files > maxFiles {
+		return nil, core.Errorf(core.Invalid, "the stack consists of more than %d files", maxFiles)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, core.Errorf(core.Invalid, "%s cannot be looked at: %v", path, cause(err))
+	case !info.Mode().IsRegular() || info.Size() > maxFile:
+		return nil, core.Errorf(core.Invalid, "%s is not a plain file of at most %d MiB", path, maxFile>>20)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, core.Errorf(core.Invalid, "%s cannot be read: %v", path, cause(err))
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return nil, core.Errorf(core.Invalid, "%s cannot be read: %v", path, cause(err))
+	}
+	return data, nil
+}
+
+// cause is what went wrong with a file, without its path.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// within refuses a path out of the stack's folder, also by a link.
+func (r *inspector) within(path, by string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		real = filepath.Clean(path)
+	}
+	for _, root := range r.roots {
+		if rest, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(rest) {
+			return nil
+		}
+	}
+	return core.Errorf(core.Invalid, "%s, which %s names, is outside the stack's folder and is not read", path, by)
+}
+
+// compose looks at a compose file and, when it is not just extended, at what it
+// includes.
+func (r *inspector) compose(path string, s scope, includes bool) error {
+	if slices.Contains(s.chain, path) {
+		return nil // Compose says so
+	}
+	s.chain = append(slices.Clone(s.chain), path)
+	data, err := r.read(path)
+	if err != nil {
+		return err
+	}
+	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var doc yaml.Node
+		var content map[string]any
+		err := decoder.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			if err := r.count(&doc, s.env, false); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			err = doc.Decode(&content)
+		}
+		if err != nil {
+			return core.Errorf(core.Invalid, "%s: %s", path, quoted.ReplaceAllString(err.Error(), "…"))
+		}
+		if err := r.services(content, s); err != nil {
+			return err
+		}
+		if !includes {
+			continue
+		}
+		for _, entry := range list(content["include"]) {
+			if err := r.include(entry, s); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+var quoted = regexp.MustCompile("`[^`]*`")
+
+// sensitive are the keys in a service whose values no error text shows.
+var sensitive = map[string]bool{"environment": true, "command": true, "entrypoint": true, "labels": true, "args": true, "content": true, "test": true}
+
+// count adds up nodes and texts below n, aliases followed as Compose does.
+func (r *inspector) count(n *yaml.Node, env map[string]string, hide bool) error {
+	if r.nodes++; r.nodes > maxNodes {
+		return core.Errorf(core.Invalid, "its aliases and those of the other files expand to more than %d YAML nodes", maxNodes)
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return r.count(n.Alias, env, hide)
+	case yaml.ScalarNode:
+		size, ok := grown(n.Value, func(name string) int { return len(env[name]) })
+		if r.texts += size; !ok || r.texts > maxText {
+			return core.Errorf(core.Invalid, "line %d: with its variables filled in, the file becomes too large", n.Line)
+		}
+		if hide {
+			r.values = append(r.values, n.Value, filled(n.Value, env))
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			r.keys[key.Value] = true
+			if err := r.count(n.Content[i+1], env, hide || sensitive[key.Value]); err != nil {
+				return err
+			}
+		}
+	default:
+		for _, c := range n.Content {
+			if err := r.count(c, env, hide); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// services looks at the files that the services of a compose file name.
+func (r *inspector) services(content map[string]any, s scope) error {
+	services, _ := content["services"].(map[string]any)
+	for _, one := range services {
+		service, _ := one.(map[string]any)
+		env := s.env
+		for _, key := range []string{"env_file", "label_file"} {
+			for _, entry := range list(service[key]) {
+				values, err := r.entry(entry, key, env, s)
+				if err != nil {
+					return err
+				}
+				env = joined(env, values)
+			}
+		}
+		extends, _ := service["extends"].(map[string]any)
+		file, _ := extends["file"].(string)
+		if file == "" {
+			continue
+		}
+		file = s.at(file)
+		if err := r.within(file, "extends"); err != nil {
+			return err
+		}
+		if err := r.compose(file, scope{dir: filepath.Dir(file), env: s.env, chain: s.chain}, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry looks at one file of env_file or label_file: a path, or a path with a
+// format, of which "raw" fills in nothing.
+func (r *inspector) entry(entry any, key string, env map[string]string, s scope) (map[string]string, error) {
+	name, _ := entry.(string)
+	options, _ := entry.(map[string]any)
+	if options != nil {
+		name, _ = options["path"].(string)
+	}
+	if name == "" || name == os.DevNull {
+		return nil, nil
+	}
+	path := s.at(name)
+	if err := r.within(path, key); err != nil {
+		return nil, err
+	}
+	if options["format"] != nil {
+		_, err := r.read(path)
+		return nil, err
+	}
+	return r.env(path, env)
+}
+
+// include looks at one entry of include.
+func (r *inspector) include(entry any, s scope) error {
+	options, _ := entry.(map[string]any)
+	if options == nil {
+		options = map[string]any{"path": entry}
+	}
+	inner := scope{env: s.env, chain: s.chain}
+	var paths []string
+	for _, p := range list(options["path"]) {
+		name, _ := p.(string)
+		if name == "" {
+			continue
+		}
+		paths = append(paths, s.at(name))
+		if err := r.within(s.at(name), "include"); err != nil {
+			return err
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	inner.dir = filepath.Dir(paths[0])
+	if dir, _ := options["project_directory"].(string); dir != "" {
+		inner.dir = s.at(dir)
+	}
+	files := list(options["env_file"])
+	if own := filepath.Join(inner.dir, ".env"); len(files) == 0 && !isDir(own) {
+		files = []any{own}
+	}
+	for _, f := range files {
+		values, err := r.entry(f, "include", inner.env, s)
+		if err != nil {
+			return err
+		}
+		inner.env = joined(inner.env, values)
+	}
+	for _, path := range paths {
+		if err := r.compose(path, inner, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joined returns the variables of both; those of first win.
+func joined(first, more map[string]string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, more)
+	maps.Copy(all, first)
+	return all
+}
+
+// at returns the path that a compose file means by name.
+func (s scope) at(name string) string {
+	name = filled(name, s.env)
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(s.dir, name)
+}
+
+// filled returns text with the variables of env, or as it is where Compose
+// cannot fill them in.
+func filled(text string, env map[string]string) string {
+	out, err := template.SubstituteWithOptions(text, func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}, template.WithoutLogging)
+	if err != nil {
+		return text
+	}
+	return out
+}
+
+// list returns what YAML allows as one thing or several.
+func list(v any) []any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	return []any{v}
+}
+
+// fromFile are the beginnings of what the library says about a line of a file.
+var fromFile = regexp.MustCompile(`unterminated quoted value|unexpected character|key cannot contain|failed to read`)
+
+// clean returns what Compose's library says without what it quotes of values:
+// a name of a key in the files is none.
+func (r *inspector) clean(text, dir string) string {
+	if fromFile.MatchString(text) {
+		return "a file of variables cannot be read"
+	}
+	const here = "\x00"
+	text = strings.ReplaceAll(text, dir, here)
+	slices.SortFunc(r.values, func(a, b string) int { return len(b) - len(a) })
+	for _, v := range slices.Compact(r.values) {
+		for _, form := range []string{v, strings.Trim(fmt.Sprintf("%q", v), `"`)} {
+			if len(v) >= 6 && !r.keys[v] {
+				text = strings.ReplaceAll(text, form, core.Secret(v).String())
+			}
+		}
+	}
+	return strings.ReplaceAll(text, here, dir)
+}
