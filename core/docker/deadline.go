@@ -13,7 +13,7 @@ import (
 // memory, so one that takes longer is stuck.
 const (
 	listTimeout    = 10 * time.Second
-	inspectTimeout = 5 * time.Second
+	inspectTimeout = 10 * time.Second
 )
 
 // silence is the error of a call that the engine did not answer in time.

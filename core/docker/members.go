@@ -9,29 +9,15 @@ import (
 )
 
 // owns reports whether a container of the project is one of the instance: it was
-// made from the instance's folder, and from one of its compose files at least,
-// since a file that is added later leaves containers as they are. Anybody can
-// start a container with the labels of a project; what is none of the instance's
-// is neither changed nor told a password. Of an instance without a folder all
-// containers count.
+// made from the instance's folder. Anybody can start a container with the labels
+// of a project; what is none of the instance's is neither changed nor told a
+// password. Of an instance without a folder all containers count.
 func (e *Engine) owns(labels map[string]string) bool {
 	if e.instance.Dir == "" {
 		return true
 	}
 	dir := folderOf(labels)
-	if dir == "" || !slices.Contains(spellings(e.instance.Dir), dir) {
-		return false
-	}
-	made := filesOf(labels, dir)
-	if len(made) == 0 || len(e.instance.Files) == 0 {
-		return true
-	}
-	for _, file := range e.instance.Files {
-		if slices.ContainsFunc(spellings(file), func(s string) bool { return slices.Contains(made, s) }) {
-			return true
-		}
-	}
-	return false
+	return dir != "" && slices.Contains(spellings(e.instance.Dir), dir)
 }
 
 // spellings returns how labels may write a path of the instance: as it is known,

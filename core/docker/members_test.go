@@ -27,7 +27,7 @@ func TestOwns(t *testing.T) {
 		"made from the folder":                  {dir, []string{dir + "/a.yml"}, map[string]string{dirLabel: dir + "/", filesLabel: dir + "/a.yml"}, true},
 		"an overlay was added since":            {dir, []string{dir + "/a.yml", dir + "/b.yml"}, map[string]string{dirLabel: dir, filesLabel: "a.yml"}, true},
 		"no files on either side":               {dir, nil, map[string]string{dirLabel: dir}, true},
-		"other files of the folder":             {dir, []string{dir + "/a.yml"}, map[string]string{dirLabel: dir, filesLabel: dir + "/b.yml"}, false},
+		"other files of the folder":             {dir, []string{dir + "/a.yml"}, map[string]string{dirLabel: dir, filesLabel: dir + "/b.yml"}, true},
 		"another folder":                        {dir, nil, map[string]string{dirLabel: dir + "x"}, false},
 		"no folder":                             {dir, nil, map[string]string{serviceLabel: "db"}, false},
 		"an instance whose folder is not known": {"", nil, map[string]string{serviceLabel: "db"}, true},
