@@ -76,7 +76,7 @@ func TestStuckEngineIsNotWaitedFor(t *testing.T) {
 		if err != nil || len(o.Containers) != 1 {
 			t.Fatalf("got %+v, %v", o, err)
 		}
-		if g := o.Gaps[0]; g.What != "container rest" || g.Why != "it could not be inspected: no answer within 5 s" {
+		if g := o.Gaps[0]; g.What != "container rest" || g.Why != "it could not be inspected: no answer within 10 s" {
 			t.Errorf("gap %+v", g)
 		}
 	})
