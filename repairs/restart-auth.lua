@@ -2,7 +2,7 @@
 -- route answers, but every login fails on a connection that is long dead.
 return {
   title = "Restart auth",
-  fixes = { "AUTH-17" },
+  fixes = { "AUTH-17", "SVC-04" },
   risk = "low",
   needs = { "restart", "wait_healthy" },
   params = {
@@ -16,6 +16,9 @@ return {
     end
     if not auth or auth.missing then
       return nil, "there is no auth container to restart"
+    end
+    if t.finding and t.finding.service ~= "auth" then
+      return nil, t.finding.code .. " is about " .. t.finding.service .. ", not auth"
     end
     return {
       { op = "restart", service = "auth", why = "auth does not answer" },
@@ -35,6 +38,13 @@ return {
     {
       given = { services = { db = { state = "running" } } },
       refuses = "there is no auth container to restart",
+    },
+    {
+      given = {
+        services = { db = { state = "running" }, auth = { state = "running" } },
+        finding = { code = "SVC-04", service = "storage" },
+      },
+      refuses = "SVC-04 is about storage, not auth",
     },
   },
 }

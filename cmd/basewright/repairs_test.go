@@ -17,7 +17,7 @@ var cures = []struct{ fault, finding, playbook string }{
 	{"GW-04", "GW-04", "recreate-stale-containers"},
 	{"ST-10", "ST-10", "recreate-stale-containers"},
 	{"SVC-04", "SVC-04", "restart-service"},
-	{"AUTH-17", "AUTH-17", "restart-auth"},
+	{"SVC-04", "SVC-04", "restart-auth"},
 }
 
 // TestCures brings a fault about, repairs it by its finding, wants a healthy

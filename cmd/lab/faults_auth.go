@@ -14,9 +14,9 @@ func authFaults() []fault {
 			apply: then(authSchemaAway, core.Auth), shows: dies(core.Auth, "3F000"), mend: then(authSchemaBack, core.Auth)},
 		{code: "AUTH-05", does: "A trigger of the user's own on auth.users inserts into a table that does not exist, so nobody can sign up.",
 			apply: then(triggerOn), shows: signupFails("Database error saving new user"), mend: then(triggerOff)},
-		{code: "AUTH-17", does: "auth is healthy, but its open database connections look for tables in a schema that is not there, as after a change of its role.",
-			apply: staleConnections, shows: answers("/auth/v1/admin/users?per_page=1", "SERVICE_ROLE_KEY", http.StatusInternalServerError, "Database error"),
-			mend: then(authPathBack, core.Auth)},
+		{code: "AUTH-17", does: "auth is healthy, but its table of users is gone (renamed), so whatever touches the database fails.",
+			apply: then(usersAway), shows: answers("/auth/v1/admin/users?per_page=1", "SERVICE_ROLE_KEY", http.StatusInternalServerError, "Database error"),
+			mend: then(usersBack)},
 	}
 }
 
@@ -41,9 +41,15 @@ create trigger lab_new_user after insert on auth.users for each row execute func
 	triggerOff = `drop trigger if exists lab_new_user on auth.users;
 drop function if exists public.lab_new_user();`
 
-	authPathAway = `alter role supabase_auth_admin set search_path = nowhere;
-select pg_terminate_backend(pid) from pg_stat_activity where usename = 'supabase_auth_admin';`
-	authPathBack = `alter role supabase_auth_admin set search_path = auth;`
+	usersAway = `alter table auth.users rename to users_gone;`
+
+	// A restarted auth has made a new, empty table in the meantime.
+	usersBack = `do $$ begin
+  if to_regclass('auth.users_gone') is not null then
+    drop table if exists auth.users cascade;
+    alter table auth.users_gone rename to users;
+  end if;
+end $$;`
 )
 
 // then runs statements in the stack's database and restarts services.
@@ -54,21 +60,6 @@ func then(statements string, services ...core.Service) func(context.Context, *be
 		}
 		return b.restart(ctx, services...)
 	}
-}
-
-// staleConnections has auth connect while its role has the wrong search_path,
-// and then gives the role the right one: new connections work, open ones do not.
-func staleConnections(ctx context.Context, b *bench, _ saved) error {
-	if _, err := b.sql(ctx, "postgres", authPathAway); err != nil {
-		return err
-	}
-	for range 5 { // the first ones only find out that their connection is gone
-		if _, err := b.get(ctx, "/auth/v1/admin/users?per_page=1", "SERVICE_ROLE_KEY"); err != nil {
-			return err
-		}
-	}
-	_, err := b.sql(ctx, "postgres", authPathBack)
-	return err
 }
 
 // signupFails tries to create a user, which a working stack would let happen.

