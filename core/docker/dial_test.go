@@ -57,7 +57,7 @@ func TestDialWithoutAWay(t *testing.T) {
 	c.Networks[0].IP = ip.String()
 	begin := time.Now()
 	_, err = e.dial(t.Context(), c, core.Address{Service: core.DB, Port: 5432})
-	if core.CodeOf(err) != core.Unreachable || time.Since(begin) > 2*dialTimeout {
+	if core.CodeOf(err) != core.Unreachable || time.Since(begin) > 10*dialTimeout {
 		t.Errorf("got %v after %v", err, time.Since(begin))
 	}
 }
@@ -70,7 +70,7 @@ func TestExecIsBounded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	begin := time.Now()
-	if _, err := e.Exec(ctx, core.Auth, core.Command{Args: []string{"/stub", "sleep"}}); !strings.Contains(fmt.Sprint(err), "deadline") || time.Since(begin) > 5*time.Second {
+	if _, err := e.Exec(ctx, core.Auth, core.Command{Args: []string{"/stub", "sleep"}}); !strings.Contains(fmt.Sprint(err), "deadline") || time.Since(begin) > 30*time.Second {
 		t.Errorf("got %v after %v", err, time.Since(begin))
 	}
 	if out, err := e.Exec(t.Context(), core.Auth, core.Command{Args: []string{"/stub", "env", "GIVEN"}, Env: []string{"GIVEN=value"}}); err != nil || out != "value\n" {

@@ -77,7 +77,7 @@ func TestRenderRefuses(t *testing.T) {
 			if c.Err != nil && strings.Contains(c.Err.Error(), "hunter2") {
 				t.Errorf("the error shows what is in a file: %v", c.Err)
 			}
-			if took := time.Since(began); took > 3*time.Second {
+			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("it took %v", took)
 			}
 		})
