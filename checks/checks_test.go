@@ -277,6 +277,16 @@ func TestSignatures(t *testing.T) {
 		}
 		expect(t, "logs.signatures", stack(map[core.Service]func(*core.Container){core.Auth: twice}), "AUTH-01 auth")
 	})
+	t.Run("an earlier death does not count when it dies of what nobody knows", func(t *testing.T) {
+		twice := func(c *core.Container) {
+			c.State, c.StartedAt = "restarting", now.Add(-time.Second)
+			c.Logs = []core.LogLine{
+				{At: now.Add(-20 * time.Second), Text: "no schema has been selected to create in (SQLSTATE 3F000)"},
+				{At: now, Text: "fatal: something new"},
+			}
+		}
+		expect(t, "logs.signatures", stack(map[core.Service]func(*core.Container){core.Auth: twice}))
+	})
 	t.Run("a service that is well has no last words", func(t *testing.T) {
 		well := func(c *core.Container) {
 			c.Logs = []core.LogLine{{At: now, Text: "password authentication failed"}}

@@ -174,9 +174,6 @@ func logSignatures(_ context.Context, t core.Target) ([]core.Finding, error) {
 			continue
 		}
 		l, ok := lastMatch(t, c, s)
-		if ok && !s.live && latest(t, c).Sub(l.At) > oneDeath {
-			continue // it has died of something else since
-		}
 		if !ok || slices.ContainsFunc(found, func(f core.Finding) bool { return f.Code == s.code }) {
 			continue
 		}
@@ -196,18 +193,15 @@ func logSignatures(_ context.Context, t core.Target) ([]core.Finding, error) {
 // oneDeath is within how long of each other the last words of one life are said.
 const oneDeath = 3 * time.Second
 
-// latest is when c last said words that tell why it dies.
-func latest(t core.Target, c core.Container) time.Time {
-	at := time.Time{}
-	for _, s := range signatures {
-		if s.service != c.Service || s.live {
-			continue
-		}
-		if l, ok := lastMatch(t, c, s); ok && l.At.After(at) {
-			at = l.At
+// diedSince reports whether c has told of another error since l: then it has died
+// of something else in the meantime.
+func diedSince(c core.Container, l core.LogLine) bool {
+	for _, later := range slices.Backward(c.Logs) {
+		if alarming.MatchString(later.Text) {
+			return later.At.Sub(l.At) > oneDeath
 		}
 	}
-	return at
+	return false
 }
 
 // well reports whether c gives no reason to read its last words.
@@ -229,7 +223,7 @@ func lastMatch(t core.Target, c core.Container, s signature) (core.LogLine, bool
 			break // it has worked since
 		}
 		if s.pattern.MatchString(l.Text) {
-			return l, true
+			return l, s.live || !diedSince(c, l)
 		}
 	}
 	return core.LogLine{}, false
