@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +29,11 @@ type world struct {
 var theWorld = sync.OnceValues(makeWorld)
 
 // stackNames are recognisable as ours, so that leavings of a killed run are
-// found and taken over.
-var stackNames = []string{"test-a", "test-b"}
+// found and taken over. Two checkouts on one engine need two prefixes.
+var stackNames = func() []string {
+	prefix := cmp.Or(os.Getenv("BASEWRIGHT_TEST_PREFIX"), "test")
+	return []string{prefix + "-a", prefix + "-b"}
+}()
 
 func makeWorld() (*world, error) {
 	dir, err := os.MkdirTemp("", "basewright-e2e-")

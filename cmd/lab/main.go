@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func (l *lab) command() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	f := root.PersistentFlags()
 	f.StringVar(&l.dir, "dir", "", "folder of the lab (default .lab beside go.mod)")
-	f.StringVar(&l.prefix, "prefix", defaultPrefix, "prefix of the lab's image names")
+	f.StringVar(&l.prefix, "prefix", cmp.Or(os.Getenv("LAB_PREFIX"), defaultPrefix), "prefix of the lab's image names (also LAB_PREFIX)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(l.engineCommand(), l.imagesCommand(), l.upCommand(), l.downCommand(), l.cleanCommand(),
 		l.listCommand(), l.signupCommand(), l.faultsCommand(), l.breakCommand(), l.mendCommand())
