@@ -17,36 +17,42 @@ import (
 //go:embed migrations/sqlite/*.sql
 var migrations embed.FS
 
-// newest returns the schema this program knows: the number of the last
-// migration.
-func newest() (int64, error) {
+// known returns the numbers of the migrations of this program.
+func known() ([]int64, error) {
 	names, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return goose.NumericComponent(slices.Max(names))
+	numbers := make([]int64, len(names))
+	for i, name := range names {
+		if numbers[i], err = goose.NumericComponent(name); err != nil {
+			return nil, err
+		}
+	}
+	return numbers, nil
 }
 
 // migrate brings the schema up to date. The usual case, nothing to do, costs
-// one query; programs that start at once on a new database take turns.
+// one query; programs that start at once on a new database take turns. Numbers
+// have gaps, and one that fills a gap later is applied then.
 func (s *Store) migrate(ctx context.Context) error {
-	v, err := s.version(ctx)
+	applied, err := s.applied(ctx)
 	if err != nil {
 		return err
 	}
-	known, err := newest()
+	known, err := known()
 	if err != nil {
 		return err
 	}
-	if v == known {
-		return nil
-	}
-	if v > known {
+	if len(applied) > 0 && slices.Max(applied) > slices.Max(known) {
 		return &core.Error{
 			Code:    core.Conflict,
-			Message: fmt.Sprintf("the database %s was written by a newer Basewright (schema %d; this one knows %d)", s.path, v, known),
+			Message: fmt.Sprintf("the database %s was written by a newer Basewright (schema %d; this one knows %d)", s.path, slices.Max(applied), slices.Max(known)),
 			Hint:    "use the newer program, or another data folder",
 		}
+	}
+	if !slices.ContainsFunc(known, func(v int64) bool { return !slices.Contains(applied, v) }) {
+		return nil
 	}
 	turn, err := os.Open(s.beside("key"))
 	if err != nil {
@@ -64,7 +70,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return err
 	}
@@ -74,17 +80,18 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// version returns the number of the last migration the database has seen, 0
-// for an empty one.
-func (s *Store) version(ctx context.Context) (int64, error) {
-	var tables, v int64
+// applied returns the numbers of the migrations that the database has seen,
+// none for an empty one.
+func (s *Store) applied(ctx context.Context) ([]int64, error) {
+	var tables int64
+	var versions []int64
 	db := s.write.WithContext(ctx)
 	if err := db.Raw("select count(*) from sqlite_master where type = 'table' and name = 'goose_db_version'").Scan(&tables).Error; err != nil {
-		return 0, err
+		return nil, err
 	}
 	if tables == 0 {
-		return 0, nil
+		return nil, nil
 	}
-	err := db.Raw("select coalesce(max(version_id), 0) from goose_db_version where is_applied").Scan(&v).Error
-	return v, err
+	err := db.Raw("select version_id from goose_db_version where is_applied").Scan(&versions).Error
+	return versions, err
 }
