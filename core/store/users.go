@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/basewright/basewright/core"
+)
+
+type userRow struct {
+	ID       string `gorm:"primaryKey"`
+	Name     string
+	Password string
+	Disabled bool
+	Created  time.Time
+}
+
+func (userRow) TableName() string { return "users" }
+
+type grantRow struct {
+	UserID   string `gorm:"primaryKey"`
+	Instance string `gorm:"primaryKey"`
+	Role     core.Role
+}
+
+func (grantRow) TableName() string { return "grants" }
+
+func (r userRow) user(grants []grantRow) core.User {
+	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}}
+	for _, g := range grants {
+		if g.UserID == r.ID {
+			u.Grants[g.Instance] = g.Role
+		}
+	}
+	return u
+}
+
+// AddUser stores a new user with the hash of a password. A name that is taken
+// is a core.Conflict.
+func (s *Store) AddUser(ctx context.Context, u core.User, hash string, e core.AuditEntry) error {
+	err := s.audited(ctx, e, func(tx *gorm.DB) error {
+		row := userRow{u.ID, u.Name, hash, u.Disabled, stamp(u.Created)}
+		if err := tx.Create(&row).Error; err != nil {
+			return err
+		}
+		for instance, role := range u.Grants {
+			if err := tx.Create(&grantRow{u.ID, instance, role}).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if isDuplicate(err) {
+		return core.Errorf(core.Conflict, "there is a user %s already", u.Name)
+	}
+	return err
+}
+
+// Users returns every user, ordered by name.
+func (s *Store) Users(ctx context.Context) ([]core.User, error) {
+	var rows []userRow
+	var grants []grantRow
+	db := s.read.WithContext(ctx)
+	if err := errors.Join(db.Order("name").Find(&rows).Error, db.Find(&grants).Error); err != nil {
+		return nil, fmt.Errorf("list users: %w", explain(s.path, err))
+	}
+	users := make([]core.User, len(rows))
+	for i, r := range rows {
+		users[i] = r.user(grants)
+	}
+	return users, nil
+}
+
+// User returns the user id; a missing one is core.NotFound.
+func (s *Store) User(ctx context.Context, id string) (core.User, error) {
+	r, err := take[userRow](ctx, s, "user", id)
+	if err != nil {
+		return core.User{}, err
+	}
+	return s.withGrants(ctx, r)
+}
+
+func (s *Store) withGrants(ctx context.Context, r userRow) (core.User, error) {
+	var grants []grantRow
+	if err := s.read.WithContext(ctx).Find(&grants, "user_id = ?", r.ID).Error; err != nil {
+		return core.User{}, fmt.Errorf("read grants of %s: %w", r.Name, explain(s.path, err))
+	}
+	return r.user(grants), nil
+}
+
+// UserByName returns a user with the hash of their password; a missing one is
+// core.NotFound. Names do not differ by case alone.
+func (s *Store) UserByName(ctx context.Context, name string) (core.User, string, error) {
+	var r userRow
+	err := s.read.WithContext(ctx).Take(&r, "name = ?", name).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return core.User{}, "", core.Errorf(core.NotFound, "there is no user %s", name)
+	}
+	if err != nil {
+		return core.User{}, "", fmt.Errorf("read user %s: %w", name, explain(s.path, err))
+	}
+	u, err := s.withGrants(ctx, r)
+	return u, r.Password, err
+}
+
+// SetPassword stores a new hash and ends the user's sessions but the one kept.
+func (s *Store) SetPassword(ctx context.Context, id, hash, keep string, e core.AuditEntry) error {
+	return s.audited(ctx, e, func(tx *gorm.DB) error {
+		if err := mustHit(tx.Model(&userRow{}).Where("id = ?", id).Update("password", hash), "user", id); err != nil {
+			return err
+		}
+		return tx.Delete(&sessionRow{}, "user_id = ? and id <> ?", id, keep).Error
+	})
+}
+
+// DisableUser locks a user out, or lets them in again.
+func (s *Store) DisableUser(ctx context.Context, id string, disabled bool, e core.AuditEntry) error {
+	return s.audited(ctx, e, func(tx *gorm.DB) error {
+		if err := mustHit(tx.Model(&userRow{}).Where("id = ?", id).Update("disabled", disabled), "user", id); err != nil {
+			return err
+		}
+		if err := tx.Delete(&sessionRow{}, "user_id = ? and ?", id, disabled).Error; err != nil {
+			return err
+		}
+		return anAdminRemains(tx)
+	})
+}
+
+// RemoveUser removes a user with their grants, sessions and tokens.
+func (s *Store) RemoveUser(ctx context.Context, id string, e core.AuditEntry) error {
+	return s.audited(ctx, e, func(tx *gorm.DB) error {
+		if err := mustHit(tx.Delete(&userRow{}, "id = ?", id), "user", id); err != nil {
+			return err
+		}
+		return anAdminRemains(tx)
+	})
+}
+
+// Grant gives a user a role on an instance, or on all; an empty role takes it
+// away.
+func (s *Store) Grant(ctx context.Context, id, instance string, role core.Role, e core.AuditEntry) error {
+	return s.audited(ctx, e, func(tx *gorm.DB) error {
+		var n int64
+		if err := tx.Model(&userRow{}).Where("id = ?", id).Count(&n).Error; err != nil {
+			return err
+		}
+		switch {
+		case n == 0:
+			return core.Errorf(core.NotFound, "there is no user %s", id)
+		case role == "":
+			r := tx.Delete(&grantRow{}, "user_id = ? and instance = ?", id, instance)
+			if err := mustHit(r, "grant on", instance); err != nil {
+				return err
+			}
+			return anAdminRemains(tx)
+		}
+		row := grantRow{id, instance, role}
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+			return err
+		}
+		return anAdminRemains(tx)
+	})
+}
+
+// anAdminRemains refuses what would leave nobody who can let others in.
+func anAdminRemains(tx *gorm.DB) error {
+	var n int64
+	err := tx.Raw("select count(*) from users join grants on user_id = id where instance = '*' and role = 'admin' and not disabled").Scan(&n).Error
+	if err == nil && n == 0 {
+		return core.Errorf(core.Conflict, "this is the last admin; make another one first")
+	}
+	return err
+}
