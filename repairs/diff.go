@@ -88,7 +88,7 @@ func (d differ) setting(key string) string {
 	case v == "":
 		return "empty"
 	}
-	return dots + " (fingerprint " + d.key.Of(v) + ")"
+	return v.String() + " (fingerprint " + d.key.Of(v) + ")"
 }
 
 func (d differ) newSetting(a core.Action) string {
@@ -104,10 +104,10 @@ func (d differ) newSetting(a core.Action) string {
 		return d.meant(h)
 	}
 	v := core.Secret(a.Text("value"))
-	if _, there := d.Env.Lookup(a.Text("key")); isOpen(a.Text("key"), v) || !there && !secretKey.MatchString(a.Text("key")) {
+	if _, there := d.Env.Lookup(a.Text("key")); isOpen(a.Text("key"), v) || !there && !core.TellsSecret(a.Text("key")) {
 		return oneLine(v.Reveal())
 	}
-	return dots + " (fingerprint " + d.key.Of(v) + ")"
+	return v.String() + " (fingerprint " + d.key.Of(v) + ")"
 }
 
 // meant says which secret a handle stands for.

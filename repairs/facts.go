@@ -10,7 +10,7 @@ import (
 // Facts is all that a playbook may know of an instance, as plain data. It holds
 // no secret: where one would stand there is its handle, with a fingerprint.
 func Facts(o *core.Observation, finding *core.Finding, findings []core.Finding, wanted Wanted, key core.FingerprintKey) map[string]any {
-	f := factMaker{Observation: o, key: key, secrets: newRedactor(o)}
+	f := factMaker{Observation: o, key: key, secrets: core.NewMask(o)}
 	facts := map[string]any{
 		"instance": map[string]any{
 			"id": o.Instance.ID, "name": f.clean(o.Instance.Name), "project": o.Instance.Project,
@@ -32,10 +32,10 @@ func Facts(o *core.Observation, finding *core.Finding, findings []core.Finding, 
 type factMaker struct {
 	*core.Observation
 	key     core.FingerprintKey
-	secrets *redactor
+	secrets *core.Mask
 }
 
-func (f factMaker) clean(s string) string { return f.secrets.clean(s) }
+func (f factMaker) clean(s string) string { return f.secrets.Text(s) }
 
 // setting is a value that may be shown, or the handle of one that may not.
 func (f factMaker) setting(handle, key string, v core.Secret) any {

@@ -151,7 +151,7 @@ func parseProbe(where string) (core.Request, error) {
 }
 
 // addTo puts what was gathered into the facts, without the instance's secrets.
-func (w Wanted) addTo(facts map[string]any, secrets *redactor) {
+func (w Wanted) addTo(facts map[string]any, secrets *core.Mask) {
 	logs, sql, files, http, gaps := map[string]any{}, map[string]any{}, map[string]any{}, map[string]any{}, map[string]any{}
 	for service, lines := range w.Logs {
 		logs[service] = cleanList(lines, secrets)
@@ -164,21 +164,21 @@ func (w Wanted) addTo(facts map[string]any, secrets *redactor) {
 		sql[name] = list
 	}
 	for name, data := range w.Files {
-		files[name] = secrets.clean(data)
+		files[name] = secrets.Text(data)
 	}
 	for name, r := range w.HTTP {
-		http[name] = map[string]any{"status": float64(r.Status), "body": secrets.clean(r.Body)}
+		http[name] = map[string]any{"status": float64(r.Status), "body": secrets.Text(r.Body)}
 	}
 	for what, why := range w.Gaps {
-		gaps[what] = secrets.clean(why)
+		gaps[what] = secrets.Text(why)
 	}
 	facts["logs"], facts["sql"], facts["files"], facts["http"], facts["gaps"] = logs, sql, files, http, gaps
 }
 
-func cleanList(list []string, secrets *redactor) []any {
+func cleanList(list []string, secrets *core.Mask) []any {
 	clean := make([]any, len(list))
 	for i, s := range list {
-		clean[i] = secrets.clean(s)
+		clean[i] = secrets.Text(s)
 	}
 	return clean
 }

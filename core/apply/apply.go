@@ -131,9 +131,9 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 	if err != nil {
 		return nil, fmt.Errorf("look at %s: %w", inst.ID, err)
 	}
-	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), mask: newMask(obs)}
+	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), mask: core.NewMask(obs)}
 	if err := w.ready(ctx, t, obs); err != nil {
-		return nil, t.mask.err(err)
+		return nil, t.mask.Err(err)
 	}
 	c.State = core.Approved
 	if err := t.at("approve", func() error { return t.save(ctx, t.entry("change.apply", "intent", plan.Title)) }); err != nil {
@@ -143,7 +143,7 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 	err = t.run(ctx)
 	if a.Retain != nil {
 		if err := a.Retain(context.WithoutCancel(ctx), inst.ID); err != nil {
-			t.say("remove old snapshots", t.mask.text(err.Error()))
+			t.say("remove old snapshots", t.mask.Text(err.Error()))
 		}
 	}
 	return c, err

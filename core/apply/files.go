@@ -127,7 +127,7 @@ func generateSecret(ctx context.Context, t *transaction, a core.Action) error {
 	if err != nil {
 		return err
 	}
-	t.mask.add(v)
+	t.mask.Add(v)
 	return t.putEnv(ctx, a.Text("key"), v)
 }
 

@@ -61,7 +61,7 @@ func (a *Applier) recoverOne(ctx context.Context, c core.Change) (*core.Change, 
 	if c, err = a.Journal.Change(ctx, c.ID); err != nil || c.State.Ended() {
 		return nil, err
 	}
-	t := &transaction{Applier: a, c: &c, inst: core.Instance{ID: c.Instance}, mask: newMask(nil), stubborn: true}
+	t := &transaction{Applier: a, c: &c, inst: core.Instance{ID: c.Instance}, mask: core.NewMask(nil), stubborn: true}
 	where := fmt.Sprintf("the agent stopped in the state %s", c.State)
 	rollbacks, err := t.closeJournal(ctx)
 	if err != nil {
@@ -108,7 +108,7 @@ func (t *transaction) resume(ctx context.Context, cause error, rollbacks int) er
 	if err := t.sameEngine(obs); err != nil {
 		return err
 	}
-	t.env, t.mask = envName(t.inst, obs), newMask(obs)
+	t.env, t.mask = envName(t.inst, obs), core.NewMask(obs)
 	if err := t.rollBack(ctx, cause); t.c.State != core.RolledBack {
 		return err
 	}

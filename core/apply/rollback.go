@@ -23,7 +23,7 @@ const rollbackStep = "roll back"
 func (t *transaction) rollBack(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(t.RollbackTimeout, rollbackTimeout))
 	defer cancel()
-	cause = t.mask.err(cause)
+	cause = t.mask.Err(cause)
 	t.c.State, t.c.Reason, t.stubborn = core.RollingBack, cause.Error(), true
 	err := t.step(ctx, "rollback", rollbackStep, func() error { return t.persist(ctx, t.putBack) })
 	if err == nil {
@@ -49,7 +49,7 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 
 // giveUp ends a change that a person must put back, and says how.
 func (t *transaction) giveUp(ctx context.Context, cause, failure error) error {
-	failure = t.mask.err(failure)
+	failure = t.mask.Err(failure)
 	reason := fmt.Sprintf("%v; putting it back failed: %v%s. %s", cause, failure, t.displaced(), t.byHand())
 	saved := t.end(ctx, core.RollbackFailed, reason)
 	return &core.Error{

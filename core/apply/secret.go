@@ -37,7 +37,7 @@ func (t *transaction) secret(ctx context.Context, a core.Action, name string) (c
 	if !ok || v == "" {
 		return "", core.Errorf(core.Conflict, "%s has no value", handle)
 	}
-	t.mask.add(v)
+	t.mask.Add(v)
 	return v, nil
 }
 

@@ -21,7 +21,7 @@ type transaction struct {
 	found *core.Diagnosis // before the change
 	began []int           // actions that may have had an effect
 	seq   int             // of the last journal entry
-	mask  *mask
+	mask  *core.Mask
 	// stubborn makes steps happen although they cannot be written down: a
 	// rollback does not stop because the journal's disk is full.
 	stubborn bool
@@ -97,7 +97,7 @@ func (t *transaction) act(ctx context.Context) error {
 	for i, a := range t.c.Plan.Actions {
 		t.c.Step = i
 		t.began = append(t.began, i)
-		title := fmt.Sprintf("action %d: %s", i+1, t.mask.text(describe(a))) // Recover reads the number
+		title := fmt.Sprintf("action %d: %s", i+1, t.mask.Text(describe(a))) // Recover reads the number
 		name := fmt.Sprintf("action-%d-%s", i+1, a.Op)
 		err := t.step(ctx, name, title, func() error {
 			if err := ctx.Err(); err != nil {
@@ -123,7 +123,7 @@ func (t *transaction) step(ctx context.Context, name, title string, do func() er
 	}
 	t.seq++
 	t.say(entry.Step, "")
-	done := t.mask.err(t.at(name+".do", do))
+	done := t.mask.Err(t.at(name+".do", do))
 	entry.Done, entry.Outcome = t.now(), "ok"
 	if done != nil {
 		entry.Outcome = done.Error()
@@ -160,7 +160,7 @@ func (t *transaction) commit(ctx context.Context) error {
 
 // abandon ends a change that touched nothing.
 func (t *transaction) abandon(ctx context.Context, cause error) error {
-	cause = t.mask.err(cause)
+	cause = t.mask.Err(cause)
 	reason := "nothing was touched: " + cause.Error()
 	saved := t.end(ctx, core.RolledBack, reason)
 	return &core.Error{
@@ -193,7 +193,7 @@ func (t *transaction) save(ctx context.Context, entries ...core.AuditEntry) erro
 func (t *transaction) entry(action, outcome, detail string) core.AuditEntry {
 	return core.AuditEntry{
 		At: t.now(), Actor: t.c.Actor, Action: action, Instance: t.c.Instance, Outcome: outcome,
-		Detail: "change " + t.c.ID + ": " + t.mask.text(detail),
+		Detail: "change " + t.c.ID + ": " + t.mask.Text(detail),
 	}
 }
 

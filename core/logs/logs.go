@@ -112,12 +112,12 @@ func (e *Entry) finish() {
 	if e.Code == "" && (e.Level.AtLeast(Warning) || e.Status >= 400) {
 		e.Code = codeOf(e)
 	}
-	e.Message = Mask(e.Message)
+	e.Message = core.MaskLooks(e.Message)
 	for i, f := range e.Fields {
-		if secretKey(f.Key) && f.Value != "" {
-			e.Fields[i].Value = dots
+		if core.NamesSecret(f.Key) && f.Value != "" {
+			e.Fields[i].Value = core.Secret(f.Value).String()
 		} else {
-			e.Fields[i].Value = Mask(f.Value)
+			e.Fields[i].Value = core.MaskLooks(f.Value)
 		}
 	}
 }
