@@ -146,7 +146,6 @@ func look(ctx context.Context, in core.Inspector, key core.FingerprintKey, books
 
 // check runs every check on an observed instance.
 func check(ctx context.Context, t core.Target, books []core.Playbook, opts diagnose.Options) *core.Diagnosis {
-	opts.Mask = checks.Mask
 	opts.Remedies = func(code string) []core.Remedy { return repairs.Remedies(books, code) }
 	return diagnose.Run(ctx, t, checks.All(), opts)
 }

@@ -25,8 +25,6 @@ type Options struct {
 
 	// Remedies lists the playbooks that may mend a code; nil means none.
 	Remedies func(code string) []core.Remedy
-	// Mask hides secrets in the reasons why something could not be looked at.
-	Mask func(string) string
 }
 
 const (
@@ -71,11 +69,7 @@ func Run(ctx context.Context, t core.Target, checkers []core.Checker, opts Optio
 	wg.Wait()
 
 	d := summarise(t, outcomes, catalogue(checkers), opts.Remedies)
-	if opts.Mask != nil {
-		for i := range d.Unknowns {
-			d.Unknowns[i].Reason = opts.Mask(d.Unknowns[i].Reason)
-		}
-	}
+	hideSecrets(d, core.NewMask(t.Observation))
 	d.ID, d.InstanceID, d.Project = core.NewID(), t.Instance.ID, t.Instance.Project
 	d.Mode, d.Trigger = depth, cmp.Or(opts.Trigger, core.ByHand)
 	d.Timestamp, d.DurationMS = start.UTC(), time.Since(start).Milliseconds()
