@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // Diff says what each action will change, as a person reads it. Secrets show as
@@ -45,10 +46,7 @@ func (d differ) one(a core.Action) core.Diff {
 	case core.OpSetEnv, core.OpUnsetEnv, core.OpGenerateSecret, core.OpAllocatePort:
 		return core.Diff{Target: ".env " + a.Text("key"), Before: d.setting(a.Text("key")), After: d.newSetting(a)}
 	case core.OpMintKeys:
-		return core.Diff{
-			Target: ".env ANON_KEY, SERVICE_ROLE_KEY", Before: d.setting("ANON_KEY") + ", " + d.setting("SERVICE_ROLE_KEY"),
-			After: "signed anew with JWT_SECRET",
-		}
+		return d.minted(a)
 	case core.OpSetRolePassword:
 		return core.Diff{Target: "role " + a.Text("role"), Before: "password in the database", After: d.meant(a.SecretHandle("password"))}
 	case core.OpWriteFile:
@@ -96,7 +94,7 @@ func (d differ) newSetting(a core.Action) string {
 	case core.OpUnsetEnv:
 		return "not set"
 	case core.OpGenerateSecret:
-		return "a new random secret"
+		return d.drawn(a)
 	case core.OpAllocatePort:
 		return "a free port"
 	}
@@ -120,4 +118,35 @@ func (d differ) meant(handle string) string {
 		return what + " (fingerprint " + d.key.Of(v) + ")"
 	}
 	return what
+}
+
+// drawn says what a new secret will look like, which is all that is known of it.
+func (d differ) drawn(a core.Action) string {
+	r, err := supabase.RecipeOf(a.Text("key"))
+	if err != nil {
+		return "a new random secret"
+	}
+	length, encoding := r.Length, cmp.Or(a.Text("encoding"), r.Encoding)
+	if n, ok := a.Args["length"].(int); ok {
+		length = n
+	}
+	return fmt.Sprintf("a new random secret, %d characters, %s", length, encoding)
+}
+
+// minted names the keys that are signed anew, by their fingerprints.
+func (d differ) minted(a core.Action) core.Diff {
+	keys := []string{"ANON_KEY", "SERVICE_ROLE_KEY"}
+	if v, ok := d.Env.Lookup("JWT_KEYS"); ok && v != "" {
+		keys = append(keys, "ANON_KEY_ASYMMETRIC", "SERVICE_ROLE_KEY_ASYMMETRIC", "JWT_KEYS", "JWT_JWKS")
+	}
+	var before []string
+	for _, k := range keys {
+		before = append(before, d.setting(k))
+	}
+	years, ok := a.Args["years"].(int)
+	if !ok {
+		years = supabase.DefaultKeyYears
+	}
+	return core.Diff{Target: ".env " + strings.Join(keys, ", "), Before: strings.Join(before, ", "),
+		After: fmt.Sprintf("signed anew for %d years with JWT_SECRET as it is then", years)}
 }

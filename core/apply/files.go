@@ -3,13 +3,9 @@ package apply
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -102,55 +98,6 @@ func (t *transaction) owner(ctx context.Context) (uid, gid int) {
 		}
 	}
 	return 0, 0
-}
-
-const (
-	defaultLength = 32
-	maxLength     = 256
-)
-
-func checkGenerate(a core.Action) error {
-	if n := number(a, "length", defaultLength); n < 8 || n > maxLength {
-		return core.Errorf(core.Invalid, "length is %d; it may be 8 to %d", n, maxLength)
-	}
-	switch a.Text("encoding") {
-	case "", "hex", "base64", "alphanumeric":
-		return checkKey(a)
-	}
-	return core.Errorf(core.Invalid, "encoding is %q; it may be hex, base64 or alphanumeric", a.Text("encoding"))
-}
-
-// generateSecret gives a variable in the .env a new random value of so many
-// characters. Nobody but the .env knows it.
-func generateSecret(ctx context.Context, t *transaction, a core.Action) error {
-	v, err := randomText(number(a, "length", defaultLength), a.Text("encoding"))
-	if err != nil {
-		return err
-	}
-	t.mask.Add(v)
-	return t.putEnv(ctx, a.Text("key"), v)
-}
-
-func randomText(n int, encoding string) (core.Secret, error) {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	b := make([]byte, n) // more than enough for n characters
-	if _, err := rand.Read(b); err != nil {
-		return "", err
-	}
-	switch encoding {
-	case "hex":
-		return core.Secret(hex.EncodeToString(b)[:n]), nil
-	case "base64":
-		return core.Secret(base64.StdEncoding.EncodeToString(b)[:n]), nil
-	}
-	for i := range b {
-		j, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
-		if err != nil {
-			return "", err
-		}
-		b[i] = letters[j.Int64()]
-	}
-	return core.Secret(b), nil
 }
 
 func checkWriteFile(a core.Action) error {

@@ -39,6 +39,7 @@ func init() {
 		core.OpSetEnv:          {check: checkSetEnv, do: setEnv, file: dotEnv},
 		core.OpUnsetEnv:        {check: checkKey, do: unsetEnv, file: dotEnv},
 		core.OpGenerateSecret:  {check: checkGenerate, do: generateSecret, file: dotEnv},
+		core.OpMintKeys:        {check: checkMint, do: mintKeys, file: dotEnv},
 		core.OpWriteFile:       {check: checkWriteFile, do: writeFile, file: pathOf},
 		core.OpChmod:           {check: checkChmod, do: chmod, file: pathOf},
 		core.OpSetRolePassword: {check: checkRole, do: setRolePassword, roles: true},
@@ -77,7 +78,7 @@ func oneService(a core.Action) error {
 // shown are the arguments that say what an action acts on and are no content.
 var shown = map[string]bool{
 	"key": true, "role": true, "path": true, "mode": true, "port": true, "status": true, "timeout": true,
-	"code": true, "database": true, "text": true, "length": true, "encoding": true,
+	"code": true, "database": true, "text": true, "length": true, "encoding": true, "years": true,
 }
 
 // describe says on one line what an action acts on. Contents of files, SQL and

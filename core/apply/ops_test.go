@@ -22,7 +22,7 @@ func TestEveryOperationIsDoneOrRefused(t *testing.T) {
 		if _, ok := ops[op]; !ok && (err == nil || err.Error() != fmt.Sprintf("operation %s is not available yet", op)) {
 			t.Errorf("%s: %v", op, err)
 		}
-		if ok := ops[op].do != nil; ok && (ops[op].check == nil || op != core.OpUp && err == nil) {
+		if ok := ops[op].do != nil; ok && (ops[op].check == nil || op != core.OpUp && op != core.OpMintKeys && err == nil) {
 			t.Errorf("%s takes anything: %v", op, err)
 		}
 	}

@@ -49,14 +49,20 @@ func SignedBy(key, secret core.Secret) bool {
 	return err == nil
 }
 
-// MintKey signs an API key for role, valid from now for five years as upstream's
-// generate-keys.sh does.
+// MintKey signs an API key for role, valid from now for as long as upstream's
+// generate-keys.sh has it.
 func MintKey(role string, secret core.Secret, now time.Time) (core.Secret, error) {
+	return mintKey(role, secret, now, DefaultKeyYears)
+}
+
+func mintKey(role string, secret core.Secret, now time.Time, years int) (core.Secret, error) {
 	if secret == "" {
 		return "", errors.New("mint key: the JWT secret is empty")
 	}
-	s, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"role": role, "iss": "supabase", "iat": now.Unix(), "exp": now.AddDate(5, 0, 0).Unix(),
-	}).SignedString([]byte(secret.Reveal()))
+	s, err := jwt.NewWithClaims(jwt.SigningMethodHS256, keyClaimsOf(role, now, years)).SignedString([]byte(secret.Reveal()))
 	return core.Secret(s), err
+}
+
+func keyClaimsOf(role string, now time.Time, years int) jwt.MapClaims {
+	return jwt.MapClaims{"role": role, "iss": "supabase", "iat": now.Unix(), "exp": now.AddDate(years, 0, 0).Unix()}
 }
