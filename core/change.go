@@ -58,18 +58,6 @@ type JournalEntry struct {
 	Outcome string    // "", "ok" or what went wrong
 }
 
-// Snapshot is a verified copy of part of an instance at one moment.
-type Snapshot struct {
-	ID       string    `json:"id"`
-	Instance string    `json:"instance"`
-	Scope    Scope     `json:"scope"`
-	Reason   string    `json:"reason"` // "before change <id>", "manual"
-	Path     string    `json:"path"`
-	Size     int64     `json:"size"`   // bytes on disk
-	SHA256   string    `json:"sha256"` // of the archive
-	Created  time.Time `json:"created"`
-}
-
 // AuditEntry says who did what to which instance and how it ended. Entries are
 // only ever added; each carries the hash of the one before it.
 type AuditEntry struct {

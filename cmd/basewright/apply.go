@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -24,6 +25,7 @@ type workshop struct {
 	host    *docker.Host
 	store   *store.Store
 	applier *apply.Applier
+	folder  *snapshot.Folder
 	books   []core.Playbook
 }
 
@@ -81,8 +83,8 @@ func openState(g *global, host *docker.Host) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workshop{global: g, host: host, store: s}
-	snapshots := &snapshot.Folder{Dir: filepath.Join(data, "snapshots")}
+	snapshots := &snapshot.Folder{Dir: filepath.Join(data, "snapshots"), Failpoint: apply.FailpointFromEnv()}
+	w := &workshop{global: g, host: host, store: s, folder: snapshots}
 	w.applier = &apply.Applier{
 		Open: func(_ context.Context, i core.Instance) (core.Engine, error) { return host.Open(i), nil },
 		Diagnose: func(ctx context.Context, e core.Engine, _ core.Instance) (*core.Diagnosis, error) {
@@ -93,16 +95,25 @@ func openState(g *global, host *docker.Host) (*workshop, error) {
 		Snapshots: snapshots,
 		LockDir:   filepath.Join(data, "locks"),
 		Failpoint: apply.FailpointFromEnv(),
-		Retain: func(ctx context.Context, instance string) error {
-			needed, err := s.NeededSnapshots(ctx, instance)
-			if err != nil {
-				return err
-			}
-			gone, err := snapshots.Retain(instance, snapshot.DefaultKeep, needed)
-			return errors.Join(err, s.ForgetSnapshots(ctx, gone...))
-		},
+		Retain:    w.retain,
 	}
 	return w, nil
+}
+
+// retain removes old snapshots of an instance, but none that a change needs and
+// never the last good one.
+func (w *workshop) retain(ctx context.Context, instance string) error {
+	spared, err := w.store.NeededSnapshots(ctx, instance)
+	if err != nil {
+		return err
+	}
+	known, err := w.store.Snapshots(ctx, instance)
+	if err != nil {
+		return err
+	}
+	maps.Copy(spared, snapshot.LastGood(known))
+	gone, err := w.folder.Retain(instance, snapshot.DefaultKeep, spared)
+	return errors.Join(err, w.store.ForgetSnapshots(ctx, gone...))
 }
 
 // close lets go of the state and the engine; what must last was synced when it

@@ -110,6 +110,6 @@ rolled back when they did not help.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return core.Errorf(core.Invalid, "%v; see `%s --help`", err, cmd.CommandPath())
 	})
-	root.AddCommand(doctorCommand(g), lintCommand(g), logsCommand(g), explainCommand(g), checkCommand(g), playbookCommand(g), repairCommand(g), changeCommand(g), auditCommand(g))
+	root.AddCommand(doctorCommand(g), lintCommand(g), logsCommand(g), explainCommand(g), checkCommand(g), playbookCommand(g), repairCommand(g), changeCommand(g), snapshotCommand(g), auditCommand(g))
 	return root
 }

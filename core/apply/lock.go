@@ -45,6 +45,12 @@ func (a *Applier) hold(instance, change string) (release func(), err error) {
 	}, nil
 }
 
+// Hold takes the instance for work that is no change but must not meet one, such
+// as taking a snapshot. Whoever comes meanwhile is told what holds it.
+func (a *Applier) Hold(instance, work string) (release func(), err error) {
+	return a.hold(instance, "("+work+")")
+}
+
 func note(f *os.File, change string) error {
 	if err := f.Truncate(0); err != nil {
 		return err

@@ -12,6 +12,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// archiveFile names the archive of the configuration.
+func archiveFile(encrypted bool) string {
+	if encrypted {
+		return archiveName + ".age"
+	}
+	return archiveName
+}
+
 const (
 	archiveName  = "archive.tar.zst"
 	manifestName = "manifest.json"
@@ -98,7 +106,11 @@ func (f *Folder) writeArchive(name string, c *Contents) error {
 	sum := sha256.New()
 	size := &counter{}
 	err = f.writeFile(name, func(w io.Writer) error {
-		z, err := zstd.NewWriter(io.MultiWriter(w, sum, size), zstd.WithEncoderConcurrency(1))
+		sealed, err := seal(io.MultiWriter(w, sum, size), c.to)
+		if err != nil {
+			return err
+		}
+		z, err := zstd.NewWriter(sealed, zstd.WithEncoderConcurrency(1))
 		if err != nil {
 			return err
 		}
@@ -113,7 +125,7 @@ func (f *Folder) writeArchive(name string, c *Contents) error {
 				return errors.Join(err, z.Close())
 			}
 		}
-		return errors.Join(t.Close(), z.Close())
+		return errors.Join(t.Close(), z.Close(), sealed.Close())
 	})
 	c.Manifest.ArchiveSize, c.Manifest.ArchiveSHA256 = size.n, hex.EncodeToString(sum.Sum(nil))
 	return err

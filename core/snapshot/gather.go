@@ -35,7 +35,7 @@ type gatherer struct {
 
 // gather reads everything a snapshot holds.
 func gather(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, also []string) (*Contents, error) {
-	c := &Contents{Manifest: Manifest{Schema: schema, Instance: inst, Scope: core.ConfigScope}}
+	c := &Contents{Manifest: Manifest{Schema: configSchema, Instance: inst, Scope: core.ConfigScope}}
 	g := &gatherer{e: e, c: c, seen: map[string]bool{}}
 	if obs.Host.Local {
 		if root, err := os.OpenRoot(inst.Dir); err == nil {

@@ -3,8 +3,6 @@ package snapshot
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,15 +11,22 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
+	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/basewright/basewright/core"
 )
 
-// schema is the version of the manifest that this program writes.
-const schema = 1
+// Versions of the manifest. One without data is written so that a Basewright
+// which knows no other can read it.
+const (
+	configSchema = 1
+	schema       = 2 // the newest that this program knows
+)
 
 // maxUnpacked bounds what an archive may unpack to, whatever it claims.
 const maxUnpacked = 4 * maxTotal
@@ -40,6 +45,10 @@ type Manifest struct {
 	Parts         []Part        `json:"parts"`
 	Roles         Roles         `json:"roles"`
 	Skipped       []Skipped     `json:"skipped,omitempty"`
+	Encrypted     bool          `json:"encrypted,omitempty"`
+	Postgres      int           `json:"postgres,omitempty"`    // server_version_num of the database
+	Consistency   string        `json:"consistency,omitempty"` // how the data agrees with itself
+	Streams       []Stream      `json:"streams,omitempty"`
 	Seal          string        `json:"seal"` // SHA-256 over everything else in the manifest
 }
 
@@ -81,6 +90,8 @@ type Contents struct {
 	Roles      []Role
 	Containers []byte           // what Engine.Capture gave
 	State      []containerState // how the containers looked
+
+	to []age.Recipient // whom it is encrypted for
 }
 
 func (m Manifest) seal() (string, error) {
@@ -100,23 +111,17 @@ func (f *Folder) writeManifest(name string, m *Manifest) (err error) {
 	})
 }
 
-// Verify reads a whole snapshot and checks every hash in it.
-func Verify(dir string) (Manifest, error) {
-	c, err := Open(dir)
-	if err != nil {
-		return Manifest{}, err
-	}
-	return c.Manifest, nil
-}
+// Open reads the configuration of a snapshot into memory and checks every hash
+// in it, so that a damaged or forged one is refused before anything is restored
+// from it.
+func Open(dir string) (*Contents, error) { return new(Folder).contents(dir) }
 
-// Open reads a snapshot into memory and checks every hash in it, so that a
-// damaged or forged one is refused before anything is restored from it.
-func Open(dir string) (*Contents, error) {
+func (f *Folder) contents(dir string) (*Contents, error) {
 	m, err := readManifest(dir)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", dir, err)
 	}
-	members, err := readArchive(filepath.Join(dir, archiveName), m)
+	members, err := f.readArchive(dir, m)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", dir, err)
 	}
@@ -184,6 +189,27 @@ func (m Manifest) check() error {
 	if !parts[containersPart] || !parts[statePart] || parts[rolesPart] != m.Roles.Kept || total > maxUnpacked {
 		return core.Errorf(core.Invalid, "its manifest is not one that Basewright writes")
 	}
+	return m.checkStreams()
+}
+
+var validStream = regexp.MustCompile(`^(roles|database|volume)-[0-9]{1,5}$`)
+
+// checkStreams refuses streams that no Basewright names so.
+func (m Manifest) checkStreams() error {
+	seen := map[string]bool{}
+	for _, s := range m.Streams {
+		stem, ok := strings.CutSuffix(s.File, s.Kind.extension(m.Encrypted))
+		switch {
+		case !ok || !validStream.MatchString(stem) || !strings.HasPrefix(stem, string(s.Kind)+"-") || seen[s.File]:
+			return core.Errorf(core.Invalid, "its manifest names the stream %q, which is not one that Basewright writes", s.File)
+		case s.Size < 0 || s.RawSize <= 0 || s.Name == "" || (s.Kind == volumeStream) != (s.Volume != nil):
+			return core.Errorf(core.Invalid, "its manifest says what cannot be of the stream %q", s.File)
+		}
+		seen[s.File] = true
+	}
+	if len(m.Streams) > 0 && m.Schema < schema {
+		return core.Errorf(core.Invalid, "its manifest is not one that Basewright writes")
+	}
 	return nil
 }
 
@@ -201,24 +227,31 @@ func (m Manifest) expected() map[string]Part {
 	return want
 }
 
+// checkArchive compares the file of the archive with its hash.
+func checkArchive(dir string, m Manifest) error {
+	err := checkStream(dir, Stream{File: archiveFile(m.Encrypted), Size: m.ArchiveSize, SHA256: m.ArchiveSHA256})
+	if core.CodeOf(err) == core.Invalid {
+		return core.Errorf(core.Invalid, "its archive is damaged: %v", err)
+	}
+	return err
+}
+
 // readArchive unpacks the archive in memory. It holds exactly what the manifest
 // says, or it is refused.
-func readArchive(name string, m Manifest) (map[string][]byte, error) {
-	f, err := os.Open(name)
+func (f *Folder) readArchive(dir string, m Manifest) (map[string][]byte, error) {
+	if err := checkArchive(dir, m); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(filepath.Join(dir, archiveFile(m.Encrypted)))
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	sum := sha256.New()
-	if n, err := io.Copy(sum, f); err != nil {
-		return nil, err
-	} else if n != m.ArchiveSize || hex.EncodeToString(sum.Sum(nil)) != m.ArchiveSHA256 {
-		return nil, core.Errorf(core.Invalid, "its archive is damaged: %d of %d bytes, or other bytes than were written", n, m.ArchiveSize)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+	defer file.Close()
+	plain, err := unseal(file, m.Encrypted, f.Identities)
+	if err != nil {
 		return nil, err
 	}
-	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxUnpacked+64<<20))
+	z, err := zstd.NewReader(plain, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxUnpacked+64<<20))
 	if err != nil {
 		return nil, err
 	}

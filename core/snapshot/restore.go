@@ -29,7 +29,7 @@ func (f *Folder) open(snap core.Snapshot, instance string) (*Contents, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := Open(path)
+	c, err := f.contents(path)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (f *Folder) open(snap core.Snapshot, instance string) (*Contents, error) {
 	switch {
 	case m.Instance.ID != instance || snap.Instance != instance:
 		return nil, core.Errorf(core.Invalid, "snapshot %s is of instance %s, not of %s", snap.ID, m.Instance.ID, instance)
-	case m.ID != snap.ID || m.ArchiveSHA256 != snap.SHA256:
+	case m.ID != snap.ID || m.identity() != snap.SHA256:
 		return nil, core.Errorf(core.Invalid, "snapshot %s is not the one that was recorded under that name", snap.ID)
 	}
 	return c, nil

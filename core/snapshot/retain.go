@@ -2,58 +2,51 @@ package snapshot
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
-	"time"
+
+	"github.com/basewright/basewright/core"
 )
 
-// Retain keeps the newest keep snapshots of an instance and those in needed,
-// removes the others and returns their IDs. A keep of 0 means DefaultKeep.
-func (f *Folder) Retain(instance string, keep int, needed map[string]bool) ([]string, error) {
-	parent, err := f.path(instance, "x")
+// Retain keeps, of each scope, the newest keep snapshots of an instance, and
+// those in spared; it removes the others and returns their IDs. A keep of 0 means
+// DefaultKeep. Scopes are counted apart, so that the config snapshots of many
+// repairs do not push out the last one that holds the data.
+func (f *Folder) Retain(instance string, keep int, spared map[string]bool) ([]string, error) {
+	all, err := f.List(instance)
 	if err != nil {
 		return nil, err
 	}
-	parent = filepath.Dir(parent)
-	entries, err := os.ReadDir(parent)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list snapshots of %s: %w", instance, err)
-	}
-	f.sweep(parent)
-	type kept struct {
-		id      string
-		created time.Time
-	}
-	var all []kept
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		// A folder that is no snapshot is not ours to remove.
-		if m, err := readManifest(filepath.Join(parent, e.Name())); err == nil && m.ID == e.Name() {
-			all = append(all, kept{m.ID, m.Created})
-		}
-	}
-	slices.SortFunc(all, func(a, b kept) int { return cmp.Or(b.created.Compare(a.created), strings.Compare(b.id, a.id)) })
+	seen := map[core.Scope]int{}
 	var removed []string
-	for i, s := range all {
-		if i < cmp.Or(keep, DefaultKeep) || needed[s.id] {
+	for _, s := range all {
+		seen[s.Scope]++
+		if seen[s.Scope] <= cmp.Or(keep, DefaultKeep) || spared[s.ID] {
 			continue
 		}
-		if err := remove(parent, s.id); err != nil {
-			return removed, fmt.Errorf("remove snapshot %s: %w", s.id, err)
+		if err := remove(filepath.Dir(s.Path), s.ID); err != nil {
+			return removed, fmt.Errorf("remove snapshot %s: %w", s.ID, err)
 		}
-		removed = append(removed, s.id)
+		removed = append(removed, s.ID)
 	}
 	return removed, nil
+}
+
+// LastGood returns, of each scope, the newest snapshot that is proven and the
+// newest that can be read: retention spares them. The snapshots are the newest
+// first.
+func LastGood(all []core.Snapshot) map[string]bool {
+	good := map[string]bool{}
+	for _, level := range []core.ProofLevel{core.Proven, core.Readable} {
+		have := map[core.Scope]bool{}
+		for _, s := range all {
+			if s.Proof.Level == level && !have[s.Scope] {
+				have[s.Scope], good[s.ID] = true, true
+			}
+		}
+	}
+	return good
 }
 
 // remove takes the name away first, so that no half of a snapshot passes for one.

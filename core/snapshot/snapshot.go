@@ -1,10 +1,14 @@
-// Package snapshot takes, verifies and restores copies of an instance's
-// configuration: its files, its containers and the password verifiers of its
-// database roles. A snapshot holds secrets, so its folder is for this user only
-// and nothing of it goes anywhere else.
+// Package snapshot takes, verifies and restores copies of an instance: its
+// configuration (files, containers, password verifiers of its database roles),
+// its databases, its volumes. A snapshot holds secrets, so its folder is for this
+// user only and nothing of it goes anywhere else.
+//
+// The configuration is small and read into memory; databases and volumes are
+// streams of any size, which never are.
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"filippo.io/age"
 
 	"github.com/basewright/basewright/core"
 )
@@ -28,90 +34,177 @@ const (
 
 // Folder keeps the snapshots of a host: <Dir>/<instance>/<id>.
 type Folder struct {
-	Dir      string
-	Patience time.Duration // zero means 30 s
-	Now      func() time.Time
-	NewID    func() string
+	Dir        string
+	Identities []age.Identity // open encrypted snapshots
+	Patience   time.Duration  // zero means 30 s
+	Now        func() time.Time
+	NewID      func() string
+	Progress   func(Progress)    // told how far a long step is; may be nil
+	Failpoint  func(name string) // nil but in tests
 
 	free   func(dir string) (uint64, error)
 	create func(name string) (file, error)
 }
 
-// Take makes a snapshot of what obs saw, and of the files named in also, which
-// the coming change will write. It reads back what it wrote before the snapshot
-// gets its name, so there is a whole one or none.
+// Progress says how far taking, verifying or restoring a snapshot is.
+type Progress struct {
+	Step  string `json:"step"`            // "dump database postgres"
+	Done  int64  `json:"done"`            // bytes
+	Total int64  `json:"total,omitempty"` // bytes, estimated; 0 when unknown
+}
+
+// Request says what snapshot to take.
+type Request struct {
+	Scope      core.Scope // empty means config
+	Reason     string
+	Also       []string        // files that the coming change will write
+	Recipients []age.Recipient // who can open it; none means it is not encrypted
+}
+
+// Take makes a config snapshot of what obs saw, and of the files named in also,
+// which the coming change will write.
 func (f *Folder) Take(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, reason string, also ...string) (core.Snapshot, error) {
-	s, err := f.take(ctx, e, inst, obs, reason, also)
+	return f.TakeScope(ctx, e, inst, obs, Request{Scope: core.ConfigScope, Reason: reason, Also: also})
+}
+
+// TakeScope makes a snapshot. Each holds the configuration, small as it is, so
+// that it says what its data belonged to. What was written is read back before
+// the snapshot gets its name, so there is a whole one or none.
+func (f *Folder) TakeScope(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, r Request) (core.Snapshot, error) {
+	s, err := f.take(ctx, e, inst, obs, r)
 	if err != nil {
 		return core.Snapshot{}, fmt.Errorf("snapshot of %s: %w", inst.ID, err)
 	}
 	return s, nil
 }
 
-func (f *Folder) take(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, reason string, also []string) (core.Snapshot, error) {
+func (f *Folder) take(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, r Request) (core.Snapshot, error) {
 	id := f.newID()
 	path, err := f.path(inst.ID, id)
 	if err != nil {
 		return core.Snapshot{}, err
 	}
-	c, err := gather(ctx, e, inst, obs, also)
+	c, err := gather(ctx, e, inst, obs, r.Also)
 	if err != nil {
 		return core.Snapshot{}, err
 	}
-	c.Manifest.ID, c.Manifest.Reason, c.Manifest.Created = id, reason, f.now()
+	c.Manifest.ID, c.Manifest.Reason, c.Manifest.Created = id, r.Reason, f.now()
+	c.Manifest.Scope, c.Manifest.Encrypted = cmp.Or(r.Scope, core.ConfigScope), len(r.Recipients) > 0
+	c.to = r.Recipients
+	sources, err := f.sources(ctx, e, inst, obs, &c.Manifest)
+	if err != nil {
+		return core.Snapshot{}, err
+	}
 	parent := filepath.Dir(path)
 	if err := makeDirs(parent); err != nil {
 		return core.Snapshot{}, err
 	}
 	f.sweep(parent)
-	if err := f.room(parent, c.size()); err != nil {
+	if err := f.room(parent, c.size(), sources); err != nil {
 		return core.Snapshot{}, err
 	}
-	temp := filepath.Join(parent, ".tmp-"+id)
-	if err := f.write(temp, path, c); err != nil {
-		return core.Snapshot{}, errors.Join(err, os.RemoveAll(temp))
+	if err := f.write(ctx, parent, path, c, sources); err != nil {
+		return core.Snapshot{}, err
 	}
-	m := c.Manifest
+	return c.Manifest.snapshot(path), nil
+}
+
+// snapshot returns the snapshot that a manifest describes.
+func (m Manifest) snapshot(path string) core.Snapshot {
+	size := m.ArchiveSize
+	for _, s := range m.Streams {
+		size += s.Size
+	}
 	return core.Snapshot{
-		ID: id, Instance: inst.ID, Scope: m.Scope, Reason: reason, Path: path,
-		Size: m.ArchiveSize, SHA256: m.ArchiveSHA256, Created: m.Created,
-	}, nil
+		ID: m.ID, Instance: m.Instance.ID, Scope: m.Scope, Reason: m.Reason, Path: path, Size: size, SHA256: m.identity(),
+		Created: m.Created, Encrypted: m.Encrypted, Proof: core.Proof{Level: core.Readable, At: m.Created},
+	}
+}
+
+// identity is the hash that a snapshot is recorded under.
+func (m Manifest) identity() string {
+	if len(m.Streams) == 0 {
+		return m.ArchiveSHA256
+	}
+	return m.Seal
 }
 
 // write puts the snapshot on the disk under a temporary name, reads it back and
-// renames it.
-func (f *Folder) write(temp, path string, c *Contents) error {
+// renames it. The temporary folder is locked while this program lives.
+func (f *Folder) write(ctx context.Context, parent, path string, c *Contents, sources []source) (err error) {
+	temp := filepath.Join(parent, tempPrefix+c.Manifest.ID)
 	if err := os.Mkdir(temp, 0o700); err != nil {
 		return err
 	}
-	if err := f.writeArchive(filepath.Join(temp, archiveName), c); err != nil {
+	release, err := lock(temp)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(temp))
+	}
+	defer release()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(temp))
+		}
+	}()
+	f.At("snapshot.archive")
+	if err := f.writeArchive(filepath.Join(temp, archiveFile(c.Manifest.Encrypted)), c); err != nil {
 		return fmt.Errorf("write the archive: %w", err)
 	}
+	if err := f.writeStreams(ctx, temp, c, sources); err != nil {
+		return err
+	}
+	f.At("snapshot.manifest")
 	if err := f.writeManifest(filepath.Join(temp, manifestName), &c.Manifest); err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
 	}
 	if err := syncDir(temp); err != nil {
 		return err
 	}
-	if _, err := Verify(temp); err != nil {
+	f.At("snapshot.read_back")
+	if _, err := f.check(temp, byHash); err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}
+	f.At("snapshot.rename")
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	f.At("snapshot.renamed")
+	return syncDir(parent)
 }
 
-// room refuses a snapshot that would fill the disk.
-func (f *Folder) room(dir string, size int64) error {
+// At is a failpoint: tests end the program there.
+func (f *Folder) At(name string) {
+	if f.Failpoint != nil {
+		f.Failpoint(name)
+	}
+}
+
+// tell reports progress.
+func (f *Folder) tell(step string, done, total int64) {
+	if f.Progress != nil {
+		f.Progress(Progress{Step: step, Done: done, Total: total})
+	}
+}
+
+// room refuses a snapshot that would fill the disk. What a source holds is taken
+// for what it will take: it is compressed, but nobody knows by how much.
+func (f *Folder) room(dir string, config int64, sources []source) error {
+	need := 2*uint64(config) + 1<<20
+	for _, s := range sources {
+		need += uint64(s.size)
+	}
+	return f.roomFor(dir, need, "a snapshot")
+}
+
+func (f *Folder) roomFor(dir string, need uint64, what string) error {
 	free, err := f.freeSpace(dir)
 	if err != nil {
 		return fmt.Errorf("look for free space: %w", err)
 	}
-	if need := 2*uint64(size) + 1<<20; free < need {
+	if free < need {
 		return &core.Error{
 			Code:    core.Unreachable,
-			Message: fmt.Sprintf("%s has %d KiB free, a snapshot needs %d KiB", dir, free>>10, need>>10),
+			Message: fmt.Sprintf("%s has %d KiB free, %s needs %d KiB", dir, free>>10, what, need>>10),
 			Hint:    "make room",
 		}
 	}
@@ -141,18 +234,42 @@ func (f *Folder) path(instance, id string) (string, error) {
 	return filepath.Join(dir, instance, id), err
 }
 
-// sweep removes what agents that were killed left behind long ago.
+const tempPrefix = ".tmp-"
+
+// sweep removes what agents that were killed left behind: their locks are free.
 func (f *Folder) sweep(parent string) {
 	entries, err := os.ReadDir(parent)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
+		name := filepath.Join(parent, e.Name())
 		fi, err := e.Info()
-		if strings.HasPrefix(e.Name(), ".") && err == nil && time.Since(fi.ModTime()) > stale {
-			_ = os.RemoveAll(filepath.Join(parent, e.Name()))
+		if err != nil || !strings.HasPrefix(e.Name(), ".") || !e.IsDir() {
+			continue
+		}
+		if strings.HasPrefix(e.Name(), tempPrefix) {
+			if release, err := lock(name); err == nil {
+				_ = os.RemoveAll(name)
+				release()
+			}
+		} else if time.Since(fi.ModTime()) > stale {
+			_ = os.RemoveAll(name)
 		}
 	}
+}
+
+// lock takes a file or folder for this program; the kernel lets go when it dies.
+func lock(name string) (release func(), err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return func() { file.Close() }, nil
 }
 
 func (f *Folder) now() time.Time {

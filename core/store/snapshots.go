@@ -20,6 +20,12 @@ type snapshotRow struct {
 	Size     int64
 	SHA256   string `gorm:"column:sha256"`
 	Created  time.Time
+
+	Encrypted   bool
+	ProofLevel  core.ProofLevel
+	ProofAt     *time.Time
+	ProofRTO    time.Duration `gorm:"column:proof_rto"`
+	ProofDetail string
 }
 
 func (snapshotRow) TableName() string { return "snapshots" }
@@ -27,13 +33,22 @@ func (snapshotRow) TableName() string { return "snapshots" }
 func (r snapshotRow) snapshot() core.Snapshot {
 	return core.Snapshot{
 		ID: r.ID, Instance: r.Instance, Scope: r.Scope, Reason: r.Reason,
-		Path: r.Path, Size: r.Size, SHA256: r.SHA256, Created: r.Created.UTC(),
+		Path: r.Path, Size: r.Size, SHA256: r.SHA256, Created: r.Created.UTC(), Encrypted: r.Encrypted,
+		Proof: core.Proof{Level: r.ProofLevel, At: timeOrZero(r.ProofAt), RTO: r.ProofRTO, Detail: r.ProofDetail},
+	}
+}
+
+func newSnapshotRow(n core.Snapshot) snapshotRow {
+	return snapshotRow{
+		ID: n.ID, Instance: n.Instance, Scope: n.Scope, Reason: n.Reason, Path: n.Path, Size: n.Size, SHA256: n.SHA256,
+		Created: stamp(n.Created), Encrypted: n.Encrypted,
+		ProofLevel: n.Proof.Level, ProofAt: stampOrNull(n.Proof.At), ProofRTO: n.Proof.RTO, ProofDetail: n.Proof.Detail,
 	}
 }
 
 // SaveSnapshot stores that there is a snapshot.
 func (s *Store) SaveSnapshot(ctx context.Context, n core.Snapshot) error {
-	row := snapshotRow{n.ID, n.Instance, n.Scope, n.Reason, n.Path, n.Size, n.SHA256, stamp(n.Created)}
+	row := newSnapshotRow(n)
 	err := s.lasting(ctx, func(tx *gorm.DB) error {
 		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error
 	})
@@ -49,11 +64,15 @@ func (s *Store) Snapshot(ctx context.Context, id string) (core.Snapshot, error) 
 	return r.snapshot(), err
 }
 
-// Snapshots returns the snapshots of an instance, newest first.
+// Snapshots returns the snapshots of an instance, or of all when it is "", newest
+// first.
 func (s *Store) Snapshots(ctx context.Context, instance string) ([]core.Snapshot, error) {
 	var rows []snapshotRow
-	err := s.read.WithContext(ctx).Where("instance = ?", instance).Order("created desc, id desc").Find(&rows).Error
-	if err != nil {
+	q := s.read.WithContext(ctx).Order("created desc, id desc")
+	if instance != "" {
+		q = q.Where("instance = ?", instance)
+	}
+	if err := q.Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("list snapshots of %s: %w", instance, explain(s.path, err))
 	}
 	list := make([]core.Snapshot, len(rows))
