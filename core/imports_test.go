@@ -43,6 +43,7 @@ var only = map[string][]string{
 	"github.com/spf13/cobra":        {},
 	"github.com/compose-spec/":      {"core/docker", "core/supabase"},
 	"github.com/pganalyze/pg_query": {"core/apply"},
+	"filippo.io/age":                {"core/snapshot"},
 }
 
 // TestImports reads the files itself rather than ask go list, so that the test

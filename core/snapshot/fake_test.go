@@ -103,7 +103,12 @@ func (f *fake) Exec(_ context.Context, s core.Service, c core.Command) (string, 
 		return "", err
 	}
 	f.psql = string(c.Stdin)
-	if strings.HasPrefix(f.psql, "select") {
+	switch {
+	case strings.Contains(f.psql, "from pg_database"):
+		return f.listDatabases(), nil
+	case strings.HasPrefix(f.psql, "show server_version_num"):
+		return "150008\n", nil
+	case strings.HasPrefix(f.psql, "select"):
 		return f.listRoles()
 	}
 	f.calls = append(f.calls, "psql")

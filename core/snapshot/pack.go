@@ -29,6 +29,10 @@ const (
 // xattrPrefixes begin the extended attributes that are kept.
 var xattrPrefixes = []string{"user.", "system.posix_acl_", "security.capability"}
 
+func keptAttribute(name string) bool {
+	return !strings.Contains(name, "=") && slices.ContainsFunc(xattrPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
 // tree is a folder being copied. No link in it is followed.
 type tree struct {
 	root    *os.Root
@@ -242,8 +246,7 @@ func readAttributes(h *tar.Header, file *os.File) error {
 		return fmt.Errorf("list its extended attributes: %w", err)
 	}
 	for name := range strings.SplitSeq(string(names[:n]), "\x00") {
-		kept := slices.ContainsFunc(xattrPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
-		if !kept || strings.Contains(name, "=") {
+		if !keptAttribute(name) {
 			continue
 		}
 		value := make([]byte, 64<<10)

@@ -58,6 +58,9 @@ func (g *guard) admit(h *tar.Header) (string, error) {
 		if strings.HasPrefix(k, "GNU.") {
 			return refuse("it is packed in a way that no Basewright packs")
 		}
+		if name, ok := strings.CutPrefix(k, xattrRecord); ok && !keptAttribute(name) {
+			return refuse("its attribute " + name + " is not one that a snapshot keeps")
+		}
 	}
 	if g.entries > 1 && !g.leave(path.Dir(name)) {
 		return refuse("it does not lie in a folder of the volume")
