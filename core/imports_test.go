@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"repairs":       {"core", "core/supabase"},
 	"plugins":       {"core", "core/supabase"},
 	"ui":            {"core", "core/store"},
+	"ui/report":     {"core"},
 	"configs":       {},
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/repairs"
+	"github.com/basewright/basewright/ui/report"
 )
 
 // doctorFlags are the flags of doctor, checked before anything is looked at.
@@ -36,7 +38,7 @@ and needs no server and no set-up. With --mode deep it also signs a user up and
 deletes that user again; no mail is sent.
 
 Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could not look.`,
-		Example: "  basewright doctor\n  basewright doctor shop --output json | jq .diagnoses[0].root_causes\n  basewright doctor --all --output nagios",
+		Example: "  basewright doctor\n  basewright doctor shop --output json | jq .diagnoses[0].root_causes\n  basewright doctor --all --output nagios\n  basewright doctor shop --output html > shop.html",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.validate(args); err != nil {
 				return err
@@ -46,7 +48,7 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 	}
 	cmd.Flags().BoolVar(&f.all, "all", false, "every Supabase project of the engine (the default without names)")
 	cmd.Flags().StringVar(&f.mode, "mode", "full", "how deep to look: quick, full or deep")
-	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text, json or nagios")
+	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text, json, nagios, or html: one file to send to a colleague")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "warning", "least severity that counts: info, warning or critical")
 	return cmd
 }
@@ -54,7 +56,7 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 func (f doctorFlags) validate(names []string) error {
 	for _, v := range []struct{ flag, value, allowed string }{
 		{"--mode", f.mode, "quick full deep"},
-		{"--output", f.output, "text json nagios"},
+		{"--output", f.output, "text json nagios html"},
 		{"--fail-on", f.failOn, "info warning critical"},
 	} {
 		if !slices.Contains(strings.Fields(v.allowed), v.value) {
@@ -98,12 +100,22 @@ func show(g *global, f doctorFlags, diagnoses []*core.Diagnosis) error {
 		if err := enc.Encode(map[string]any{"diagnoses": diagnoses}); err != nil {
 			return err
 		}
+	case "html":
+		if err := report.HTML(g.out, time.Now(), diagnoses, meaning); err != nil {
+			return err
+		}
 	case "nagios":
 		return exit{code: printNagios(g.out, diagnoses)}
 	default:
 		printReport(g.console, diagnoses)
 	}
 	return exit{code: verdict(diagnoses, core.Severity(f.failOn))}
+}
+
+// meaning returns what a code means.
+func meaning(code string) (core.Explanation, bool) {
+	e, _, ok := checks.Explain(code)
+	return e, ok
 }
 
 // diagnoseAll looks at the instances side by side, four at a time: each already

@@ -45,7 +45,7 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "compose file, relative to DIR; may be given several times")
 	cmd.Flags().StringVar(&env, "env-file", "", "file with the variables, relative to DIR (default .env)")
-	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text, json or nagios")
+	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text, json, nagios or html")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "warning", "least severity that counts: info, warning or critical")
 	return cmd
 }

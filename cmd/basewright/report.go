@@ -5,26 +5,13 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
 )
 
-// printable makes text that came from outside harmless on a terminal: control
-// characters, escape sequences and marks that reorder a line are shown, not
-// obeyed.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
-			return '·'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "·"))
-}
+// printable makes text that came from outside harmless on a terminal.
+func printable(s string) string { return core.Printable(s) }
 
 // style colours text on a terminal and leaves it alone elsewhere.
 type style struct{ on bool }
