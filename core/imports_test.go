@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"core/store":    {"core"},
 	"core/coretest": {"core"},
 	"checks":        {"core", "core/logs", "core/supabase"},
-	"repairs":       {"core", "core/supabase"},
+	"repairs":       {"configs", "core", "core/supabase"},
 	"plugins":       {"core", "core/supabase"},
 	"ui":            {"core", "core/store"},
 	"ui/report":     {"core"},

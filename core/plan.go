@@ -43,8 +43,11 @@ type Param struct {
 type Wants struct {
 	Logs  map[string]int    `json:"logs,omitempty"`  // service to number of lines
 	SQL   map[string]string `json:"sql,omitempty"`   // name to one read-only statement
-	Files []string          `json:"files,omitempty"` // names inside the instance folder
+	Files []string          `json:"files,omitempty"` // names inside the instance folder, or @compose, @mounted, @finding
 	HTTP  map[string]string `json:"http,omitempty"`  // name to "service:port/path"
+
+	Databases map[string]string `json:"databases,omitempty"` // name of a statement to its database; postgres where it is not said
+	Release   []string          `json:"release,omitempty"`   // files of the instance's release, or .env for its settings
 }
 
 // Plan is what a change will do to one instance: data that can be shown,

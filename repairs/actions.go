@@ -93,6 +93,11 @@ func toAction(book core.Playbook, known map[string]core.Service, fields map[stri
 	if a.Op == core.OpSetEnv && holdsSecret.MatchString(a.Text("key")) && !harmless.MatchString(a.Text("key")) && a.SecretHandle("value") == "" {
 		return a, fmt.Errorf("set_env %s: a secret is not written out in a plan; give the handle of one, or use generate_secret", oneLine(a.Text("key")))
 	}
+	if content, given := a.Args["content"].(string); a.Op == core.OpWriteFile && given == (a.Text("lines") != "") {
+		return a, fmt.Errorf("write_file %s: give either content or lines", a.Text("path"))
+	} else if strings.Contains(content, dots) {
+		return a, fmt.Errorf("write_file %s: the content holds a masked secret, which would be written as %s", a.Text("path"), dots)
+	}
 	return a, nil
 }
 

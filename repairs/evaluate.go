@@ -59,7 +59,7 @@ func settle(book core.Playbook, facts map[string]any, o outcome, may permission)
 func complete(facts map[string]any) map[string]any {
 	all := map[string]any{}
 	for _, part := range []string{
-		"instance", "services", "env", "findings", "ports", "host", "logs", "sql", "files", "http", "gaps",
+		"instance", "services", "env", "findings", "ports", "host", "logs", "sql", "files", "http", "gaps", "stats", "release", "compose",
 	} {
 		all[part] = map[string]any{}
 	}

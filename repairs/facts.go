@@ -3,6 +3,7 @@ package repairs
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/basewright/basewright/core"
 )
@@ -19,6 +20,7 @@ func Facts(o *core.Observation, finding *core.Finding, findings []core.Finding, 
 		"services": f.services(),
 		"env":      f.env(),
 		"findings": f.findings(findings),
+		"compose":  map[string]any{"unset": texts(f.Compose.Unset), "readable": f.Compose.Err == nil},
 		"ports":    map[string]any{"used": f.usedPorts()},
 		"host":     f.host(),
 	}
@@ -62,6 +64,8 @@ func (f factMaker) services() map[string]any {
 			"role": string(d.Service), "compose_service": d.Name, "image": d.Image,
 			"state": "missing", "health": "", "missing": true, "exit_code": 0.0, "restarts": 0.0, "oom_killed": false,
 			"error": "", "ports": f.ports(d.Ports), "env": map[string]any{}, "stale": []any{},
+			"container_name": d.ContainerName, "mounts": f.mounts(d.Mounts), "log_driver": "", "log_max_size": "",
+			"aliases": []any{},
 		}
 	}
 	for _, c := range f.Containers {
@@ -91,6 +95,8 @@ func (f factMaker) service(key string, c core.Container) map[string]any {
 		"state": c.State, "health": c.Health, "missing": false,
 		"exit_code": float64(c.ExitCode), "restarts": float64(c.Restarts), "oom_killed": c.OOMKilled,
 		"error": f.clean(c.Error), "ports": f.ports(c.Ports), "env": env, "stale": f.stale(c),
+		"container_name": strings.TrimPrefix(c.Name, "/"), "mounts": f.mounts(c.Mounts), "log_driver": c.LogDriver, "log_max_size": c.LogMaxSize,
+		"aliases": aliases(c),
 	}
 }
 
@@ -119,6 +125,35 @@ func (f factMaker) ports(ports []core.Port) []any {
 		})
 	}
 	return list
+}
+
+// mounts names what lies in the instance folder by its name there; of the rest a
+// playbook sees only where it is in the container.
+func (f factMaker) mounts(mounts []core.Mount) []any {
+	list := []any{}
+	for _, m := range mounts {
+		source, _ := insideName(f.Instance, m.Source)
+		list = append(list, map[string]any{"source": source, "target": m.Target, "type": m.Type, "read_only": m.ReadOnly})
+	}
+	return list
+}
+
+// aliases are the names that a container has on its networks.
+func aliases(c core.Container) []any {
+	var names []string
+	for _, e := range c.Networks {
+		names = append(names, e.Aliases...)
+	}
+	slices.Sort(names)
+	return texts(slices.Compact(names))
+}
+
+func texts(list []string) []any {
+	all := make([]any, len(list))
+	for i, s := range list {
+		all[i] = s
+	}
+	return all
 }
 
 func (f factMaker) usedPorts() []any {

@@ -1,13 +1,13 @@
 package repairs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -28,26 +28,30 @@ type Wanted struct {
 	Files map[string]string
 	HTTP  map[string]core.Response
 	Gaps  map[string]string // "sql.roles" to why it could not be had
+
+	Stats   map[string]stat // of the files that were asked for
+	Release release
 }
 
 // Gather reads what a playbook wants. What cannot be had is a gap that the
 // playbook sees; an error means that the asking was cut short.
-func Gather(ctx context.Context, t core.Target, wants core.Wants) (Wanted, error) {
+func Gather(ctx context.Context, t core.Target, wants core.Wants, finding *core.Finding) (Wanted, error) {
 	bounded, cancel := context.WithTimeout(ctx, maxGathering)
 	defer cancel()
 	w := Wanted{
 		Logs: map[string][]string{}, SQL: map[string][][]string{}, Files: map[string]string{},
-		HTTP: map[string]core.Response{}, Gaps: map[string]string{},
+		HTTP: map[string]core.Response{}, Gaps: map[string]string{}, Stats: map[string]stat{},
 	}
 	for service, n := range wants.Logs {
 		w.logs(t.Observation, service, min(n, maxLogLines))
 	}
 	for _, name := range slices.Sorted(maps.Keys(wants.SQL)) {
-		w.query(bounded, t, name, wants.SQL[name])
+		w.query(bounded, t, name, cmp.Or(wants.Databases[name], "postgres"), wants.SQL[name])
 	}
-	for _, name := range wants.Files {
+	for _, name := range fileNames(t.Observation, finding, wants.Files) {
 		w.read(bounded, t, name)
 	}
+	w.Release = w.fromRelease(t.Instance.Release, wants.Release)
 	for _, name := range slices.Sorted(maps.Keys(wants.HTTP)) {
 		w.get(bounded, t, name, wants.HTTP[name])
 	}
@@ -72,11 +76,11 @@ func (w Wanted) logs(o *core.Observation, service string, n int) {
 	w.Gaps["logs."+service] = "there is no container"
 }
 
-func (w Wanted) query(ctx context.Context, in core.Inspector, name, sql string) {
+func (w Wanted) query(ctx context.Context, in core.Inspector, name, database, sql string) {
 	err := checkQuery(sql)
 	var rows [][]string
 	if err == nil {
-		rows, err = in.Query(ctx, "postgres", sql)
+		rows, err = in.Query(ctx, database, sql)
 	}
 	if err != nil {
 		w.gap("sql."+name, err)
@@ -94,33 +98,6 @@ func (w Wanted) query(ctx context.Context, in core.Inspector, name, sql string) 
 		}
 	}
 	w.SQL[name] = rows
-}
-
-// holdsData matches what services keep below the instance folder.
-var holdsData = regexp.MustCompile(`(^|/)(db/data|storage|backups?)(/|$)`)
-
-func (w Wanted) read(ctx context.Context, in core.Inspector, name string) {
-	switch base := name[strings.LastIndexByte(name, '/')+1:]; {
-	case !isInside(name):
-		w.Gaps["files."+name] = "it is not a path inside the instance folder"
-		return
-	case strings.HasPrefix(base, ".env"):
-		w.Gaps["files."+name] = "it holds secrets; its settings are in env"
-		return
-	}
-	if holdsData.MatchString(name) {
-		w.Gaps["files."+name] = "it is data of users"
-		return
-	}
-	f, err := in.ReadFile(ctx, name)
-	switch {
-	case err != nil:
-		w.gap("files."+name, err)
-	case len(f.Data) > maxFact:
-		w.Gaps["files."+name] = fmt.Sprintf("it is longer than %d KiB", maxFact>>10)
-	default:
-		w.Files[name] = string(f.Data)
-	}
 }
 
 func (w Wanted) get(ctx context.Context, in core.Inspector, name, where string) {
@@ -173,6 +150,7 @@ func (w Wanted) addTo(facts map[string]any, secrets *core.Mask) {
 		gaps[what] = secrets.Text(why)
 	}
 	facts["logs"], facts["sql"], facts["files"], facts["http"], facts["gaps"] = logs, sql, files, http, gaps
+	facts["stats"], facts["release"] = statFacts(w.Stats), w.Release.facts()
 }
 
 func cleanList(list []string, secrets *core.Mask) []any {

@@ -17,7 +17,7 @@ import (
 //
 // A playbook that refuses gives an error of code Conflict with its sentence.
 func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagnosis, finding *core.Finding, params map[string]string) (core.Plan, error) {
-	wanted, err := Gather(ctx, t, book.Wants)
+	wanted, err := Gather(ctx, t, book.Wants, finding)
 	if err != nil {
 		return core.Plan{}, fmt.Errorf("facts for playbook %s: %w", book.ID, err)
 	}

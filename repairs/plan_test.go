@@ -235,7 +235,7 @@ func TestFactsHoldNoSecret(t *testing.T) {
 		SQL:   map[string]string{"hashes": "select hash from somewhere"},
 		Files: []string{"volumes/kong.yml", "volumes/db/data/PG_VERSION", ".env", "../other/.env", "none"},
 		HTTP:  map[string]string{"health": "auth:9999/health"},
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,8 @@ func (r *reader) params(top map[string]any) map[string]core.Param {
 
 func (r *reader) wants(top map[string]any) core.Wants {
 	t := r.table(top, "wants")
-	w := core.Wants{SQL: r.words(t, "sql"), Files: r.texts(t, "files"), HTTP: r.words(t, "http")}
+	w := core.Wants{Files: r.texts(t, "files"), HTTP: r.words(t, "http"), Release: r.texts(t, "release")}
+	w.SQL, w.Databases = r.statements(t)
 	for service, n := range r.table(t, "logs") {
 		lines, ok := n.(float64)
 		if !ok || lines < 1 || lines > maxLogLines || lines != float64(int(lines)) {
@@ -140,8 +141,8 @@ func (r *reader) wants(top map[string]any) core.Wants {
 		}
 		w.Logs[service] = int(lines)
 	}
-	r.only("wants", t, "logs", "sql", "files", "http")
-	if n := len(w.SQL) + len(w.Files) + len(w.HTTP); n > maxWants {
+	r.only("wants", t, "logs", "sql", "files", "http", "release")
+	if n := len(w.SQL) + len(w.Files) + len(w.HTTP) + len(w.Release); n > maxWants {
 		r.problem("wants", "wants: asks for %d things, more than %d", n, maxWants)
 	}
 	for name, sql := range w.SQL {
@@ -155,6 +156,33 @@ func (r *reader) wants(top map[string]any) core.Wants {
 		}
 	}
 	return w
+}
+
+// statements returns what a playbook asks the database: a name to its statement,
+// or to a table with database and query.
+func (r *reader) statements(wants map[string]any) (sql, databases map[string]string) {
+	for name, v := range r.table(wants, "sql") {
+		if sql == nil {
+			sql = map[string]string{}
+		}
+		switch v := v.(type) {
+		case string:
+			sql[name] = v
+		case map[string]any:
+			sql[name] = r.text(v, "query")
+			if databases == nil {
+				databases = map[string]string{}
+			}
+			databases[name] = r.text(v, "database")
+			if !plainName.ok(v["database"]) {
+				r.problem("wants", "wants: sql %s: database is missing", oneLine(name))
+			}
+			r.only("wants: sql "+oneLine(name), v, "database", "query")
+		default:
+			r.problem("wants", "wants: sql %s is neither a statement nor a table with database and query", oneLine(name))
+		}
+	}
+	return sql, databases
 }
 
 func (r *reader) examples(top map[string]any) []example {

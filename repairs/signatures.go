@@ -61,6 +61,7 @@ var (
 	webPath      = shape(`a path such as "/health"`, webPathShape)
 	findingCode  = shape("the code of a finding", codeShape)
 	encoding     = shape("hex, base64 or alphanumeric", regexp.MustCompile(`^(hex|base64|alphanumeric)$`))
+	lineEndings  = shape(`"lf"`, regexp.MustCompile(`^lf$`))
 	timeSpan     = kind{`a time such as "60s", up to 1h`, func(v any) bool { s, ok := v.(string); return ok && isDuration(s) }}
 	handle       = kind{"the handle of a secret", isHandle}
 	textOrHandle = kind{"one line of text or the handle of a secret", func(v any) bool { return isHandle(v) || lineOfText.ok(v) }}
@@ -99,7 +100,7 @@ var signatures = map[core.Op]signature{
 		"key": {envKey, true}, "length": {whole(8, 256), false}, "encoding": {encoding, false}}},
 	core.OpMintKeys:     {args: map[string]argument{"years": {whole(1, 20), false}}},
 	core.OpAllocatePort: {args: map[string]argument{"key": {envKey, true}, "from": {portNumber, false}, "to": {portNumber, false}}},
-	core.OpWriteFile:    {args: map[string]argument{"path": {fileInside, true}, "content": {anyText, true}, "mode": {fileMode, false}}},
+	core.OpWriteFile:    {args: map[string]argument{"path": {fileInside, true}, "content": {anyText, false}, "lines": {lineEndings, false}, "mode": {fileMode, false}}},
 	core.OpChmod:        {args: map[string]argument{"path": {fileInside, true}, "mode": {fileMode, true}}},
 	core.OpQuarantine:   {args: map[string]argument{"path": {fileInside, true}}},
 	core.OpSQL: {args: map[string]argument{

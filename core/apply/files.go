@@ -101,7 +101,7 @@ func (t *transaction) owner(ctx context.Context) (uid, gid int) {
 }
 
 func checkWriteFile(a core.Action) error {
-	if _, ok := a.Args["content"].(string); !ok {
+	if _, ok := a.Args["content"].(string); ok == (a.Text("lines") == "lf") {
 		return core.Errorf(core.Invalid, "content is missing")
 	}
 	if _, err := modeOf(a, 0o644); err != nil {
@@ -110,14 +110,18 @@ func checkWriteFile(a core.Action) error {
 	return checkPath(a.Text("path"))
 }
 
-// writeFile writes a text file of the instance folder. Its mode and owner stay
-// unless a mode is given.
+// writeFile writes a text file of the instance folder, or makes its lines end in
+// LF. Its mode and owner stay unless a mode is given.
 func writeFile(ctx context.Context, t *transaction, a core.Action) error {
 	f, err := t.readOrNew(ctx, a.Text("path"), 0o644)
 	if err != nil {
 		return err
 	}
-	f.Data = []byte(a.Text("content"))
+	if a.Text("lines") == "lf" {
+		f.Data = bytes.ReplaceAll(f.Data, []byte("\r\n"), []byte("\n"))
+	} else {
+		f.Data = []byte(a.Text("content"))
+	}
 	if f.Mode, err = modeOf(a, f.Mode); err != nil {
 		return err
 	}
