@@ -1,8 +1,10 @@
 package checks
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -61,7 +63,7 @@ var required = map[core.Service][]string{
 	core.Studio:    {"SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_KEY"},
 }
 
-func environment(_ context.Context, t core.Target) ([]core.Finding, error) {
+func environment(ctx context.Context, t core.Target) ([]core.Finding, error) {
 	var found []core.Finding
 	if f, bad := unreadable(t); bad {
 		found = append(found, f)
@@ -75,7 +77,7 @@ func environment(_ context.Context, t core.Target) ([]core.Finding, error) {
 	if f, bad := windowsEndings(t); bad {
 		found = append(found, f)
 	}
-	return found, nil
+	return append(found, windowsScripts(ctx, t)...), nil
 }
 
 func unreadable(t core.Target) (core.Finding, bool) {
@@ -188,4 +190,26 @@ func windowsEndings(t core.Target) (core.Finding, bool) {
 		}
 	}
 	return f, false
+}
+
+// windowsScripts looks at mounted files that a program runs line by line. YAML and
+// SQL may end their lines as they like.
+func windowsScripts(ctx context.Context, t core.Target) []core.Finding {
+	var found []core.Finding
+	for _, m := range mountedFiles(t) {
+		if !slices.Contains([]string{".sh", ".exs", ".conf"}, path.Ext(m.name)) {
+			continue
+		}
+		f, err := readFile(ctx, t, m.name)
+		at := bytes.Index(f.Data, []byte("\r\n"))
+		if err != nil || at < 0 {
+			continue
+		}
+		line := 1 + bytes.Count(f.Data[:at], []byte("\n"))
+		found = append(found, core.Finding{
+			Code: "DK-09", Service: m.role, Severity: severity(m.role), Title: fmt.Sprintf("A script of %s has Windows line endings", m.role),
+			Evidence: []core.Evidence{evidence(fmt.Sprintf("file:%s:%d", m.name, line), "it is mounted at "+m.to+", and the line ends in CR LF")},
+		})
+	}
+	return found
 }

@@ -93,12 +93,33 @@ func toAction(book core.Playbook, known map[string]core.Service, fields map[stri
 	if a.Op == core.OpSetEnv && holdsSecret.MatchString(a.Text("key")) && !harmless.MatchString(a.Text("key")) && a.SecretHandle("value") == "" {
 		return a, fmt.Errorf("set_env %s: a secret is not written out in a plan; give the handle of one, or use generate_secret", oneLine(a.Text("key")))
 	}
-	if content, given := a.Args["content"].(string); a.Op == core.OpWriteFile && given == (a.Text("lines") != "") {
-		return a, fmt.Errorf("write_file %s: give either content or lines", a.Text("path"))
-	} else if strings.Contains(content, dots) {
-		return a, fmt.Errorf("write_file %s: the content holds a masked secret, which would be written as %s", a.Text("path"), dots)
+	if a.Op == core.OpWriteFile {
+		if err := checkContent(a); err != nil {
+			return a, err
+		}
 	}
 	return a, nil
+}
+
+// masked is what stands for a secret in the text that a playbook sees.
+const masked = "•••"
+
+// checkContent wants one way to say what a file is to hold. A secret that the
+// playbook was shown as dots must not become dots in the file.
+func checkContent(a core.Action) error {
+	ways := 0
+	for _, name := range []string{"content", "lines", "edits"} {
+		if _, given := a.Args[name]; given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return fmt.Errorf("write_file %s: give one of content, lines and edits", a.Text("path"))
+	}
+	if strings.Contains(a.Text("content"), masked) || strings.Contains(fmt.Sprint(a.Args["edits"]), masked) {
+		return fmt.Errorf("write_file %s: what is to be written holds a masked secret, which would become %s", a.Text("path"), masked)
+	}
+	return nil
 }
 
 // A plan is stored and shown, so the value of a variable that holds a secret
@@ -158,9 +179,22 @@ func (s signature) takeArgs(op string, fields map[string]any) (map[string]any, e
 func settled(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		return map[string]any{"secret": v["secret"]}
+		if _, isHandle := v["secret"]; isHandle {
+			return map[string]any{"secret": v["secret"]}
+		}
+		fields := map[string]any{}
+		for k, x := range v {
+			fields[k] = settled(x)
+		}
+		return fields
 	case float64:
 		return int(v)
+	case []any:
+		list := make([]any, len(v))
+		for i, x := range v {
+			list[i] = settled(x)
+		}
+		return list
 	}
 	return v
 }

@@ -2,32 +2,29 @@
 -- disk fills. This adds a limit to each service that has none, in the compose
 -- file, and makes their containers anew: the old log goes with the old container.
 
--- limited adds the limit to one service of a compose file. It returns nothing
--- when the service is not in it or says something of its log already.
+-- limited returns the edit that adds the limit to one service of a compose file.
+-- There is none when the service is not in it, or says something of its log
+-- already.
 local function limited(text, service, size, files)
-  local lines, found = {}, false
-  local block = string.match("\n" .. text, "\n  " .. string.gsub(service, "%p", "%%%0") .. ":[^\n]*\n(.*)$")
-  if not block then
-    return nil
-  end
-  for line in string.gmatch(block, "[^\n]+") do
+  local number, at, inService = 0, nil, false
+  for line in string.gmatch(text, "([^\n]*)\n?") do
+    number = number + 1
     local indent, rest = string.match(line, "^( *)(.*)$")
-    if #indent <= 2 and rest ~= "" and string.sub(rest, 1, 1) ~= "#" then
-      break
-    end
-    if #indent == 4 and string.match(rest, "^logging:") then
-      return nil
-    end
-  end
-  for line, ending in string.gmatch(text, "([^\n]*)(\n?)") do
-    lines[#lines + 1] = line .. ending
-    if not found and line == "  " .. service .. ":" then
-      found = true
-      lines[#lines + 1] = "    logging:\n      driver: json-file\n      options:\n        max-size: " .. size ..
-        "\n        max-file: \"" .. files .. "\"\n"
+    if rest ~= "" and string.sub(rest, 1, 1) ~= "#" then
+      if #indent <= 2 then
+        inService = #indent == 2 and rest == service .. ":"
+        at = inService and number or at
+      elseif inService and #indent == 4 and string.match(rest, "^logging:") then
+        return nil
+      end
     end
   end
-  return found and table.concat(lines) or nil
+  local head = "  " .. service .. ":"
+  return at and {
+    line = at, old = head,
+    new = head .. "\n    logging:\n      driver: json-file\n      options:\n        max-size: " .. size ..
+      "\n        max-file: \"" .. files .. "\"",
+  }
 end
 
 return {
@@ -62,7 +59,7 @@ return {
       end
       return a < b
     end)
-    local paths, new, actions = {}, {}, {}
+    local paths, edits, actions = {}, {}, {}
     for path in pairs(t.files) do
       paths[#paths + 1] = path
     end
@@ -70,9 +67,11 @@ return {
     for _, name in ipairs(names) do
       local done = false
       for _, path in ipairs(paths) do
-        local text = not done and limited(new[path] or t.files[path], t.services[name].compose_service, params.size, params.files)
-        if text then
-          new[path], done = text, true
+        local edit = not done and limited(t.files[path], t.services[name].compose_service, params.size, params.files)
+        if edit then
+          edits[path] = edits[path] or {}
+          table.insert(edits[path], edit)
+          done = true
         end
       end
       if not done then
@@ -80,8 +79,8 @@ return {
       end
     end
     for _, path in ipairs(paths) do
-      if new[path] then
-        actions[#actions + 1] = { op = "write_file", path = path, content = new[path] }
+      if edits[path] then
+        actions[#actions + 1] = { op = "write_file", path = path, edits = edits[path] }
       end
     end
     for _, name in ipairs(names) do
@@ -102,8 +101,8 @@ return {
       },
       params = { size = "5m" },
       plan = {
-        "write_file content=services:\n  auth:\n    image: a\n  db:\n    logging:\n      driver: json-file\n      options:\n" ..
-          "        max-size: 5m\n        max-file: \"3\"\n    image: d\n path=docker-compose.yml",
+        "write_file edits=[map[line:4 new:  db:\n    logging:\n      driver: json-file\n      options:\n" ..
+          "        max-size: 5m\n        max-file: \"3\" old:  db:]] path=docker-compose.yml",
         "recreate db", "wait_healthy db",
       },
     },

@@ -23,10 +23,11 @@ local function bound(mapping)
   end
 end
 
--- edit binds the ports of one service of a compose file and counts them.
-local function edit(text, service)
-  local lines, edits, inService, inPorts = {}, 0, false, false
-  for line, ending in string.gmatch(text, "([^\n]*)(\n?)") do
+-- edits lists the lines of a compose file that bind the ports of one service.
+local function edits(text, service)
+  local list, number, inService, inPorts = {}, 0, false, false
+  for line in string.gmatch(text, "([^\n]*)\n?") do
+    number = number + 1
     local indent, rest = string.match(line, "^( *)(.*)$")
     if rest ~= "" and string.sub(rest, 1, 1) ~= "#" then
       if #indent <= 2 then
@@ -34,18 +35,16 @@ local function edit(text, service)
       elseif inService and #indent == 4 and string.sub(rest, 1, 1) ~= "-" then
         inPorts = rest == "ports:"
       elseif inPorts then
-        local quote, mapping = string.match(rest, "^%- *([\"']?)([^\"'#%s]+)")
+        local mapping = string.match(rest, "^%- *[\"']?([^\"'#%s]+)")
         local new = mapping and not string.match(mapping, ":$") and bound(mapping)
         if new then
           local at = string.find(rest, mapping, 1, true)
-          line = indent .. string.sub(rest, 1, at - 1) .. new .. string.sub(rest, at + #mapping)
-          edits = edits + 1
+          list[#list + 1] = { line = number, old = line, new = indent .. string.sub(rest, 1, at - 1) .. new .. string.sub(rest, at + #mapping) }
         end
       end
     end
-    lines[#lines + 1] = line .. ending
   end
-  return table.concat(lines), edits
+  return list
 end
 
 return {
@@ -67,19 +66,18 @@ return {
     if not s or s.missing then
       return nil, "there is no container of " .. name
     end
-    local actions, edits, paths = {}, 0, {}
+    local actions, paths = {}, {}
     for path in pairs(t.files) do
       paths[#paths + 1] = path
     end
     table.sort(paths)
     for _, path in ipairs(paths) do
-      local text, n = edit(t.files[path], s.compose_service)
-      if n > 0 then
-        edits = edits + n
-        actions[#actions + 1] = { op = "write_file", path = path, content = text }
+      local list = edits(t.files[path], s.compose_service)
+      if #list > 0 then
+        actions[#actions + 1] = { op = "write_file", path = path, edits = list }
       end
     end
-    if edits == 0 then
+    if #actions == 0 then
       return nil, "the compose files publish " .. name .. " in a way that only a person can edit"
     end
     actions[#actions + 1] = { op = "recreate", service = name }
@@ -98,9 +96,8 @@ return {
         },
       },
       plan = {
-        "write_file content=services:\n  db:\n    ports:\n      - 5432:5432\n  supavisor:\n    ports:\n" ..
-          "      - 127.0.0.1:${POSTGRES_PORT}:5432\n      - \"127.0.0.1:${A:-6543}:6543/tcp\"\n      - 127.0.0.1:4000:4000\n    volumes:\n      - a:b\n" ..
-          " path=docker-compose.yml",
+        "write_file edits=[map[line:7 new:      - 127.0.0.1:${POSTGRES_PORT}:5432 old:      - ${POSTGRES_PORT}:5432] " ..
+          "map[line:8 new:      - \"127.0.0.1:${A:-6543}:6543/tcp\" old:      - \"${A:-6543}:6543/tcp\"]] path=docker-compose.yml",
         "recreate pooler", "wait_healthy pooler timeout=120s",
       },
     },

@@ -6,21 +6,34 @@ local function plain(text)
   return (string.gsub(text, "%p", "%%%0"))
 end
 
--- renamed puts the tenant before the container name of a service.
+-- renamed returns the edit that puts the tenant before the container name of a
+-- service of a compose file.
 local function renamed(text, service, tenant)
-  local lines, inService, done = {}, false, false
-  for line, ending in string.gmatch(text, "([^\n]*)(\n?)") do
+  local number, inService = 0, false
+  for line in string.gmatch(text, "([^\n]*)\n?") do
+    number = number + 1
     local indent, rest = string.match(line, "^( *)(.*)$")
     if rest ~= "" and string.sub(rest, 1, 1) ~= "#" and #indent <= 2 then
       inService = #indent == 2 and rest == service .. ":"
     end
-    local head, quote, name = string.match(line, "^(    container_name: *)([\"']?)(.+)$")
-    if inService and head and not done then
-      line, done = head .. quote .. tenant .. "." .. name, true
+    local head, name = string.match(line, "^(    container_name: *[\"']?)(.+)$")
+    if inService and head then
+      return { { line = number, old = line, new = head .. tenant .. "." .. name } }
     end
-    lines[#lines + 1] = line .. ending
   end
-  return done and table.concat(lines) or nil
+end
+
+-- rerouted returns the edits that have every route to realtime call it name.
+local function rerouted(text, host, name)
+  local list, number = {}, 0
+  for line in string.gmatch(text, "([^\n]*)\n?") do
+    number = number + 1
+    local from, to = string.find(line, "//" .. host .. ":4000/", 1, true)
+    if from then
+      list[#list + 1] = { line = number, old = line, new = string.sub(line, 1, from - 1) .. "//" .. name .. ":4000/" .. string.sub(line, to + 1) }
+    end
+  end
+  return list
 end
 
 return {
@@ -68,9 +81,9 @@ return {
       end
       table.sort(paths)
       for _, p in ipairs(paths) do
-        local text = p ~= path and renamed(t.files[p], realtime.compose_service, tenant)
-        if text then
-          actions[#actions + 1] = { op = "write_file", path = p, content = text }
+        local list = p ~= path and renamed(t.files[p], realtime.compose_service, tenant)
+        if list then
+          actions[#actions + 1] = { op = "write_file", path = p, edits = list }
           done = true
         end
       end
@@ -78,8 +91,7 @@ return {
         return nil, "the compose files give realtime no container_name to mend"
       end
     end
-    routes = string.gsub(routes, "//" .. plain(host) .. ":4000/", (string.gsub("//" .. tenant .. "." .. name .. ":4000/", "%%", "%%%%")))
-    actions[#actions + 1] = { op = "write_file", path = path, content = routes }
+    actions[#actions + 1] = { op = "write_file", path = path, edits = rerouted(routes, host, tenant .. "." .. name) }
     for _, op in ipairs({ "recreate", "wait_healthy" }) do
       for _, service in ipairs({ "realtime", "gateway" }) do
         actions[#actions + 1] = { op = op, service = service, timeout = op == "wait_healthy" and params.timeout or nil }
@@ -101,8 +113,9 @@ return {
         },
       },
       plan = {
-        "write_file content=services:\n  realtime:\n    container_name: realtime-dev.${NAME}-realtime\n path=docker-compose.yml",
-        "write_file content=url: http://realtime-dev.shop-realtime:4000/socket\nurl: http://realtime-dev.shop-realtime:4000/api\n path=volumes/api/kong.yml",
+        "write_file edits=[map[line:3 new:    container_name: realtime-dev.${NAME}-realtime old:    container_name: ${NAME}-realtime]] path=docker-compose.yml",
+        "write_file edits=[map[line:1 new:url: http://realtime-dev.shop-realtime:4000/socket old:url: http://shop-realtime:4000/socket] " ..
+          "map[line:2 new:url: http://realtime-dev.shop-realtime:4000/api old:url: http://shop-realtime:4000/api]] path=volumes/api/kong.yml",
         "recreate realtime", "recreate gateway", "wait_healthy realtime", "wait_healthy gateway",
       },
     },
@@ -115,7 +128,7 @@ return {
         files = { ["volumes/api/kong.yml"] = "url: http://realtime:4000/socket\n" },
       },
       plan = {
-        "write_file content=url: http://realtime-dev.shop-realtime:4000/socket\n path=volumes/api/kong.yml",
+        "write_file edits=[map[line:1 new:url: http://realtime-dev.shop-realtime:4000/socket old:url: http://realtime:4000/socket]] path=volumes/api/kong.yml",
         "recreate realtime", "recreate gateway", "wait_healthy realtime", "wait_healthy gateway",
       },
     },

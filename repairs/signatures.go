@@ -62,6 +62,7 @@ var (
 	findingCode  = shape("the code of a finding", codeShape)
 	encoding     = shape("hex, base64 or alphanumeric", regexp.MustCompile(`^(hex|base64|alphanumeric)$`))
 	lineEndings  = shape(`"lf"`, regexp.MustCompile(`^lf$`))
+	lineEdits    = kind{"a list of edits, each with line, old and new", isEdits}
 	timeSpan     = kind{`a time such as "60s", up to 1h`, func(v any) bool { s, ok := v.(string); return ok && isDuration(s) }}
 	handle       = kind{"the handle of a secret", isHandle}
 	textOrHandle = kind{"one line of text or the handle of a secret", func(v any) bool { return isHandle(v) || lineOfText.ok(v) }}
@@ -100,7 +101,7 @@ var signatures = map[core.Op]signature{
 		"key": {envKey, true}, "length": {whole(8, 256), false}, "encoding": {encoding, false}}},
 	core.OpMintKeys:     {args: map[string]argument{"years": {whole(1, 20), false}}},
 	core.OpAllocatePort: {args: map[string]argument{"key": {envKey, true}, "from": {portNumber, false}, "to": {portNumber, false}}},
-	core.OpWriteFile:    {args: map[string]argument{"path": {fileInside, true}, "content": {anyText, false}, "lines": {lineEndings, false}, "mode": {fileMode, false}}},
+	core.OpWriteFile:    {args: map[string]argument{"path": {fileInside, true}, "content": {anyText, false}, "lines": {lineEndings, false}, "edits": {lineEdits, false}, "mode": {fileMode, false}}},
 	core.OpChmod:        {args: map[string]argument{"path": {fileInside, true}, "mode": {fileMode, true}}},
 	core.OpQuarantine:   {args: map[string]argument{"path": {fileInside, true}}},
 	core.OpSQL: {args: map[string]argument{
@@ -166,4 +167,13 @@ func isCommand(v any) bool {
 		return false
 	}
 	return !slices.ContainsFunc(list, func(x any) bool { return !isText(x, 4096) })
+}
+
+// isEdits reports whether v says which lines of a file become what.
+func isEdits(v any) bool {
+	list, ok := v.([]any)
+	return ok && len(list) > 0 && len(list) <= 256 && !slices.ContainsFunc(list, func(e any) bool {
+		m, ok := e.(map[string]any)
+		return !ok || len(m) != 3 || !whole(1, 1<<20).ok(m["line"]) || !lineOfText.ok(m["old"]) || !isText(m["new"], maxSource)
+	})
 }

@@ -55,6 +55,12 @@ var faultRows = map[string][]string{
 	"PG-26":   {"PG-26"},
 	"POOL-01": {"POOL-01"},
 	"POOL-07": {"POOL-07"},
+	"DK-09":   {"DK-09"},
+	"DK-10":   {"DK-10"},
+	"DK-15":   {"DK-15"},
+	"RT-03":   {"RT-03"},
+	"AUTH-10": {"AUTH-10"},
+	"SEC-15":  {"SEC-15"},
 }
 
 // TestFaults brings each fault about for real, wants exactly its root causes

@@ -38,7 +38,7 @@ type saved map[string]string
 
 // faults lists all, by family.
 func faults() []fault {
-	return slices.Concat(dockerFaults(), gatewayFaults(), authFaults(), databaseFaults(), serviceFaults(), signupFaults(), moreFaults())
+	return slices.Concat(dockerFaults(), gatewayFaults(), authFaults(), databaseFaults(), serviceFaults(), signupFaults(), moreFaults(), fileFaults())
 }
 
 func faultOf(code string) (fault, error) {

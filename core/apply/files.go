@@ -101,7 +101,12 @@ func (t *transaction) owner(ctx context.Context) (uid, gid int) {
 }
 
 func checkWriteFile(a core.Action) error {
-	if _, ok := a.Args["content"].(string); ok == (a.Text("lines") == "lf") {
+	_, content := a.Args["content"].(string)
+	edits, err := editsOf(a)
+	switch {
+	case err != nil:
+		return err
+	case !content && a.Text("lines") != "lf" && len(edits) == 0:
 		return core.Errorf(core.Invalid, "content is missing")
 	}
 	if _, err := modeOf(a, 0o644); err != nil {
@@ -110,17 +115,15 @@ func checkWriteFile(a core.Action) error {
 	return checkPath(a.Text("path"))
 }
 
-// writeFile writes a text file of the instance folder, or makes its lines end in
-// LF. Its mode and owner stay unless a mode is given.
+// writeFile writes a text file of the instance folder, edits lines of it, or
+// makes them end in LF. Its mode and owner stay unless a mode is given.
 func writeFile(ctx context.Context, t *transaction, a core.Action) error {
 	f, err := t.readOrNew(ctx, a.Text("path"), 0o644)
 	if err != nil {
 		return err
 	}
-	if a.Text("lines") == "lf" {
-		f.Data = bytes.ReplaceAll(f.Data, []byte("\r\n"), []byte("\n"))
-	} else {
-		f.Data = []byte(a.Text("content"))
+	if f.Data, err = written(a, f.Data); err != nil {
+		return fmt.Errorf("edit %s: %w", a.Text("path"), err)
 	}
 	if f.Mode, err = modeOf(a, f.Mode); err != nil {
 		return err
