@@ -18,7 +18,7 @@ type clue struct {
 
 func init() {
 	c := core.Checker{
-		ID: "database.catalog", Title: "The database's catalogue holds what the services need, and nothing that harms them",
+		ID: "database.catalog", Early: true, Title: "The database's catalogue holds what the services need, and nothing that harms them",
 		Category: core.DatabaseConnection, Check: databaseCatalog,
 	}
 	for _, k := range clues() {
@@ -40,36 +40,17 @@ type question struct {
 	when          func(t core.Target) bool
 }
 
-// databaseCatalog asks everything at once. A catalogue, a table or a column that
-// this release does not have is no failure of the check.
+// databaseCatalog asks for every clue at once.
 func databaseCatalog(ctx context.Context, t core.Target) ([]core.Finding, error) {
 	db, ok := t.Container(core.DB)
 	if !ok || db.State != "running" || t.Inspector == nil {
 		return nil, nil // containers.state says so
 	}
-	var mu sync.Mutex
-	var blind error
-	rows := map[string][][]string{}
-	var wg sync.WaitGroup
-	for _, q := range questions {
-		if q.when != nil && !q.when(t) {
-			continue
-		}
-		wg.Go(func() {
-			answer, err := t.Query(ctx, q.database, q.sql)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && core.SQLState(err) == "" && core.CodeOf(err) != core.NotFound {
-				blind = err
-			}
-			for _, r := range answer {
-				if len(r) > 1 {
-					rows[r[0]] = append(rows[r[0]], r[1:])
-				}
-			}
-		})
+	rows, blind := askCatalog(ctx, t)
+	t, err := t.Whole(ctx)
+	if err != nil {
+		return nil, err
 	}
-	wg.Wait()
 	var found []core.Finding
 	for _, k := range clues() {
 		if len(rows[k.name]) == 0 {
@@ -83,6 +64,48 @@ func databaseCatalog(ctx context.Context, t core.Target) ([]core.Finding, error)
 		return nil, blind
 	}
 	return found, nil
+}
+
+// askCatalog returns the rows by the clue that they are of, and why they may
+// lack some. A session is dear, so each database gets its questions in one
+// statement; when it refuses that, one by one. A catalogue, a table or a column
+// that this release does not have is no failure.
+func askCatalog(ctx context.Context, t core.Target) (rows map[string][][]string, blind error) {
+	var mu sync.Mutex
+	rows = map[string][][]string{}
+	ask := func(database, sql string) (refused bool) {
+		answer, err := t.Query(ctx, database, sql)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil && core.SQLState(err) == "" && core.CodeOf(err) != core.NotFound {
+			blind = err
+		}
+		for _, r := range answer {
+			if len(r) > 1 {
+				rows[r[0]] = append(rows[r[0]], r[1:])
+			}
+		}
+		return strings.HasPrefix(core.SQLState(err), "42") // what it names is not there, or not for us
+	}
+	asked := map[string][]string{}
+	for _, q := range questions {
+		if q.when == nil || q.when(t) {
+			asked[q.database] = append(asked[q.database], q.sql)
+		}
+	}
+	var wg sync.WaitGroup
+	for database, all := range asked {
+		wg.Go(func() {
+			if !ask(database, strings.Join(all, "\nunion all")) || len(all) == 1 {
+				return
+			}
+			for _, sql := range all {
+				ask(database, sql)
+			}
+		})
+	}
+	wg.Wait()
+	return rows, blind
 }
 
 // sqlProof turns every row into a line of evidence.

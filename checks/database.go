@@ -18,7 +18,7 @@ import (
 func init() {
 	register(core.Checker{
 		ID: "database.logins", Title: "Each service's database login is accepted over the stack's network",
-		Category: core.DatabaseConnection, Depth: core.Quick, Check: databaseLogins,
+		Category: core.DatabaseConnection, Depth: core.Quick, Early: true, Check: databaseLogins,
 		Finds: []core.Explanation{
 			{
 				Code: "PG-01", Title: "The database does not accept the password that the stack uses", Severity: core.Critical, SymptomOf: []string{"DK-07"},

@@ -16,7 +16,7 @@ import (
 func init() {
 	register(core.Checker{
 		ID: "gateway.routes", Title: "Each service answers through the gateway with the stack's own keys",
-		Category: core.APIEndpoints, Check: gatewayRoutes,
+		Category: core.APIEndpoints, Early: true, Check: gatewayRoutes,
 		Finds: []core.Explanation{
 			{
 				Code: "GW-04", Title: "The gateway rejects the stack's API key", Severity: core.Critical, SymptomOf: []string{"DK-05"},
@@ -93,9 +93,12 @@ func gatewayRoutes(ctx context.Context, t core.Target) ([]core.Finding, error) {
 	keys := gatewayKeys(t, gw)
 	asks := []func() (*core.Finding, error){func() (*core.Finding, error) { return keyRejected(ctx, t, keys) }}
 	for _, r := range routes {
-		if t.Has(r.service) {
-			asks = append(asks, func() (*core.Finding, error) { return follow(ctx, t, r, keys) })
-		}
+		asks = append(asks, func() (*core.Finding, error) {
+			if t, err := withService(ctx, t, r.service); err != nil || !t.Has(r.service) {
+				return nil, err
+			}
+			return follow(ctx, t, r, keys)
+		})
 	}
 	results, err := together(asks)
 	var found []core.Finding
@@ -106,6 +109,15 @@ func gatewayRoutes(ctx context.Context, t core.Target) ([]core.Finding, error) {
 		}
 	}
 	return found, err
+}
+
+// withService returns t, the whole of it when only the compose files can say
+// whether the stack has the service.
+func withService(ctx context.Context, t core.Target, s core.Service) (core.Target, error) {
+	if _, ok := t.Container(s); ok {
+		return t, nil
+	}
+	return t.Whole(ctx)
 }
 
 // together asks everything at once and returns what was found, in order.

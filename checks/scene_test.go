@@ -41,7 +41,7 @@ func (s *scene) ReadFile(_ context.Context, name string) (core.File, error) {
 // Query gives the first question all rows, since a clue does not say where it
 // came from.
 func (s *scene) Query(_ context.Context, _, sql string) ([][]string, error) {
-	if sql != schemaSQL {
+	if !strings.Contains(sql, schemaSQL) {
 		return nil, nil
 	}
 	return s.rows, nil

@@ -14,7 +14,7 @@ import (
 func init() {
 	register(core.Checker{
 		ID: "services.answer", Title: "Every running service answers on its own port",
-		Category: core.ServiceHealth, Depth: core.Quick, Check: servicesAnswer,
+		Category: core.ServiceHealth, Depth: core.Quick, Early: true, Check: servicesAnswer,
 		Finds: []core.Explanation{
 			{
 				Code: "SVC-04", Title: "A service does not answer", Severity: core.Critical, Level: core.Malfunction,
@@ -118,7 +118,11 @@ func ask(ctx context.Context, t core.Target, c core.Container, p probe) (*core.F
 			err = errors.New("no answer in time")
 		}
 		f.Code, f.Title = "SVC-04", fmt.Sprintf("%s does not answer", p.service)
-		f.Evidence = append([]core.Evidence{evidence(source, shortError(err))}, lastErrors(c, 1)...)
+		f.Evidence = []core.Evidence{evidence(source, shortError(err))}
+		if t, err := t.Whole(ctx); err == nil { // now with its log
+			c, _ = t.Container(p.service)
+			f.Evidence = append(f.Evidence, lastErrors(c, 1)...)
+		}
 		return f, nil
 	}
 	f.Code, f.Title = p.judge(resp)

@@ -56,6 +56,7 @@ type Checker struct {
 	Category Category
 	Depth    Depth         // the least depth that includes it; empty means Full
 	Files    bool          // it tells something from files alone, so lint runs it too
+	Early    bool          // it probes: it may begin before all is observed, see Target.Whole
 	Timeout  time.Duration // zero means the default of the run
 	Finds    []Explanation // every code that Check may return
 
@@ -69,6 +70,25 @@ type Target struct {
 	*Observation
 	Inspector
 	Key FingerprintKey // for evidence that names a secret
+
+	// Rest waits for the whole observation; nil when Observation is the whole.
+	Rest func(ctx context.Context) (*Observation, error)
+}
+
+// Whole returns the target with the whole observation. An early check begins
+// with the containers, without their logs, and .env, and calls it before it
+// reads anything else. When the instance cannot be observed to the end, the
+// diagnosis fails, so what the check makes of the error does not matter.
+func (t Target) Whole(ctx context.Context) (Target, error) {
+	if t.Rest == nil {
+		return t, nil
+	}
+	whole, err := t.Rest(ctx)
+	if err != nil {
+		return t, err
+	}
+	t.Observation, t.Rest = whole, nil
+	return t, nil
 }
 
 // Explanation is what a code means, for a tired operator.

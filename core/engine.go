@@ -33,6 +33,17 @@ type Inspector interface {
 	ReadFile(ctx context.Context, name string) (File, error)
 }
 
+// Glancer is an Inspector that shows an instance in two parts, so that probes
+// need not wait for what they do not use.
+type Glancer interface {
+	Inspector
+
+	// Glance is Observe in two parts. The first holds the containers without
+	// their logs and memory, and .env; rest waits for the whole, which is another
+	// Observation. An error of either means that the engine does not answer.
+	Glance(ctx context.Context) (first *Observation, rest func() (*Observation, error), err error)
+}
+
 // Address is a port of a service.
 type Address struct {
 	Service   Service

@@ -149,17 +149,19 @@ func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []
 
 // look observes one instance and runs every check on it.
 func look(ctx context.Context, in core.Inspector, key core.FingerprintKey, books []core.Playbook, opts diagnose.Options) (*core.Diagnosis, error) {
-	obs, err := in.Observe(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return check(ctx, core.Target{Observation: obs, Inspector: in, Key: key}, books, opts), nil
+	d, _, err := diagnose.Look(ctx, in, key, checks.All(), worded(opts, books))
+	return d, err
 }
 
 // check runs every check on an observed instance.
 func check(ctx context.Context, t core.Target, books []core.Playbook, opts diagnose.Options) *core.Diagnosis {
+	return diagnose.Run(ctx, t, checks.All(), worded(opts, books))
+}
+
+// worded adds to opts what findings are told with.
+func worded(opts diagnose.Options, books []core.Playbook) diagnose.Options {
 	opts.Remedies = func(code string) []core.Remedy { return repairs.Remedies(books, code) }
-	return diagnose.Run(ctx, t, checks.All(), opts)
+	return opts
 }
 
 // verdict is the exit code for what was found.

@@ -19,9 +19,10 @@ import (
 type Options struct {
 	Depth    core.Depth
 	Trigger  core.Trigger
-	Timeout  time.Duration // of one check; zero means 5 s
-	Total    time.Duration // of all of them; zero means 30 s
-	Parallel int           // checks at once; zero means 16
+	Timeout  time.Duration            // of one check that has none of its own; zero means 5 s
+	Timeouts map[string]time.Duration // of single checks, by ID
+	Total    time.Duration            // of all of them; zero means 30 s
+	Parallel int                      // checks at once; zero means 16
 
 	// Remedies lists the playbooks that may mend a code; nil means none.
 	Remedies func(code string) []core.Remedy
@@ -32,6 +33,9 @@ const (
 	defaultTotal    = 30 * time.Second
 	defaultParallel = 16
 	cleanUpTime     = 15 * time.Second
+
+	// lastWord is what a check has left to judge probes that used up its time.
+	lastWord = 300 * time.Millisecond
 )
 
 var depthRank = map[core.Depth]int{core.Quick: 1, core.Full: 2, core.Deep: 3}
@@ -51,7 +55,12 @@ func Run(ctx context.Context, t core.Target, checkers []core.Checker, opts Optio
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(opts.Total, defaultTotal))
 	defer cancel()
+	return run(ctx, start, t, checkers, opts)
+}
 
+// run is Run on a target whose observation may still be under way. Of one that
+// fails it returns nothing of worth.
+func run(ctx context.Context, start time.Time, t core.Target, checkers []core.Checker, opts Options) *core.Diagnosis {
 	depth := cmp.Or(opts.Depth, core.Full)
 	wanted := slices.DeleteFunc(slices.Clone(checkers), func(c core.Checker) bool {
 		return depthRank[cmp.Or(c.Depth, core.Full)] > depthRank[depth]
@@ -61,13 +70,24 @@ func Run(ctx context.Context, t core.Target, checkers []core.Checker, opts Optio
 	var wg sync.WaitGroup
 	for i, c := range wanted {
 		wg.Go(func() {
+			t := t
+			if !c.Early {
+				var err error
+				if t, err = t.Whole(ctx); err != nil {
+					outcomes[i] = outcome{checker: c, unknown: err.Error()}
+					return
+				}
+			}
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			outcomes[i] = runOne(ctx, t, c, cmp.Or(c.Timeout, opts.Timeout, defaultTimeout))
+			outcomes[i] = runOne(ctx, t, c, opts.timeout(c))
 		})
 	}
 	wg.Wait()
-
+	t, err := t.Whole(ctx)
+	if err != nil {
+		return nil
+	}
 	d := summarise(t, outcomes, catalogue(checkers), opts.Remedies)
 	hideSecrets(d, core.NewMask(t.Observation))
 	d.ID, d.InstanceID, d.Project = core.NewID(), t.Instance.ID, t.Instance.Project
@@ -76,9 +96,15 @@ func Run(ctx context.Context, t core.Target, checkers []core.Checker, opts Optio
 	return d
 }
 
+// timeout is how long c may take.
+func (o Options) timeout(c core.Checker) time.Duration {
+	return cmp.Or(o.Timeouts[c.ID], c.Timeout, o.Timeout, defaultTimeout)
+}
+
 // runOne runs c in a goroutine of its own, so that one that ignores its context
 // costs its timeout and no more.
 func runOne(ctx context.Context, t core.Target, c core.Checker, timeout time.Duration) outcome {
+	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
@@ -94,32 +120,38 @@ func runOne(ctx context.Context, t core.Target, c core.Checker, timeout time.Dur
 		findings, err := c.Check(ctx, t)
 		o.findings = findings
 		if err != nil {
-			o.unknown = reason(err, timeout)
+			o.unknown = reason(err, timeout, parent)
 		}
 	}()
 	var o outcome
 	select {
 	case o = <-done:
 	case <-ctx.Done():
-		patience := 50 * time.Millisecond
+		patience := lastWord
 		if c.Depth == core.Deep {
 			patience = cleanUpTime // what it wrote must go again
 		}
 		select {
 		case o = <-done: // it ended as its time did
 		case <-time.After(patience):
-			o = outcome{checker: c, unknown: reason(ctx.Err(), timeout)}
+			o = outcome{checker: c, unknown: reason(ctx.Err(), timeout, parent)}
 		}
 	}
 	o.took = time.Since(start)
 	return o
 }
 
-func reason(err error, timeout time.Duration) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %v", timeout)
+// reason says why a check could not look.
+func reason(err error, timeout time.Duration, parent context.Context) string {
+	switch {
+	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
+		return err.Error()
+	case errors.Is(parent.Err(), context.DeadlineExceeded):
+		return "the time for the whole diagnosis was over"
+	case parent.Err() != nil:
+		return "the diagnosis was stopped"
 	}
-	return err.Error()
+	return fmt.Sprintf("no answer within %v", timeout)
 }
 
 // catalogue maps codes to what the checkers say of them.

@@ -169,7 +169,7 @@ func TestVanishedContainerIsAGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	listed[0].ID = strings.Repeat("0", 64)
-	seen, gaps, err := e.inspectAll(t.Context(), listed, true)
+	seen, gaps, err := e.inspectAll(t.Context(), listed)
 	if err != nil || len(seen) != 1 || len(gaps) != 1 || !strings.Contains(gaps[0].Why, "removed while we looked") {
 		t.Fatalf("got %v, %v, %v", seen, gaps, err)
 	}

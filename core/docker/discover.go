@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -47,6 +48,7 @@ func (h *Host) Discover(ctx context.Context) ([]core.Instance, error) {
 		}
 	}
 	distinguish(found)
+	h.discovered.Store(&discovery{at: time.Now(), projects: len(found)})
 	slices.SortFunc(found, func(a, b core.Instance) int { return cmp.Compare(a.ID, b.ID) })
 	return found, nil
 }

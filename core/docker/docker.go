@@ -11,6 +11,7 @@ package docker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -23,11 +24,19 @@ type Host struct {
 	api *client.Client
 	end endpoint
 
+	discovered atomic.Pointer[discovery] // what Discover last saw
+
 	facts struct {
 		sync.Mutex
 		at    time.Time
 		value engineFacts
 	}
+}
+
+// discovery is what Discover saw, and when.
+type discovery struct {
+	at       time.Time
+	projects int
 }
 
 // Connect finds the engine and makes sure that it answers. An empty host means

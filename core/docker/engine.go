@@ -52,12 +52,13 @@ func (e *Engine) refresh(ctx context.Context) ([]core.Container, error) {
 	if err != nil {
 		return nil, e.host.wrap(ctx, "listing the containers of "+e.instance.Project, err)
 	}
-	seen, _, err := e.inspectAll(ctx, listed, false)
+	seen, _, err := e.inspectAll(ctx, listed)
 	if err != nil {
 		return nil, err
 	}
-	e.remember(seen)
-	return seen, nil
+	all := containersOf(seen)
+	e.remember(all)
+	return all, nil
 }
 
 func (e *Engine) remember(cs []core.Container) {

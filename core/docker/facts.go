@@ -9,6 +9,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/docker/docker/api/types/system"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/basewright/basewright/core"
 )
 
@@ -27,21 +30,39 @@ func (h *Host) engineFacts(ctx context.Context) (engineFacts, error) {
 	if !h.facts.at.IsZero() && time.Since(h.facts.at) < factsAge {
 		return h.facts.value, nil
 	}
-	info, err := within(ctx, listTimeout, h.api.Info)
-	if err != nil {
-		return engineFacts{}, h.wrap(ctx, "asking the engine about itself", err)
-	}
-	found, err := h.Discover(ctx)
-	if err != nil {
+	var info system.Info
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() (err error) {
+		if info, err = within(ctx, listTimeout, h.api.Info); err != nil {
+			return h.wrap(ctx, "asking the engine about itself", err)
+		}
+		return nil
+	})
+	var projects int
+	work.Go(func() (err error) {
+		projects, err = h.projects(ctx)
+		return err
+	})
+	if err := work.Wait(); err != nil {
 		return engineFacts{}, err
 	}
 	// Docker Desktop answers on a socket of this machine but runs in another.
 	local := h.end.local() && info.OperatingSystem != "Docker Desktop" && exists(info.DockerRootDir)
 	h.facts.value = engineFacts{root: info.DockerRootDir, host: core.HostFacts{
 		EngineID: info.ID, EngineVersion: info.ServerVersion, APIVersion: h.api.ClientVersion(), OS: info.OSType, Arch: info.Architecture,
-		Local: local, MemoryTotal: uint64(max(0, info.MemTotal)), Projects: len(found)}}
+		Local: local, MemoryTotal: uint64(max(0, info.MemTotal)), Projects: projects}}
 	h.facts.at = time.Now()
 	return h.facts.value, nil
+}
+
+// projects returns how many Supabase instances the engine has, as Discover saw
+// it a moment ago.
+func (h *Host) projects(ctx context.Context) (int, error) {
+	if seen := h.discovered.Load(); seen != nil && time.Since(seen.at) < factsAge {
+		return seen.projects, nil
+	}
+	found, err := h.Discover(ctx)
+	return len(found), err
 }
 
 // hostFacts adds what changes by the minute, and can be seen only on the spot.

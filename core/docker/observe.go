@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -23,53 +24,132 @@ const parallel = 8
 
 // Observe implements core.Inspector.
 func (e *Engine) Observe(ctx context.Context) (*core.Observation, error) {
-	o := &core.Observation{Instance: e.instance, At: time.Now()}
-	var seen, files, host []core.Gap
-	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() (err error) {
-		listed, err := e.listed(ctx)
-		if err != nil {
-			return e.host.wrap(ctx, "observing "+e.instance.Project, err)
-		}
-		o.Containers, seen, err = e.inspectAll(ctx, listed, true)
-		return err
-	})
-	work.Go(func() (err error) {
-		o.Host, host, err = e.host.hostFacts(ctx, e.instance.Dir)
-		return err
-	})
-	work.Go(func() error {
-		files = e.observeFiles(ctx, o)
-		return nil
-	})
-	if err := work.Wait(); err != nil {
+	_, rest, err := e.Glance(ctx)
+	if err != nil {
 		return nil, err
 	}
-	e.remember(o.Containers)
-	o.Gaps = slices.Concat(seen, host, files)
-	return o, nil
+	return rest()
+}
+
+// Glance implements core.Glancer. Files and host facts are read while the engine
+// is asked, logs once all containers were looked at: the probes that wait for
+// addresses come first.
+func (e *Engine) Glance(ctx context.Context) (*core.Observation, func() (*core.Observation, error), error) {
+	o := &core.Observation{Instance: e.instance, At: time.Now()}
+	var compose, env, host []core.Gap
+	ctx, stop := context.WithCancel(ctx)
+	later, laterCtx := errgroup.WithContext(ctx)
+	envRead := make(chan struct{})
+	later.Go(func() error {
+		folder := e.folder(laterCtx)
+		env = e.observeEnv(laterCtx, folder, o)
+		close(envRead)
+		if folder == nil {
+			compose = e.observeCompose(laterCtx, o)
+		}
+		return nil
+	})
+	later.Go(func() (err error) {
+		o.Host, host, err = e.host.hostFacts(laterCtx, e.instance.Dir)
+		return err
+	})
+	seen, gaps, err := e.see(ctx)
+	if err != nil {
+		stop()
+		later.Wait()
+		return nil, nil, err
+	}
+	<-envRead
+	first := &core.Observation{Instance: o.Instance, At: o.At, Env: o.Env, Containers: containersOf(seen)}
+	e.remember(first.Containers)
+	var unheard []core.Gap
+	later.Go(func() (err error) {
+		unheard, err = e.hearAll(laterCtx, seen)
+		return err
+	})
+	return first, sync.OnceValues(func() (*core.Observation, error) {
+		defer stop()
+		if err := later.Wait(); err != nil {
+			return nil, err
+		}
+		o.Containers = containersOf(seen)
+		o.Gaps = slices.Concat(gaps, unheard, host, env, compose)
+		return o, nil
+	}), nil
+}
+
+// see lists the containers of the instance and looks at each.
+func (e *Engine) see(ctx context.Context) ([]sight, []core.Gap, error) {
+	listed, err := e.listed(ctx)
+	if err != nil {
+		return nil, nil, e.host.wrap(ctx, "observing "+e.instance.Project, err)
+	}
+	return e.inspectAll(ctx, listed)
+}
+
+// sight is a container as it was looked at.
+type sight struct {
+	core.Container
+	tty, ours bool
+}
+
+func containersOf(seen []sight) []core.Container {
+	all := make([]core.Container, len(seen))
+	for i, s := range seen {
+		all[i] = s.Container
+	}
+	return all
 }
 
 // inspectAll looks at the listed containers, several at a time. One that went
 // away since it was listed becomes a gap; an engine that does is an error.
-func (e *Engine) inspectAll(ctx context.Context, listed []container.Summary, withLogs bool) ([]core.Container, []core.Gap, error) {
-	found, gaps := make([]core.Container, len(listed)), make([][]core.Gap, len(listed))
+func (e *Engine) inspectAll(ctx context.Context, listed []container.Summary) ([]sight, []core.Gap, error) {
+	found, gaps := make([]sight, len(listed)), make([][]core.Gap, len(listed))
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(parallel)
 	for i, l := range listed {
 		work.Go(func() (err error) {
-			found[i], gaps[i], err = e.inspect(ctx, l, withLogs)
+			found[i], gaps[i], err = e.inspect(ctx, l)
 			return err
 		})
 	}
 	if err := work.Wait(); err != nil {
 		return nil, nil, err
 	}
-	found = slices.DeleteFunc(found, func(c core.Container) bool { return c.ID == "" })
-	slices.SortFunc(found, func(a, b core.Container) int {
+	found = slices.DeleteFunc(found, func(c sight) bool { return c.ID == "" })
+	slices.SortFunc(found, func(a, b sight) int {
 		return cmp.Or(rank(a.Service)-rank(b.Service), cmp.Compare(a.Name, b.Name))
 	})
 	return found, slices.Concat(gaps...), nil
+}
+
+// hearAll adds to what was seen what takes longer to get: each container's log
+// and memory.
+func (e *Engine) hearAll(ctx context.Context, seen []sight) ([]core.Gap, error) {
+	gaps := make([][]core.Gap, len(seen))
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(parallel)
+	for i := range seen {
+		if !seen[i].ours {
+			continue
+		}
+		work.Go(func() (err error) {
+			gaps[i], err = e.hear(ctx, &seen[i])
+			return err
+		})
+	}
+	err := work.Wait()
+	return slices.Concat(gaps...), err
+}
+
+func (e *Engine) hear(ctx context.Context, s *sight) ([]core.Gap, error) {
+	gaps := e.measureMemory(ctx, &s.Container)
+	var err error
+	if s.Logs, err = e.host.tail(ctx, s.ID, s.tty); err != nil {
+		gap, err := e.gap(ctx, "logs of "+cmp.Or(string(s.Service), s.Name), err)
+		return append(gaps, gap...), err
+	}
+	return gaps, nil
 }
 
 // rank orders containers as core orders their roles, strangers last.
@@ -82,7 +162,7 @@ func rank(s core.Service) int {
 
 // inspect looks at one container. Without an ID in what it returns there is
 // nothing to see.
-func (e *Engine) inspect(ctx context.Context, l container.Summary, withLogs bool) (core.Container, []core.Gap, error) {
+func (e *Engine) inspect(ctx context.Context, l container.Summary) (sight, []core.Gap, error) {
 	name := l.ID
 	if len(l.Names) > 0 {
 		name = trimName(l.Names[0])
@@ -93,23 +173,14 @@ func (e *Engine) inspect(ctx context.Context, l container.Summary, withLogs bool
 	}
 	if err != nil {
 		gap, err := e.gap(ctx, "container "+name, err)
-		return core.Container{}, gap, err
+		return sight{}, gap, err
 	}
-	c := describe(in)
-	if !e.owns(c.Labels) {
-		gap := disown(&c)
-		return c, []core.Gap{gap}, nil
+	s := sight{Container: describe(in), tty: in.Config != nil && in.Config.Tty, ours: true}
+	if !e.owns(s.Labels) {
+		s.ours = false
+		return s, []core.Gap{disown(&s.Container)}, nil
 	}
-	if !withLogs {
-		return c, nil, nil
-	}
-	gaps := e.measureMemory(ctx, &c)
-	tty := in.Config != nil && in.Config.Tty
-	if c.Logs, err = e.host.tail(ctx, c.ID, tty); err != nil {
-		gap, err := e.gap(ctx, "logs of "+cmp.Or(string(c.Service), c.Name), err)
-		return c, append(gaps, gap...), err
-	}
-	return c, gaps, nil
+	return s, nil, nil
 }
 
 // gap turns an error of the engine about one thing into a gap; it stays an
@@ -142,12 +213,12 @@ func (e *Engine) measureMemory(ctx context.Context, c *core.Container) []core.Ga
 	return nil
 }
 
-// observeFiles reads .env and the compose files of the instance.
-func (e *Engine) observeFiles(ctx context.Context, o *core.Observation) []core.Gap {
+// observeEnv reads .env, or says why the folder cannot be looked into.
+func (e *Engine) observeEnv(ctx context.Context, folder error, o *core.Observation) []core.Gap {
 	o.Env.Path = e.envPath()
-	if err := e.folder(ctx); err != nil {
-		o.Env.Err, o.Compose.Err = err, err
-		return []core.Gap{{What: "files of the instance", Why: err.Error()}}
+	if folder != nil {
+		o.Env.Err, o.Compose.Err = folder, folder
+		return []core.Gap{{What: "files of the instance", Why: folder.Error()}}
 	}
 	env, err := e.ReadFile(ctx, ".env")
 	o.Env.Mode = env.Mode
@@ -159,6 +230,14 @@ func (e *Engine) observeFiles(ctx context.Context, o *core.Observation) []core.G
 	default: // what cannot be read here, the compose files must not try to
 		o.Env.Err, o.Compose.Err = err, err
 		return []core.Gap{{What: ".env and the compose files", Why: err.Error()}}
+	}
+	return nil
+}
+
+// observeCompose renders the compose files of the instance.
+func (e *Engine) observeCompose(ctx context.Context, o *core.Observation) []core.Gap {
+	if o.Compose.Err != nil {
+		return nil
 	}
 	if err := readable(e.instance.Files); err != nil {
 		o.Compose.Err = err

@@ -121,7 +121,7 @@ func (e *Engine) ask(ctx context.Context, db core.Container, l core.Login, sql s
 }
 
 func readOnly() map[string]string {
-	return map[string]string{"default_transaction_read_only": "on",
+	return map[string]string{"default_transaction_read_only": "on", "jit": "off",
 		"statement_timeout": strconv.FormatInt(queryTimeout.Milliseconds(), 10), "client_encoding": "UTF8"}
 }
 

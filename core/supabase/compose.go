@@ -58,6 +58,10 @@ func render(ctx context.Context, dir string, files []string, project string) cor
 	if err := seen.inspect(dir, files); err != nil {
 		return problem(err)
 	}
+	key := seen.digest(append([]string{dir, project}, files...))
+	if known, ok := rendered.get(key); ok {
+		return known
+	}
 	opts, err := cli.NewProjectOptions(files,
 		cli.WithWorkingDirectory(dir), cli.WithName(project), cli.WithEnvFiles(), cli.WithDotEnv,
 		cli.WithProfiles([]string{"*"}))
@@ -73,6 +77,7 @@ func render(ctx context.Context, dir string, files []string, project string) cor
 		out.Services = append(out.Services, service(s))
 	}
 	slices.SortFunc(out.Services, func(a, b core.ComposeService) int { return strings.Compare(a.Name, b.Name) })
+	rendered.put(key, out)
 	return out
 }
 

@@ -2,8 +2,10 @@ package supabase
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"maps"
@@ -35,6 +37,7 @@ type inspector struct {
 	files, nodes, texts int
 	keys                map[string]bool // of the YAML files; no secrets
 	values              []string        // what an error text must not show
+	content             hash.Hash       // of every file, with its name
 }
 
 // scope is where a compose file's paths begin, and the variables it may use.
@@ -46,7 +49,7 @@ type scope struct {
 
 // inspect looks at the files of a stack and all that they name.
 func (r *inspector) inspect(dir string, files []string) error {
-	r.keys = map[string]bool{}
+	r.keys, r.content = map[string]bool{}, sha256.New()
 	r.allow(dir)
 	for _, f := range files {
 		r.allow(filepath.Dir(f))
@@ -124,6 +127,8 @@ func (r *inspector) read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "%s cannot be read: %v", path, cause(err))
 	}
+	fmt.Fprintf(r.content, "%q %d\n", path, len(data))
+	r.content.Write(data)
 	return data, nil
 }
 
