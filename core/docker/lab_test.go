@@ -33,9 +33,13 @@ const testProject = "bwtest"
 var runID = strings.ToLower(rand.Text()[:10])
 
 // engine connects to the Docker Engine of this machine. Without one the test is
-// skipped, or fails when BASEWRIGHT_REQUIRE_ENGINE is 1.
+// skipped, or fails when BASEWRIGHT_REQUIRE_ENGINE is 1; a short run does not
+// make stacks.
 func engine(t testing.TB) *Host {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it makes stacks on the Docker Engine; run without -short")
+	}
 	h, err := Connect(t.Context(), "")
 	if err != nil {
 		if os.Getenv("BASEWRIGHT_REQUIRE_ENGINE") == "1" {
