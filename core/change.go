@@ -10,9 +10,10 @@ type Change struct {
 	Plan     Plan        `json:"plan"`
 	Actor    string      `json:"actor"` // "cli:ana", "user:ana", "schedule:nightly"
 	State    ChangeState `json:"state"`
-	Step     int         `json:"step"`               // index of the action under way
-	Snapshot string      `json:"snapshot,omitempty"` // empty before it is taken
-	Reason   string      `json:"reason,omitempty"`   // why it was rolled back or failed
+	Step     int         `json:"step"`                    // index of the action under way
+	Snapshot string      `json:"snapshot,omitempty"`      // empty before it is taken
+	Data     string      `json:"data_snapshot,omitempty"` // of the databases or volumes, when the plan may change them
+	Reason   string      `json:"reason,omitempty"`        // why it was rolled back or failed
 	Created  time.Time   `json:"created"`
 	Finished time.Time   `json:"finished"`
 	Before   Outlook     `json:"before"`

@@ -69,7 +69,8 @@ type Checker struct {
 type Target struct {
 	*Observation
 	Inspector
-	Key FingerprintKey // for evidence that names a secret
+	Key      FingerprintKey // for evidence that names a secret
+	Reserved []int          // ports of the host that are kept for other instances
 
 	// Rest waits for the whole observation; nil when Observation is the whole.
 	Rest func(ctx context.Context) (*Observation, error)

@@ -31,6 +31,11 @@ type Inspector interface {
 	// ReadFile reads a file of the instance folder; a path that leaves the
 	// folder is refused. A missing file is fs.ErrNotExist.
 	ReadFile(ctx context.Context, name string) (File, error)
+
+	// TakenPorts returns the ports of the host that are taken, sorted: published by
+	// any container of the engine, running or not, and, where the engine is on
+	// this machine, listened on.
+	TakenPorts(ctx context.Context) ([]int, error)
 }
 
 // Glancer is an Inspector that shows an instance in two parts, so that probes
@@ -70,6 +75,7 @@ type File struct {
 // Engine also changes the instance. Only package apply holds one.
 type Engine interface {
 	Inspector
+	Wiring
 
 	// Up makes containers match the compose files: it creates, recreates what
 	// differs and starts.
@@ -91,8 +97,20 @@ type Engine interface {
 	Capture(ctx context.Context) ([]byte, error)
 	// Recover makes the containers what Capture saw: same name, image,
 	// environment, mounts, networks and running state. Containers that did not
-	// change are left alone. Running it twice changes nothing the second time.
-	Recover(ctx context.Context, captured []byte) error
+	// change are left alone, and so are those of the compose services in leave.
+	// Running it twice changes nothing the second time.
+	Recover(ctx context.Context, captured []byte, leave ...string) error
+}
+
+// Wiring changes how the containers of an instance are named and connected,
+// without making them anew. Recover brings both back.
+type Wiring interface {
+	// Connect puts the containers of a service on a network of the instance,
+	// named as compose or as the engine names it, under its usual names there
+	// and the alias, if one is given. What is so already is left alone.
+	Connect(ctx context.Context, s Service, network, alias string) error
+	// Rename gives the one container of a service another name.
+	Rename(ctx context.Context, s Service, name string) error
 }
 
 // UpRequest says what Up is to do.

@@ -29,7 +29,8 @@ type Playbook struct {
 	Params  map[string]Param `json:"params,omitempty"`
 	Wants   Wants            `json:"wants"`
 	BuiltIn bool             `json:"built_in"`
-	Source  string           `json:"-"` // its text
+	MayExec bool             `json:"may_exec"` // an admin allowed this text of it to run commands
+	Source  string           `json:"-"`        // its text
 }
 
 // Param is a setting of a playbook that whoever starts it may give.

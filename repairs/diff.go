@@ -62,7 +62,7 @@ func (d differ) one(a core.Action) core.Diff {
 	case core.OpRenameContainer:
 		return core.Diff{Target: "container " + d.name(a.Service), Before: d.name(a.Service), After: a.Text("name")}
 	case core.OpExec:
-		return core.Diff{Target: "container " + d.name(a.Service), After: "runs " + oneLine(fmt.Sprint(a.Args["command"]))}
+		return core.Diff{Target: "container " + d.name(a.Service), Before: back(a), After: "runs " + quoted(a.Args["command"])}
 	}
 	return core.Diff{}
 }
@@ -96,6 +96,9 @@ func (d differ) newSetting(a core.Action) string {
 	case core.OpGenerateSecret:
 		return d.drawn(a)
 	case core.OpAllocatePort:
+		if port, ok := a.Args["port"].(int); ok {
+			return fmt.Sprint(port)
+		}
 		return "a free port"
 	}
 	if h := a.SecretHandle("value"); h != "" {
@@ -149,4 +152,22 @@ func (d differ) minted(a core.Action) core.Diff {
 	}
 	return core.Diff{Target: ".env " + strings.Join(keys, ", "), Before: strings.Join(before, ", "),
 		After: fmt.Sprintf("signed anew for %d years with JWT_SECRET as it is then", years)}
+}
+
+// quoted shows a command word by word.
+func quoted(command any) string {
+	list, _ := command.([]any)
+	var words []string
+	for _, w := range list {
+		words = append(words, fmt.Sprintf("%q", w))
+	}
+	return strings.Join(words, " ")
+}
+
+// back says how a command is taken back.
+func back(a core.Action) string {
+	if a.Args["inverse"] == nil {
+		return "what it does cannot be undone but by the snapshot"
+	}
+	return "undone by " + quoted(a.Args["inverse"])
 }

@@ -9,9 +9,9 @@ import (
 )
 
 // Evaluate runs a playbook on facts and returns the actions it plans, or the
-// sentence with which it refuses. It never allows exec.
+// sentence with which it refuses. exec is allowed as far as an admin allowed it.
 func Evaluate(ctx context.Context, book core.Playbook, facts map[string]any, params map[string]string) ([]core.Action, string, error) {
-	return evaluate(ctx, book, facts, params, permission{})
+	return evaluate(ctx, book, facts, params, permission{exec: book.MayExec})
 }
 
 func evaluate(ctx context.Context, book core.Playbook, facts map[string]any, given map[string]string, may permission) ([]core.Action, string, error) {

@@ -3,7 +3,9 @@ package repairs
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +38,9 @@ func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagno
 	if err := checkHandles(t.Observation, actions); err != nil {
 		return core.Plan{}, core.Errorf(core.Invalid, "%s: %v", fileName(book.ID), err)
 	}
+	if err := settlePorts(ctx, t, actions); err != nil {
+		return core.Plan{}, fmt.Errorf("%s: %w", fileName(book.ID), err)
+	}
 	p := core.Plan{
 		Instance: t.Instance.ID,
 		Playbook: book.ID,
@@ -52,6 +57,42 @@ func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagno
 		p.Finding = finding.Code
 	}
 	return p, p.Seal()
+}
+
+// settlePorts gives each action that allocates a port one that is free now, so
+// that the plan says exactly what will be.
+func settlePorts(ctx context.Context, t core.Target, actions []core.Action) error {
+	taken := slices.Clone(t.Reserved)
+	for i, a := range actions {
+		if a.Op != core.OpAllocatePort {
+			continue
+		}
+		if len(taken) == len(t.Reserved) {
+			now, err := t.TakenPorts(ctx)
+			if err != nil {
+				return fmt.Errorf("look for a free port: %w", err)
+			}
+			taken = append(taken, now...)
+		}
+		from, ok := a.Args["from"].(int)
+		if v, set := t.Env.Lookup(a.Text("key")); !ok && set {
+			from, _ = strconv.Atoi(v.Reveal())
+		}
+		from = max(from, 1024)
+		to, ok := a.Args["to"].(int)
+		if !ok {
+			to = min(from+1000, 65535)
+		}
+		port, err := core.FreePort(taken, from, to)
+		if err != nil {
+			return fmt.Errorf("action %d: %s: %w", i+1, a.Op, err)
+		}
+		taken = append(taken, port)
+		args := maps.Clone(a.Args)
+		args["port"] = port
+		actions[i].Args = args
+	}
+	return nil
 }
 
 // scopeOf is what must be saved before a plan of that risk is applied.

@@ -73,6 +73,8 @@ func (e eyes) Dial(context.Context, core.Address) (net.Conn, error) {
 	return here, nil
 }
 
+func (e eyes) TakenPorts(context.Context) ([]int, error) { return []int{8000, 8001}, nil }
+
 func (e eyes) Login(context.Context, core.Login) error { return nil }
 
 func (e eyes) Query(context.Context, string, string) ([][]string, error) { return e.roles, e.err }

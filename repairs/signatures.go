@@ -112,7 +112,7 @@ var signatures = map[core.Op]signature{
 	core.OpRenameContainer: {service: oneService, args: map[string]argument{"name": {plainName, true}}},
 	core.OpCheck:           {args: map[string]argument{"code": {findingCode, true}}},
 	core.OpNote:            {args: map[string]argument{"text": {lineOfText, true}}},
-	core.OpExec:            {service: oneService, args: map[string]argument{"command": {commandLine, true}, "timeout": {timeSpan, false}}},
+	core.OpExec:            {service: oneService, args: map[string]argument{"command": {commandLine, true}, "inverse": {commandLine, false}, "timeout": {timeSpan, false}}},
 }
 
 // takes lists what an operation takes, for messages.

@@ -59,7 +59,10 @@ func openBench(ctx context.Context, g *global) (*workshop, error) {
 		host.Close()
 		return nil, err
 	}
-	if w.books, err = g.playbooks(ctx); err != nil {
+	if w.books, err = g.playbooks(ctx); err == nil {
+		err = w.permit(ctx)
+	}
+	if err != nil {
 		w.close()
 		return nil, err
 	}
@@ -94,6 +97,7 @@ func openState(g *global, host *docker.Host) (*workshop, error) {
 		Journal:   s,
 		Snapshots: snapshots,
 		LockDir:   filepath.Join(data, "locks"),
+		MayExec:   w.mayExec,
 		Failpoint: apply.FailpointFromEnv(),
 		Retain:    w.retain,
 	}

@@ -27,6 +27,11 @@ type folder struct {
 
 var _ core.Inspector = (*folder)(nil)
 
+// TakenPorts implements core.Inspector.
+func (s *folder) TakenPorts(context.Context) ([]int, error) {
+	return nil, unreachable("the ports of the host")
+}
+
 // Observe implements core.Inspector: files, and no container.
 func (s *folder) Observe(ctx context.Context) (*core.Observation, error) {
 	o := &core.Observation{At: time.Now(), Host: core.HostFacts{Local: true}}

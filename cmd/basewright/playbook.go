@@ -19,7 +19,7 @@ import (
 
 func playbookCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "playbook", Short: "The playbooks that repair, built in and your own"}
-	cmd.AddCommand(playbookList(g), playbookShow(g), playbookCheck(g), playbookTest(g))
+	cmd.AddCommand(playbookList(g), playbookShow(g), playbookCheck(g), playbookTest(g), playbookAllowExec(g), playbookForbidExec(g))
 	return cmd
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/repairs"
 )
@@ -137,7 +136,7 @@ func (w *workshop) plan(ctx context.Context, instance core.Instance, f repairFla
 	if err != nil {
 		return core.Plan{}, nil, err
 	}
-	return plan, finding, apply.Check(plan, obs)
+	return plan, finding, w.applier.Check(plan, obs)
 }
 
 // choose returns the playbook to use and the finding it is to mend, which is

@@ -31,6 +31,29 @@ type Journal interface {
 	Journal(ctx context.Context, change string) ([]core.JournalEntry, error)
 	SaveSnapshot(ctx context.Context, s core.Snapshot) error
 	Snapshot(ctx context.Context, id string) (core.Snapshot, error)
+	Ports
+}
+
+// Ports keeps ports of the host for instances.
+type Ports interface {
+	// ReservePort keeps a port for a variable of an instance. One that another
+	// instance has is a core.Conflict.
+	ReservePort(ctx context.Context, change, instance, key string, port int) error
+	// ReservedPorts lists the ports that other instances keep.
+	ReservedPorts(ctx context.Context, instance string) ([]int, error)
+	// ReleasePorts gives back the ports that a change reserved.
+	ReleasePorts(ctx context.Context, change string) error
+}
+
+// DataSnapshots takes snapshots of what users own: of the scope database, volumes
+// or full. An Applier without one refuses plans that may change data.
+type DataSnapshots interface {
+	// Save takes a snapshot of that scope and verifies it.
+	Save(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error)
+	// Load puts back what Save saved; the instance's configuration and
+	// containers are as they were when it is called. Running it twice does no
+	// harm.
+	Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
 }
 
 // Snapshots takes snapshots and puts instances back from them.
@@ -42,13 +65,18 @@ type Snapshots interface {
 	Covers(s core.Snapshot, files []string, roles bool) error
 	// Instance returns the instance as it was; its containers may be gone.
 	Instance(s core.Snapshot) (core.Instance, error)
-	// Restore puts the instance back. Running it twice does no harm.
-	Restore(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// Containers returns name, compose service, restart policy and state of the
+	// containers as they were.
+	Containers(s core.Snapshot) ([]core.Container, error)
+	// Restore puts the instance back, but for the containers of the compose
+	// services in leave. Running it twice does no harm.
+	Restore(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot, leave ...string) error
 	// Displaced returns the files that Restore put others in place of, each as it
 	// was found, and in the same order as the snapshot has them.
 	Displaced(s core.Snapshot) (found, kept []core.File, err error)
-	// Same returns nil when the instance is what the snapshot saw.
-	Same(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// Same returns nil when the instance is what the snapshot saw, but for the
+	// containers of the compose services in leave.
+	Same(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot, leave ...string) error
 	// Mark records how a change left the instance; Drift returns nil while it
 	// is still so, or a core.Conflict that names what is not.
 	Mark(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
@@ -64,7 +92,12 @@ type Applier struct {
 	Basis     func(obs *core.Observation, p core.Plan) map[string]string
 	Journal   Journal
 	Snapshots Snapshots
-	LockDir   string // a file per instance says which change holds it
+	Data      DataSnapshots // nil: plans that may change data are refused
+	// MayExec reports whether an admin allowed a plan's playbook to run commands.
+	// Nil allows none.
+	MayExec func(ctx context.Context, p core.Plan) bool
+	LockDir string // a file per instance says which change holds it
+	HostDir string // locks of instances without a folder here; empty means the system's folder for temporary files
 
 	Settle          time.Duration // how long verification waits for a good diagnosis; zero means 20 s
 	RollbackTimeout time.Duration // zero means 5 min
@@ -95,7 +128,10 @@ type work struct {
 // how it ended. The plan is kept only if every code it claims to mend is gone
 // and nothing critical is new; otherwise the instance is put back.
 func (a *Applier) Apply(ctx context.Context, inst core.Instance, plan core.Plan, actor, approvedHash string) (*core.Change, error) {
-	if err := validate(inst, plan, approvedHash); err != nil {
+	if err := a.validate(inst, plan, approvedHash); err != nil {
+		return nil, err
+	}
+	if err := a.permitted(ctx, plan); err != nil {
 		return nil, err
 	}
 	return a.carryOut(ctx, inst, plan, actor, work{
@@ -123,6 +159,11 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 	if err := a.nothingUnderWay(ctx, inst.ID); err != nil {
 		return nil, err
 	}
+	releaseFolder, err := a.holdFolder(inst)
+	if err != nil {
+		return nil, err
+	}
+	defer releaseFolder()
 	e, err := a.Open(ctx, inst)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", inst.ID, err)
@@ -131,7 +172,7 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 	if err != nil {
 		return nil, fmt.Errorf("look at %s: %w", inst.ID, err)
 	}
-	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), mask: core.NewMask(obs)}
+	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), local: obs.Host.Local, mask: core.NewMask(obs)}
 	if err := w.ready(ctx, t, obs); err != nil {
 		return nil, t.mask.Err(err)
 	}

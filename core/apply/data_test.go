@@ -60,7 +60,7 @@ func TestAPlanThatWritesMountedDataIsRefused(t *testing.T) {
 		{Op: core.OpChmod, Args: map[string]any{"path": "pgdata/PG_VERSION", "mode": "0600"}},
 	} {
 		p := w.plan(a)
-		if err := Check(p, obs); core.CodeOf(err) != core.Forbidden {
+		if err := (&Applier{}).Check(p, obs); core.CodeOf(err) != core.Forbidden {
 			t.Errorf("check %s: %v", a.Op, err)
 		}
 		c, err := w.apply(t.Context(), p)
@@ -69,7 +69,7 @@ func TestAPlanThatWritesMountedDataIsRefused(t *testing.T) {
 		}
 	}
 	w.mustBe(t, before)
-	if err := Check(w.cure(), obs); err != nil {
+	if err := (&Applier{}).Check(w.cure(), obs); err != nil {
 		t.Errorf("a good plan: %v", err)
 	}
 }

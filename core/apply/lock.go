@@ -1,6 +1,9 @@
 package apply
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -71,4 +74,33 @@ func holder(f *os.File) string {
 		time.Sleep(2 * time.Millisecond)
 	}
 	return "of another agent"
+}
+
+// holdFolder takes the instance itself, against agents that keep their state in
+// another folder: the kernel's lock on the instance's own folder or, where that
+// is on another machine, on a file of this one.
+func (a *Applier) holdFolder(inst core.Instance) (release func(), err error) {
+	f, err := os.Open(inst.Dir)
+	if err != nil {
+		key := sha256.Sum256([]byte(inst.Project + "\x00" + inst.Dir))
+		name := filepath.Join(cmp.Or(a.HostDir, os.TempDir()), "basewright-"+hex.EncodeToString(key[:8])+".lock")
+		if f, err = os.Open(name); err != nil {
+			f, err = os.OpenFile(name, os.O_RDONLY|os.O_CREATE, 0o644)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", inst.ID, err)
+	}
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		f.Close()
+		return nil, &core.Error{
+			Code: core.Conflict, Message: "another Basewright, which keeps its state in another folder, is changing " + inst.ID + " now",
+			Hint: "use one data folder (--data, BASEWRIGHT_DATA) for a host",
+		}
+	case err != nil:
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", inst.ID, err)
+	}
+	return func() { _ = f.Close() }, nil
 }

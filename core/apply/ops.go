@@ -21,6 +21,11 @@ type operation struct {
 	file func(a core.Action, env string) string
 	// roles says that do may change role passwords.
 	roles bool
+	// moves says that do changes containers.
+	moves bool
+	// risk says why do cannot be taken back without a snapshot of data; nil,
+	// or nil from it, when it can.
+	risk func(a core.Action) error
 }
 
 // ops is all that a plan can do. What is missing of core.Ops is refused before
@@ -29,11 +34,11 @@ var ops map[core.Op]operation
 
 func init() {
 	ops = map[core.Op]operation{
-		core.OpRestart:         {check: oneService, do: restart},
-		core.OpStop:            {check: oneService, do: stop},
-		core.OpStart:           {check: oneService, do: start},
-		core.OpRecreate:        {check: oneService, do: recreate},
-		core.OpUp:              {check: timed, do: up},
+		core.OpRestart:         {check: oneService, do: restart, moves: true},
+		core.OpStop:            {check: oneService, do: stop, moves: true},
+		core.OpStart:           {check: oneService, do: start, moves: true},
+		core.OpRecreate:        {check: oneService, do: recreate, moves: true},
+		core.OpUp:              {check: timed, do: up, moves: true},
 		core.OpWaitHealthy:     {check: both(oneService, timed), do: waitHealthy},
 		core.OpWaitHTTP:        {check: both(oneService, both(timed, checkHTTP)), do: waitHTTP},
 		core.OpSetEnv:          {check: checkSetEnv, do: setEnv, file: dotEnv},
@@ -43,7 +48,11 @@ func init() {
 		core.OpWriteFile:       {check: checkWriteFile, do: writeFile, file: pathOf},
 		core.OpChmod:           {check: checkChmod, do: chmod, file: pathOf},
 		core.OpSetRolePassword: {check: checkRole, do: setRolePassword, roles: true},
-		core.OpSQL:             {check: checkSQL, do: doSQL, roles: true},
+		core.OpSQL:             {check: checkSQL, do: doSQL, roles: true, risk: sqlRisk},
+		core.OpAllocatePort:    {check: checkAllocate, do: allocatePort, file: dotEnv},
+		core.OpConnectNetwork:  {check: both(oneService, checkConnect), do: connectNetwork, moves: true},
+		core.OpRenameContainer: {check: both(oneService, checkRename), do: renameContainer, moves: true},
+		core.OpExec:            {check: both(oneService, both(timed, checkExec)), do: execute, risk: execRisk},
 		core.OpCheck:           {check: needs("code"), do: recheck},
 		core.OpNote:            {check: needs("text"), do: func(context.Context, *transaction, core.Action) error { return nil }},
 	}
@@ -79,6 +88,7 @@ func oneService(a core.Action) error {
 var shown = map[string]bool{
 	"key": true, "role": true, "path": true, "mode": true, "port": true, "status": true, "timeout": true,
 	"code": true, "database": true, "text": true, "length": true, "encoding": true, "years": true,
+	"network": true, "alias": true, "name": true, "from": true, "to": true, "command": true,
 }
 
 // describe says on one line what an action acts on. Contents of files, SQL and

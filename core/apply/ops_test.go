@@ -41,7 +41,7 @@ func TestBadPlansAreRefused(t *testing.T) {
 		says   string
 	}{
 		"an unknown operation":            {core.Action{Op: "format_disk"}, `there is no operation "format_disk"`},
-		"an operation that comes later":   {core.Action{Op: core.OpExec, Service: core.DB}, "operation exec is not available yet"},
+		"a command that is none":          {core.Action{Op: core.OpExec, Service: core.DB}, "command is not a list of texts"},
 		"a restart of nothing":            {core.Action{Op: core.OpRestart}, "the service is missing"},
 		"a timeout that is none":          {core.Action{Op: core.OpWaitHealthy, Service: core.Auth, Args: arg("timeout", "soon")}, `not a time such as "60s"`},
 		"a timeout without end":           {core.Action{Op: core.OpWaitHealthy, Service: core.Auth, Args: arg("timeout", "9000h")}, "it may be up to 1h"},

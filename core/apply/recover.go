@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -98,6 +99,16 @@ func (t *transaction) resume(ctx context.Context, cause error, rollbacks int) er
 	if rollbacks >= maxRollbacks {
 		return t.giveUp(ctx, cause, fmt.Errorf("it was tried %d times and did not end", rollbacks))
 	}
+	if t.c.Data != "" {
+		if t.data, err = t.Journal.Snapshot(ctx, t.c.Data); err != nil {
+			return t.giveUp(ctx, cause, err)
+		}
+	}
+	release, err := t.holdFolder(inst)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if t.e, err = t.Open(ctx, t.inst); err != nil {
 		return err
 	}
@@ -108,7 +119,7 @@ func (t *transaction) resume(ctx context.Context, cause error, rollbacks int) er
 	if err := t.sameEngine(obs); err != nil {
 		return err
 	}
-	t.env, t.mask = envName(t.inst, obs), core.NewMask(obs)
+	t.env, t.local, t.mask = envName(t.inst, obs), obs.Host.Local, core.NewMask(obs)
 	if err := t.rollBack(ctx, cause); t.c.State != core.RolledBack {
 		return err
 	}
@@ -136,14 +147,20 @@ func (t *transaction) closeJournal(ctx context.Context) (rollbacks int, err erro
 	if err != nil {
 		return 0, err
 	}
+	t.done = map[int]bool{}
 	for _, e := range entries {
 		t.seq = e.Seq
 		var n int
 		if _, err := fmt.Sscanf(e.Step, "action %d:", &n); err == nil && n >= 1 && n <= len(t.c.Plan.Actions) {
 			t.began = append(t.began, n-1)
+			t.done[n-1] = e.Outcome == "ok"
+		}
+		if services, ok := strings.CutPrefix(e.Step, leaveStep); ok {
+			t.left = strings.Fields(services)
 		}
 		if e.Step == rollbackStep {
 			rollbacks++
+			t.decided = true
 		}
 		if e.Done.IsZero() {
 			e.Done, e.Outcome = t.now(), "interrupted"

@@ -25,9 +25,10 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 	defer cancel()
 	cause = t.mask.Err(cause)
 	t.c.State, t.c.Reason, t.stubborn = core.RollingBack, cause.Error(), true
+	_ = t.leave(ctx) // what keeps it from being told keeps the rollback from being done, too
 	err := t.step(ctx, "rollback", rollbackStep, func() error { return t.persist(ctx, t.putBack) })
 	if err == nil {
-		err = t.step(ctx, "compare", "compare with the snapshot", func() error { return t.Snapshots.Same(ctx, t.e, t.inst, t.snap) })
+		err = t.step(ctx, "compare", "compare with the snapshot", func() error { return t.Snapshots.Same(ctx, t.e, t.inst, t.snap, t.left...) })
 	}
 	switch {
 	case err == nil:
@@ -94,27 +95,55 @@ func (t *transaction) persist(ctx context.Context, f func(context.Context) error
 	}
 }
 
-// putBack undoes what SQL did, then everything that the snapshot holds. When the
-// database was away for the first, the second has brought it back.
+// putBack undoes what SQL and commands did, then everything that the snapshots
+// hold. When the database was away for the first, the rest has brought it back.
 func (t *transaction) putBack(ctx context.Context) error {
-	undone := t.undoSQL(ctx)
-	if err := t.Snapshots.Restore(ctx, t.e, t.inst, t.snap); err != nil {
+	undone := t.undoActions(ctx)
+	if err := t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...); err != nil {
 		return errors.Join(err, undone)
 	}
 	if undone != nil {
-		return t.undoSQL(ctx)
+		if err := t.undoActions(ctx); err != nil {
+			return err
+		}
 	}
-	return nil
+	if err := t.loadData(ctx); err != nil {
+		return err
+	}
+	return t.Journal.ReleasePorts(ctx, t.c.ID)
 }
 
-// undoSQL runs the inverses of the statements that may have run, the last first.
-func (t *transaction) undoSQL(ctx context.Context) error {
-	for _, i := range slices.Backward(t.began) {
+// loadData puts back what users own, when an action began that may have changed
+// it. That may bring back old passwords and containers, too.
+func (t *transaction) loadData(ctx context.Context) error {
+	risky := slices.ContainsFunc(t.began, func(i int) bool {
 		a := t.c.Plan.Actions[i]
-		if a.Op != core.OpSQL || a.Text("inverse") == "" {
-			continue
+		return ops[a.Op].risk != nil && ops[a.Op].risk(a) != nil
+	})
+	if !risky || t.c.Data == "" {
+		return nil
+	}
+	if t.Data == nil {
+		return core.Errorf(core.Internal, "the %s snapshot %s cannot be read by this program", t.c.Plan.Scope, t.c.Data)
+	}
+	if err := t.Data.Load(ctx, t.e, t.inst, t.data); err != nil {
+		return fmt.Errorf("load snapshot %s: %w", t.c.Data, err)
+	}
+	return t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...)
+}
+
+// undoActions runs the inverses of the statements and commands that may have run,
+// the last first.
+func (t *transaction) undoActions(ctx context.Context) error {
+	for _, i := range slices.Backward(t.began) {
+		var err error
+		switch a := t.c.Plan.Actions[i]; {
+		case a.Op == core.OpSQL && a.Text("inverse") != "":
+			err = runSQL(ctx, t.e, a.Text("database"), a.Text("inverse"))
+		case a.Op == core.OpExec && words(a, "inverse") != nil:
+			err = t.command(ctx, a, words(a, "inverse"))
 		}
-		if err := runSQL(ctx, t.e, a.Text("database"), a.Text("inverse")); err != nil {
+		if err != nil {
 			return fmt.Errorf("undo action %d: %w", i+1, err)
 		}
 	}

@@ -12,7 +12,9 @@ import (
 // idle is a snapshot store whose Restore says it did what it did not do.
 type idle struct{ Snapshots }
 
-func (idle) Restore(context.Context, core.Engine, core.Instance, core.Snapshot) error { return nil }
+func (idle) Restore(context.Context, core.Engine, core.Instance, core.Snapshot, ...string) error {
+	return nil
+}
 
 func TestARollbackThatOnlySaysItWorked(t *testing.T) {
 	w := newWorld(t)

@@ -44,22 +44,84 @@ func checkSQL(a core.Action) error {
 	if db := cmp.Or(a.Text("database"), "postgres"); !validDatabase.MatchString(db) {
 		return core.Errorf(core.Invalid, "%q is not the name of a database", db)
 	}
+	stmts, err := parse(a.Text("statement"))
+	if err != nil {
+		return err
+	}
+	if what := never(stmts); what != "" {
+		return core.Errorf(core.Forbidden, "no plan may run %s", what)
+	}
+	if a.Text("inverse") == "" {
+		return nil
+	}
+	if c, _ := classOf(anyList(stmts)); c == reads {
+		return core.Errorf(core.Invalid, "the statement changes nothing, and an inverse would")
+	}
+	if _, err := classify(a.Text("statement")); err != nil {
+		return err
+	}
+	if _, err := classify(a.Text("inverse")); err != nil {
+		return fmt.Errorf("the inverse: %w", err)
+	}
+	return checkInverse(a.Text("statement"), a.Text("inverse"))
+}
+
+// sqlRisk says why a statement cannot be taken back by another.
+func sqlRisk(a core.Action) error {
 	c, err := classify(a.Text("statement"))
-	inverse := a.Text("inverse")
 	switch {
 	case err != nil:
 		return err
-	case c == reads && inverse == "":
-		return nil
-	case c == reads:
-		return core.Errorf(core.Invalid, "the statement changes nothing, and an inverse would")
-	case inverse == "":
+	case c == safe && a.Text("inverse") == "":
 		return core.Errorf(core.Forbidden, "the statement changes something, and no inverse says how to change it back")
 	}
-	if _, err := classify(inverse); err != nil {
-		return fmt.Errorf("the inverse: %w", err)
+	return nil
+}
+
+// never names what no snapshot makes safe: programs on the server's machine, and
+// an end of the transaction in which a statement runs.
+func never(node any) string {
+	switch n := node.(type) {
+	case []map[string]any:
+		return never(anyList(n))
+	case []any:
+		for _, v := range n {
+			if what := never(v); what != "" {
+				return what
+			}
+		}
+	case map[string]any:
+		for name, v := range n {
+			fields, _ := v.(map[string]any)
+			switch {
+			case name == "TransactionStmt":
+				return "statements that begin or end a transaction"
+			case name == "CopyStmt":
+				return "COPY"
+			case name == "LoadStmt", name == "AlterSystemStmt":
+				return "LOAD or ALTER SYSTEM"
+			case name == "DropdbStmt", name == "CreatedbStmt":
+				return "CREATE DATABASE or DROP DATABASE"
+			}
+			if what := never(any(fields)); fields != nil && what != "" {
+				return what
+			}
+			if list, ok := v.([]any); ok {
+				if what := never(list); what != "" {
+					return what
+				}
+			}
+		}
 	}
-	return checkInverse(a.Text("statement"), inverse)
+	return ""
+}
+
+func anyList(stmts []map[string]any) []any {
+	list := make([]any, len(stmts))
+	for i, s := range stmts {
+		list[i] = s
+	}
+	return list
 }
 
 // classify parses SQL with PostgreSQL's own grammar and returns the worst class
@@ -79,7 +141,7 @@ func classify(sql string) (class, error) {
 		return dangerous, &core.Error{
 			Code:    core.Forbidden,
 			Message: "the SQL may lose data or cannot be undone (" + what + ")",
-			Hint:    "that needs a database snapshot first, which is not available yet",
+			Hint:    "only a plan of high risk may do that, which takes a database snapshot first",
 		}
 	}
 	return worst, nil
@@ -160,8 +222,14 @@ func functionName(call any) string {
 	return strings.TrimPrefix(strings.Join(names, "."), "pg_catalog.")
 }
 
+// doSQL runs a statement; one that may lose data only when its snapshot is there.
 func doSQL(ctx context.Context, t *transaction, a core.Action) error {
-	return runSQL(ctx, t.e, a.Text("database"), a.Text("statement"))
+	sql := a.Text("statement")
+	c, err := classify(sql)
+	if err != nil && t.data.ID == "" {
+		return err
+	}
+	return runParsed(ctx, t.e, a.Text("database"), sql, c)
 }
 
 // runSQL runs statements in one transaction, a read-only one when they only
@@ -172,6 +240,10 @@ func runSQL(ctx context.Context, e core.Engine, database, sql string) error {
 	if err != nil {
 		return err
 	}
+	return runParsed(ctx, e, database, sql, c)
+}
+
+func runParsed(ctx context.Context, e core.Engine, database, sql string, c class) error {
 	tree, err := pgquery.Parse(sql)
 	if err != nil {
 		return fmt.Errorf("parse the SQL: %w", err)

@@ -19,9 +19,15 @@ type transaction struct {
 	env   string // name of the .env in the instance folder
 	snap  core.Snapshot
 	found *core.Diagnosis // before the change
+	local bool            // the engine is on this machine
+	data  core.Snapshot   // of what users own; empty when the plan cannot change that
 	began []int           // actions that may have had an effect
+	done  map[int]bool    // actions that ended well
 	seq   int             // of the last journal entry
-	mask  *core.Mask
+	left  []string        // compose services that a rollback leaves alone
+	// decided says that left was found out; a rollback that was begun hides it.
+	decided bool
+	mask    *core.Mask
 	// stubborn makes steps happen although they cannot be written down: a
 	// rollback does not stop because the journal's disk is full.
 	stubborn bool
@@ -55,6 +61,17 @@ func (t *transaction) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.saveConfig(ctx); err != nil {
+		return err
+	}
+	if s := t.c.Plan.Scope; s == "" || s == core.ConfigScope {
+		return nil
+	}
+	return t.saveData(ctx)
+}
+
+// saveConfig snapshots what the plan writes and what else a rollback brings back.
+func (t *transaction) saveConfig(ctx context.Context) error {
 	return t.step(ctx, "snapshot", "snapshot", func() error {
 		// The diagnosis took its time, and the snapshot must agree with itself.
 		obs, err := t.e.Observe(ctx)
@@ -77,6 +94,25 @@ func (t *transaction) prepare(ctx context.Context) error {
 	})
 }
 
+// saveData snapshots what users own, before a plan that may change it.
+func (t *transaction) saveData(ctx context.Context) error {
+	return t.step(ctx, "data-snapshot", fmt.Sprintf("%s snapshot", t.c.Plan.Scope), func() error {
+		obs, err := t.e.Observe(ctx)
+		if err != nil {
+			return err
+		}
+		snap, err := t.Data.Save(ctx, t.e, t.inst, obs, t.c.Plan.Scope, "before change "+t.c.ID)
+		if err != nil {
+			return err
+		}
+		if err := t.Journal.SaveSnapshot(context.WithoutCancel(ctx), snap); err != nil {
+			return err
+		}
+		t.data, t.c.Data = snap, snap.ID
+		return nil
+	})
+}
+
 // perform does the work and verifies it.
 func (t *transaction) perform(ctx context.Context) error {
 	t.c.State = core.Applying
@@ -94,6 +130,7 @@ func (t *transaction) perform(ctx context.Context) error {
 
 // act carries out the actions of the plan in order.
 func (t *transaction) act(ctx context.Context) error {
+	t.done = map[int]bool{}
 	for i, a := range t.c.Plan.Actions {
 		t.c.Step = i
 		t.began = append(t.began, i)
@@ -103,11 +140,16 @@ func (t *transaction) act(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			if err := t.untouched(ctx, a); err != nil {
+				t.began = t.began[:len(t.began)-1]
+				return err
+			}
 			return ops[a.Op].do(ctx, t, a)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", title, err)
 		}
+		t.done[i] = true
 	}
 	return nil
 }

@@ -17,24 +17,24 @@ var validKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
 // validate refuses a plan that cannot be carried out whole, before anything is
 // touched.
-func validate(inst core.Instance, p core.Plan, approvedHash string) error {
+func (a *Applier) validate(inst core.Instance, p core.Plan, approvedHash string) error {
 	if inst.Mode == core.Observe {
 		return &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
 	}
-	return validatePlan(inst, p, approvedHash)
+	return a.validatePlan(inst, p, approvedHash)
 }
 
 // Check returns the error with which Apply would refuse the plan for what it
 // says: it is not whole, is dangerous, or writes data. Whether the instance may
 // be changed at all is not asked.
-func Check(plan core.Plan, obs *core.Observation) error {
-	if err := validatePlan(obs.Instance, plan, plan.Hash); err != nil {
+func (a *Applier) Check(plan core.Plan, obs *core.Observation) error {
+	if err := a.validatePlan(obs.Instance, plan, plan.Hash); err != nil {
 		return err
 	}
 	return checkData(obs.Instance, obs, writes(plan, envName(obs.Instance, obs)))
 }
 
-func validatePlan(inst core.Instance, p core.Plan, approvedHash string) error {
+func (a *Applier) validatePlan(inst core.Instance, p core.Plan, approvedHash string) error {
 	sealed := p
 	if err := sealed.Seal(); err != nil {
 		return err
@@ -46,17 +46,47 @@ func validatePlan(inst core.Instance, p core.Plan, approvedHash string) error {
 		return core.Errorf(core.Conflict, "the plan was changed after it was made")
 	case approvedHash != p.Hash:
 		return core.Errorf(core.Conflict, "what was approved is not this plan; look at it again")
-	case p.Scope != "" && p.Scope != core.ConfigScope:
+	case p.Scope != "" && !slices.Contains(scopes, p.Scope):
+		return core.Errorf(core.Invalid, "%q is no scope of a snapshot", p.Scope)
+	case p.Scope != "" && p.Scope != core.ConfigScope && a.Data == nil:
 		return core.Errorf(core.Forbidden, "the plan asks for a %s snapshot, which is not available yet", p.Scope)
 	case len(p.Actions) == 0 || len(p.Actions) > maxActions:
 		return core.Errorf(core.Invalid, "the plan has %d actions; it may have 1 to %d", len(p.Actions), maxActions)
 	}
-	for i, a := range p.Actions {
-		if err := validateAction(a); err != nil {
-			return fmt.Errorf("action %d, %s: %w", i+1, describe(a), err)
+	for i, x := range p.Actions {
+		err := validateAction(x)
+		if err == nil {
+			err = checkRisk(p, x)
+		}
+		if err != nil {
+			return fmt.Errorf("action %d, %s: %w", i+1, describe(x), err)
 		}
 	}
 	return nil
+}
+
+var scopes = []core.Scope{core.ConfigScope, core.DatabaseScope, core.VolumesScope, core.FullScope}
+
+// checkRisk refuses an action that cannot be taken back, unless the plan is of
+// high risk and takes a snapshot of data first.
+func checkRisk(p core.Plan, x core.Action) error {
+	if ops[x.Op].risk == nil {
+		return nil
+	}
+	err := ops[x.Op].risk(x)
+	saved := p.Risk == core.HighRisk && (p.Scope == core.FullScope || p.Scope == neededScope(x))
+	if err == nil || saved {
+		return nil
+	}
+	return err
+}
+
+// neededScope is what must be saved before a risky action.
+func neededScope(x core.Action) core.Scope {
+	if x.Op == core.OpQuarantine {
+		return core.VolumesScope
+	}
+	return core.DatabaseScope
 }
 
 func validateAction(a core.Action) error {

@@ -38,6 +38,8 @@ type Engine struct {
 	Ports map[core.Address]func(net.Conn)
 	// LogIn answers a database login; nil lets everybody in while db runs.
 	LogIn func(core.Login) error
+	// Taken are ports of the host that others have, beside those of Containers.
+	Taken []int
 	// Databases answers a statement, by database.
 	Databases map[string]func(sql string) ([][]string, error)
 	// Commands answers Exec; nil prints nothing.
@@ -245,12 +247,15 @@ func (e *Engine) Capture(ctx context.Context) ([]byte, error) {
 
 // Recover implements core.Engine. Containers that were removed come back under
 // new IDs.
-func (e *Engine) Recover(ctx context.Context, captured []byte) error {
+func (e *Engine) Recover(ctx context.Context, captured []byte, leave ...string) error {
 	var want []core.Container
 	if err := gob.NewDecoder(bytes.NewReader(captured)).Decode(&want); err != nil {
 		return &core.Error{Code: core.Invalid, Message: "the captured containers cannot be read", Err: err}
 	}
 	return e.change(ctx, "recover", "", func() error {
+		left := func(c core.Container) bool { return slices.Contains(leave, c.ComposeService) }
+		want = slices.DeleteFunc(want, left)
+		kept := slices.DeleteFunc(slices.Clone(e.Containers), func(c core.Container) bool { return !left(c) })
 		for i := range want {
 			exists := slices.ContainsFunc(e.Containers, func(c core.Container) bool { return c.ID == want[i].ID })
 			stands := slices.IndexFunc(e.Containers, func(c core.Container) bool {
@@ -264,7 +269,7 @@ func (e *Engine) Recover(ctx context.Context, captured []byte) error {
 				want[i].ID = e.newID()
 			}
 		}
-		e.Containers = want
+		e.Containers = append(want, kept...)
 		return nil
 	})
 }

@@ -24,6 +24,9 @@ func (e *Engine) Up(ctx context.Context, r core.UpRequest) error {
 	if err != nil {
 		return err
 	}
+	if err := e.noStranger(ctx); err != nil {
+		return err
+	}
 	o := upOptions{recreate: r.Recreate, wait: r.Wait}
 	for _, role := range r.Services {
 		before := len(o.services)

@@ -1,6 +1,9 @@
 package docker
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,4 +66,29 @@ func filesOf(labels map[string]string, dir string) []string {
 func disown(c *core.Container) core.Gap {
 	c.Service, c.ComposeService = "", ""
 	return core.Gap{What: "container " + c.Name, Why: "it carries the labels of this project and was not made from its folder; it is left alone"}
+}
+
+// noStranger refuses to bring the instance up beside a container that carries the
+// labels of its project and was not made from its folder: compose goes by those
+// labels alone, and would recreate or stop it.
+func (e *Engine) noStranger(ctx context.Context) error {
+	listed, err := e.listed(ctx)
+	if err != nil {
+		return e.host.wrap(ctx, "listing the containers of "+e.instance.Project, err)
+	}
+	for _, c := range listed {
+		if e.owns(c.Labels) {
+			continue
+		}
+		name := shortID(c.ID)
+		if len(c.Names) > 0 {
+			name = trimName(c.Names[0])
+		}
+		return &core.Error{
+			Code:    core.Conflict,
+			Message: fmt.Sprintf("container %s carries the labels of %s and was made from another folder (%s); compose would take it for its own", name, e.instance.Project, cmp.Or(folderOf(c.Labels), "not named")),
+			Hint:    "give one of the two another project name",
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,13 @@ func TestStrangerIsLeftAlone(t *testing.T) {
 	}
 	if c := o.Containers[2]; c.ID != made.ID || c.State != "running" || c.Service != "" || c.ComposeService != "" || c.Labels[serviceLabel] != "db" {
 		t.Errorf("the stranger is %+v", c)
+	}
+	before := inspected(t, e)
+	if err := e.Up(t.Context(), core.UpRequest{}); core.CodeOf(err) != core.Conflict || !strings.Contains(err.Error(), project+"-stranger carries the labels of") {
+		t.Errorf("up: %v", err)
+	}
+	if !reflect.DeepEqual(before, inspected(t, e)) {
+		t.Error("up changed something all the same")
 	}
 	if err := e.Login(t.Context(), core.Login{Role: "x", Password: "y", Database: "z"}); core.CodeOf(err) != core.NotFound {
 		t.Errorf("login: %v", err)

@@ -19,7 +19,7 @@ import (
 // Recover implements core.Engine. What is as it was captured is left alone;
 // what is not makes room first, then comes back, and at last gets its state.
 // Volumes are never removed.
-func (e *Engine) Recover(ctx context.Context, captured []byte) error {
+func (e *Engine) Recover(ctx context.Context, captured []byte, leave ...string) error {
 	var want capture
 	if err := json.Unmarshal(captured, &want); err != nil {
 		return &core.Error{Code: core.Invalid, Message: "the captured containers cannot be read", Err: err}
@@ -37,7 +37,8 @@ func (e *Engine) Recover(ctx context.Context, captured []byte) error {
 	if err != nil {
 		return err
 	}
-	r := recovery{host: e.host, want: want.Containers, now: now.Containers, ids: map[string]string{}}
+	left := func(in container.InspectResponse) bool { return slices.Contains(leave, in.Config.Labels[serviceLabel]) }
+	r := recovery{host: e.host, want: slices.DeleteFunc(want.Containers, left), now: slices.DeleteFunc(now.Containers, left), ids: map[string]string{}}
 	for _, step := range []func(context.Context) error{r.matchAll, r.makeRoom,
 		func(ctx context.Context) error { return r.remakeNetworks(ctx, want.Networks) }, r.remakeAll, r.settleAll} {
 		if err := step(ctx); err != nil {

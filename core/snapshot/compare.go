@@ -138,9 +138,9 @@ func differences(a, b digests) []string {
 }
 
 // Same returns nil when the instance is what the snapshot saw: files byte for
-// byte with mode and owner, role passwords, containers. Containers get some
-// time to settle.
-func (f *Folder) Same(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot) error {
+// byte with mode and owner, role passwords, containers, but for those of the
+// compose services in leave. Containers get some time to settle.
+func (f *Folder) Same(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot, leave ...string) error {
 	c, err := f.open(snap, inst.ID)
 	if err != nil {
 		return err
@@ -151,7 +151,12 @@ func (f *Folder) Same(ctx context.Context, e core.Engine, inst core.Instance, sn
 		if err != nil {
 			return fmt.Errorf("compare %s with snapshot %s: %w", inst.ID, snap.ID, err)
 		}
-		if names := differences(want, now); len(names) > 0 {
+		names := slices.DeleteFunc(differences(want, now), func(name string) bool {
+			return slices.ContainsFunc(c.State, func(s containerState) bool {
+				return slices.Contains(leave, s.Service) && name == "container "+s.Name
+			})
+		})
+		if len(names) > 0 {
 			return core.Errorf(core.Conflict, "not as before: %s", strings.Join(names, ", "))
 		}
 		return nil
@@ -208,4 +213,22 @@ func (f *Folder) Drift(ctx context.Context, e core.Engine, inst core.Instance, s
 		return core.Errorf(core.Conflict, "%s", strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// Containers returns what a snapshot knows of the containers as they were: name,
+// compose service, restart policy, and whether they ran.
+func (f *Folder) Containers(snap core.Snapshot) ([]core.Container, error) {
+	c, err := f.open(snap, snap.Instance)
+	if err != nil {
+		return nil, err
+	}
+	var list []core.Container
+	for _, s := range c.State {
+		state := "exited"
+		if s.Up {
+			state = "running"
+		}
+		list = append(list, core.Container{Name: s.Name, ComposeService: s.Service, RestartPolicy: s.Restart, State: state})
+	}
+	return list, nil
 }

@@ -138,7 +138,7 @@ func (f *fake) Capture(context.Context) ([]byte, error) {
 	return b, errors.Join(err, f.fail["capture"])
 }
 
-func (f *fake) Recover(_ context.Context, b []byte) error {
+func (f *fake) Recover(_ context.Context, b []byte, _ ...string) error {
 	f.calls = append(f.calls, "recover")
 	if err := f.fail["recover"]; err != nil {
 		return err
@@ -159,6 +159,11 @@ func (f *fake) Recover(_ context.Context, b []byte) error {
 	return nil
 }
 
+func (f *fake) TakenPorts(context.Context) ([]int, error) { return nil, errors.ErrUnsupported }
+func (f *fake) Connect(context.Context, core.Service, string, string) error {
+	return errors.ErrUnsupported
+}
+func (f *fake) Rename(context.Context, core.Service, string) error { return errors.ErrUnsupported }
 func (f *fake) Dial(context.Context, core.Address) (net.Conn, error) {
 	return nil, errors.ErrUnsupported
 }

@@ -70,8 +70,8 @@ func (f *Folder) Covers(snap core.Snapshot, files []string, roles bool) error {
 // Restore puts an instance back as the snapshot saw it: files, role passwords,
 // containers. What is already so is left alone, so it can be run again. A file that
 // holds something else is first kept beside the snapshot, for it may be somebody's
-// work.
-func (f *Folder) Restore(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot) error {
+// work. The containers of the compose services in leave are not touched.
+func (f *Folder) Restore(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot, leave ...string) error {
 	c, err := f.open(snap, inst.ID)
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", inst.ID, err)
@@ -92,7 +92,7 @@ func (f *Folder) Restore(ctx context.Context, e core.Engine, inst core.Instance,
 		roles = func() error { return restoreRoles(ctx, e, c.Roles) }
 	}
 	rolesErr := roles()
-	if err := e.Recover(ctx, c.Containers); err != nil {
+	if err := e.Recover(ctx, c.Containers, leave...); err != nil {
 		return fmt.Errorf("restore the containers of %s: %w", inst.ID, errors.Join(err, rolesErr))
 	}
 	if rolesErr != nil {

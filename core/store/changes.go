@@ -20,6 +20,7 @@ type changeRow struct {
 	State    core.ChangeState
 	Step     int
 	Snapshot string
+	Data     string `gorm:"column:data_snapshot"`
 	Reason   string
 	Plan     core.Plan    `gorm:"serializer:json"`
 	Before   core.Outlook `gorm:"serializer:json"`
@@ -32,14 +33,14 @@ func (changeRow) TableName() string { return "changes" }
 
 func rowOf(c core.Change) changeRow {
 	return changeRow{
-		ID: c.ID, Instance: c.Instance, Actor: c.Actor, State: c.State, Step: c.Step, Snapshot: c.Snapshot, Reason: c.Reason,
+		ID: c.ID, Instance: c.Instance, Actor: c.Actor, State: c.State, Step: c.Step, Snapshot: c.Snapshot, Data: c.Data, Reason: c.Reason,
 		Plan: c.Plan, Before: c.Before, After: c.After, Created: stamp(c.Created), Finished: stampOrNull(c.Finished),
 	}
 }
 
 func (r changeRow) change() core.Change {
 	return core.Change{
-		ID: r.ID, Instance: r.Instance, Actor: r.Actor, State: r.State, Step: r.Step, Snapshot: r.Snapshot, Reason: r.Reason,
+		ID: r.ID, Instance: r.Instance, Actor: r.Actor, State: r.State, Step: r.Step, Snapshot: r.Snapshot, Data: r.Data, Reason: r.Reason,
 		Plan: r.Plan, Before: r.Before, After: r.After, Created: r.Created, Finished: timeOrZero(r.Finished),
 	}
 }

@@ -91,6 +91,12 @@ func (s *Store) NeededSnapshots(ctx context.Context, instance string) (map[strin
 		select snapshot from changes where instance = @instance and snapshot <> ''
 			and state not in ('planned', 'committed', 'rolled_back')
 		union
+		select data_snapshot from changes where instance = @instance and data_snapshot <> ''
+			and state not in ('planned', 'committed', 'rolled_back')
+		union
+		select data_snapshot from (select data_snapshot from changes where instance = @instance and state = 'committed'
+			order by created desc, id desc limit 1) where data_snapshot <> ''
+		union
 		select snapshot from (select snapshot from changes where instance = @instance and state = 'committed'
 			order by created desc, id desc limit 1) where snapshot <> ''`,
 		map[string]any{"instance": instance}).Scan(&ids).Error
