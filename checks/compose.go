@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 func init() {
@@ -208,10 +209,15 @@ func conflictMarkers(ctx context.Context, t core.Target) []core.Finding {
 	return fault(core.Host, proof...)
 }
 
-// missingVariables leaves those that a service fails without to DK-05.
+// missingVariables leaves those that a service fails without to DK-05. One that
+// no release of upstream knows, and that shapes nothing, is left blank on
+// purpose more often than not: it comes from the shell, or is an option.
 func missingVariables(_ context.Context, t core.Target) []core.Finding {
-	if _, worse := blank(t); worse || len(t.Compose.Unset) == 0 {
+	if _, worse := blank(t); worse {
 		return nil
 	}
-	return advice(core.Host, evidence("compose", "nothing sets "+clip(strings.Join(t.Compose.Unset, ", "))))
+	missed := slices.DeleteFunc(slices.Clone(t.Compose.Unset), func(name string) bool {
+		return !supabase.EnvKey(name) && !slices.Contains(t.Compose.Structure, name)
+	})
+	return advice(core.Host, unsetProof(t, missed)...)
 }

@@ -108,7 +108,7 @@ func blank(t core.Target) (core.Finding, bool) {
 				f.Evidence = append(f.Evidence, evidence("env:"+string(s), name+" is blank in the running container"))
 			case will && emptyValue(next):
 				f.Affects = append(f.Affects, s)
-				f.Evidence = append(f.Evidence, evidence("compose", fmt.Sprintf("%s of %s would be blank at the next `docker compose up`", name, s)))
+				f.Evidence = append(f.Evidence, evidence(t.Compose.Place(declared.Name, "environment", name), fmt.Sprintf("%s of %s would be blank at the next `docker compose up`", name, s)))
 			}
 		}
 	}
@@ -119,10 +119,22 @@ func blank(t core.Target) (core.Finding, bool) {
 	f.Service = f.Affects[0]
 	f.Evidence = f.Evidence[:min(len(f.Evidence), 6)]
 	if len(t.Compose.Unset) > 0 {
-		f.Evidence = append(f.Evidence, evidence("compose", "nothing sets "+clip(strings.Join(t.Compose.Unset, ", "))))
+		f.Evidence = append(f.Evidence, unsetProof(t, t.Compose.Unset)...)
 	}
 	f.Details = map[string]string{"services": join(f.Affects), "unset": strings.Join(t.Compose.Unset, ",")}
 	return f, true
+}
+
+// unsetProof says where the files use variables that nothing sets.
+func unsetProof(t core.Target, names []string) []core.Evidence {
+	var proof []core.Evidence
+	for _, name := range names[:min(len(names), 8)] {
+		proof = append(proof, evidence(t.Compose.Place("${"+name+"}"), "nothing sets "+clip(name)))
+	}
+	if more := len(names) - len(proof); more > 0 {
+		proof = append(proof, evidence("compose", fmt.Sprintf("nothing sets %d more: %s", more, clip(strings.Join(names[len(proof):], ", ")))))
+	}
+	return proof
 }
 
 // emptyValue also knows a connection string whose password is gone.

@@ -87,7 +87,7 @@ func containerStates(_ context.Context, t core.Target) ([]core.Finding, error) {
 	var found []core.Finding
 	for _, s := range t.Compose.Services {
 		exists := slices.ContainsFunc(t.Containers, func(c core.Container) bool { return c.ComposeService == s.Name })
-		if s.Service == "" || exists {
+		if s.Service == "" || exists || s.Optional {
 			continue
 		}
 		found = append(found, core.Finding{
@@ -97,7 +97,7 @@ func containerStates(_ context.Context, t core.Target) ([]core.Finding, error) {
 		})
 	}
 	for _, c := range t.Containers {
-		if c.Service == "" {
+		if c.Service == "" || finished(t, c) {
 			continue
 		}
 		if f, bad := containerState(t, c); bad {
@@ -187,6 +187,21 @@ func waitsFor(t core.Target, c core.Container) []core.Container {
 		}
 	}
 	return unready
+}
+
+// finished reports whether a container has done what it was for: others waited
+// for it to end, or it is not to run on and another one fills its role.
+func finished(t core.Target, c core.Container) bool {
+	if c.State != "exited" || c.ExitCode != 0 {
+		return false
+	}
+	for _, s := range t.Compose.Services {
+		if s.Name == c.ComposeService && s.Job {
+			return true
+		}
+	}
+	other, _ := t.Container(c.Service)
+	return other.State == "running" && (c.RestartPolicy == "" || c.RestartPolicy == "no")
 }
 
 // ended tells a service that somebody stopped from one that died. 143 and 137

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/basewright/basewright/core"
@@ -63,7 +64,7 @@ func published0(wanted func(s core.Service, containerPort int) bool) func(contex
 			for _, port := range p.ports {
 				if everywhere(port) && wanted(p.role, port.ContainerPort) && !seen[port.HostPort] {
 					seen[port.HostPort] = true
-					proof = append(proof, evidence(p.source, fmt.Sprintf("%s publishes %d on all addresses, for port %d of %s", p.name, port.HostPort, port.ContainerPort, p.role)))
+					proof = append(proof, evidence(p.at("ports", strconv.Itoa(port.ContainerPort)), fmt.Sprintf("%s publishes %d on all addresses, for port %d of %s", p.name, port.HostPort, port.ContainerPort, p.role)))
 				}
 			}
 			found = append(found, advice(p.role, proof...)...)
@@ -78,7 +79,7 @@ func plainHTTP(_ context.Context, t core.Target) []core.Finding {
 	if !strings.HasPrefix(url, "http://") || !isPublic(hostOf(url)) || !slices.ContainsFunc(gw.ports, everywhere) {
 		return nil
 	}
-	return advice(core.Gateway, evidence(fromEnv(t, "SUPABASE_PUBLIC_URL"), "SUPABASE_PUBLIC_URL is "+clip(Mask(url))), evidence(gw.source, gw.name+" is published on all addresses"))
+	return advice(core.Gateway, evidence(fromEnv(t, "SUPABASE_PUBLIC_URL"), "SUPABASE_PUBLIC_URL is "+clip(Mask(url))), evidence(gw.at("ports"), gw.name+" is published on all addresses"))
 }
 
 // isPublic reports whether a host of a URL is one that the world may reach. A

@@ -78,16 +78,40 @@ type part struct {
 	env     map[string]core.Secret
 	ports   []core.Port
 	mounts  []core.Mount
-	source  string // of evidence
+	command []string // entrypoint and arguments
 	running bool
+	files   *core.Compose // that declare it; nil when a container was seen
+	service string        // name in the files
+}
+
+// at names where a part of it is set, as the source of evidence.
+func (p part) at(path ...string) string {
+	if p.files == nil {
+		return "inspect:" + p.name
+	}
+	return p.files.Place(append([]string{p.service}, path...)...)
+}
+
+// setting names where one of its variables is set.
+func (p part) setting(key string) string {
+	if p.files == nil {
+		return "env:" + string(p.role)
+	}
+	return p.at("environment", key)
+}
+
+// settingOf is setting for the service s.
+func settingOf(t core.Target, s core.Service, key string) string {
+	p, _ := partOf(t, s)
+	return p.setting(key)
 }
 
 func partOf(t core.Target, s core.Service) (part, bool) {
 	if c, ok := t.Container(s); ok {
-		return part{s, c.Name, c.Image, c.Env, c.Ports, c.Mounts, "inspect:" + c.Name, c.State == "running"}, true
+		return part{role: s, name: c.Name, image: c.Image, env: c.Env, ports: c.Ports, mounts: c.Mounts, command: c.Command, running: c.State == "running"}, true
 	}
 	if d, ok := t.Declared(s); ok {
-		return part{s, cmp.Or(d.ContainerName, d.Name), d.Image, d.Env, d.Ports, d.Mounts, "compose", false}, true
+		return part{role: s, name: cmp.Or(d.ContainerName, d.Name), image: d.Image, env: d.Env, ports: d.Ports, mounts: d.Mounts, command: d.Command, files: &t.Compose, service: d.Name}, true
 	}
 	return part{}, false
 }

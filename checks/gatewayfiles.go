@@ -12,6 +12,8 @@ import (
 
 func init() {
 	family("configuration.gateway", "The gateway's files are the ones that it reads", core.Configuration, []rule{
+		{core.Explanation{Code: "GW-01"}, brokenRoutes},
+		{core.Explanation{Code: "GW-06"}, lostHosts},
 		{core.Explanation{
 			Code: "GW-03", Title: "Nothing fills the keys into the gateway's configuration", Severity: core.Warning,
 			What:   "kong.yml holds $SUPABASE_ANON_KEY and the like, and is mounted where Kong reads it, so the text stays as it is.",
@@ -64,7 +66,7 @@ func unfilled(ctx context.Context, t core.Target) []core.Finding {
 		}
 		for i, line := range strings.Split(string(f.Data), "\n") {
 			if found := placeholder.FindString(line); found != "" && !strings.HasPrefix(strings.TrimSpace(line), "#") {
-				return fault(core.Gateway, evidence(fmt.Sprintf("file:%s:%d", name, i+1), "it holds "+found), evidence(gw.source, "it is mounted at "+at+", which Kong reads itself"))
+				return fault(core.Gateway, evidence(fmt.Sprintf("file:%s:%d", name, i+1), "it holds "+found), evidence(gw.at("volumes", m.Target), "it is mounted at "+at+", which Kong reads itself"))
 			}
 		}
 	}
@@ -78,7 +80,7 @@ func ignoredRoutes(_ context.Context, t core.Target) []core.Finding {
 	}
 	for _, m := range gw.mounts {
 		if strings.HasSuffix(m.Source, "kong.yml") {
-			return advice(core.Gateway, evidence(gw.source, gw.image+" mounts "+m.Source))
+			return advice(core.Gateway, evidence(gw.at("volumes", m.Target), gw.image+" mounts "+m.Source))
 		}
 	}
 	return nil
@@ -98,7 +100,7 @@ func someKeys(_ context.Context, t core.Target) []core.Finding {
 	if !ok || len(unset) == 0 || len(unset) == len(newKeys) {
 		return nil
 	}
-	return advice(core.Gateway, evidence("env:gateway", "empty: "+strings.Join(unset, ", ")))
+	return advice(core.Gateway, evidence(gw.setting(unset[0]), "empty: "+strings.Join(unset, ", ")))
 }
 
 // oldName needs containers: files alone do not tell every alias.

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 func init() {
@@ -41,6 +43,12 @@ func init() {
 			Data:   "No data is at risk.", Sources: "supabase/supabase#27357",
 		}, noSocket},
 		{core.Explanation{
+			Code: "VEC-08", Title: "Vector cannot read its configuration", Severity: core.Warning,
+			What:   "vector.yml is not valid YAML.",
+			Breaks: "Vector does not start; in older releases the database waits for it.",
+			Do:     "Mend the file at the line named below, or take the release's, and restart vector.", Data: "No data is at risk.", Sources: "Vector docs, configuration",
+		}, brokenVector},
+		{core.Explanation{
 			Code: "VEC-03", Title: "Vector waits for containers of other names", Severity: core.Warning,
 			What:   "vector.yml sorts logs by exact container names, and containers of this stack are called otherwise.",
 			Breaks: "Their logs do not show in Studio.", Do: "Put the stack's own container names into vector.yml and restart vector.",
@@ -64,6 +72,7 @@ func init() {
 
 func waitsForLogs(_ context.Context, t core.Target) []core.Finding {
 	var waiting []string
+	place := ""
 	for _, s := range t.Compose.Services {
 		for on, condition := range s.DependsOn {
 			i := slices.IndexFunc(t.Compose.Services, func(c core.ComposeService) bool { return c.Name == on })
@@ -72,6 +81,7 @@ func waitsForLogs(_ context.Context, t core.Target) []core.Finding {
 			}
 			if r := t.Compose.Services[i].Service; r == core.Analytics || r == core.Vector {
 				waiting = append(waiting, s.Name+" for "+on)
+				place = cmp.Or(place, t.Compose.Place(s.Name, "depends_on", on))
 			}
 		}
 	}
@@ -79,7 +89,7 @@ func waitsForLogs(_ context.Context, t core.Target) []core.Finding {
 		return nil
 	}
 	slices.Sort(waiting)
-	return advice(core.Analytics, evidence("compose", "waits: "+strings.Join(waiting, ", ")))
+	return advice(core.Analytics, evidence(place, "waits: "+strings.Join(waiting, ", ")))
 }
 
 func backendURL(_ context.Context, t core.Target) []core.Finding {
@@ -90,11 +100,11 @@ func backendURL(_ context.Context, t core.Target) []core.Finding {
 	}
 	u, err := url.Parse(raw.Reveal())
 	if err != nil || u.User == nil || u.Hostname() == "" {
-		return fault(core.Analytics, evidence("env:analytics", "POSTGRES_BACKEND_URL is not of the form postgresql://role:password@host:port/database"))
+		return fault(core.Analytics, evidence(p.setting("POSTGRES_BACKEND_URL"), "POSTGRES_BACKEND_URL is not of the form postgresql://role:password@host:port/database"))
 	}
 	password, _ := u.User.Password()
 	if own := p.env["DB_PASSWORD"]; own != "" && own != core.Secret(password) {
-		return fault(core.Analytics, evidence("env:analytics", "POSTGRES_BACKEND_URL holds the password of "+fingerprint(t, core.Secret(password))+", DB_PASSWORD has "+fingerprint(t, own)))
+		return fault(core.Analytics, evidence(p.setting("POSTGRES_BACKEND_URL"), "POSTGRES_BACKEND_URL holds the password of "+fingerprint(t, core.Secret(password))+", DB_PASSWORD has "+fingerprint(t, own)))
 	}
 	return nil
 }
@@ -110,13 +120,17 @@ func curlWithoutF(_ context.Context, t core.Target) []core.Finding {
 	return advice(core.Analytics, evidence("inspect:"+c.Name, "the health check is "+clip(Mask(test))))
 }
 
-func noSocket(_ context.Context, t core.Target) []core.Finding {
+func noSocket(ctx context.Context, t core.Target) []core.Finding {
 	p, ok := partOf(t, core.Vector)
+	_, text, _ := vectorFile(ctx, t)
+	if f, err := supabase.ReadVector([]byte(text)); err != nil || !f.Docker || f.DockerHost {
+		return nil // it takes logs from elsewhere, or nothing can be told
+	}
 	mounted := slices.ContainsFunc(p.mounts, func(m core.Mount) bool { return strings.HasSuffix(m.Target, "docker.sock") && m.Source != "" })
 	if !ok || mounted || p.env["DOCKER_HOST"] != "" {
 		return nil
 	}
-	return fault(core.Vector, evidence(p.source, p.name+" mounts no docker.sock"))
+	return fault(core.Vector, evidence(p.at("volumes"), p.name+" mounts no docker.sock"))
 }
 
 // vectorFile reads the configuration that vector mounts.
@@ -130,6 +144,15 @@ func vectorFile(ctx context.Context, t core.Target) (name, text string, ok bool)
 	return "", "", false
 }
 
+func brokenVector(ctx context.Context, t core.Target) []core.Finding {
+	name, text, ok := vectorFile(ctx, t)
+	_, err := supabase.ReadVector([]byte(text))
+	if !ok || err == nil || conflicted(text) {
+		return nil
+	}
+	return fault(core.Vector, fileProof(name, err))
+}
+
 var routedName = regexp.MustCompile(`\.appname\s*==\s*["']([^"']+)["']`)
 
 // otherNames fills in variables as vector does, from its own environment.
@@ -139,10 +162,7 @@ func otherNames(ctx context.Context, t core.Target) []core.Finding {
 		return nil
 	}
 	p, _ := partOf(t, core.Vector)
-	var names []string
-	for _, o := range parts(t) {
-		names = append(names, o.name)
-	}
+	names := containerNames(t)
 	var missing []string
 	for i, l := range strings.Split(text, "\n") {
 		m := routedName.FindStringSubmatch(l)
@@ -176,11 +196,10 @@ func meantForUs(t core.Target, name string) bool {
 	return false
 }
 
-var included = regexp.MustCompile(`(?m)^\s*include_(labels|containers|images)\s*:`)
-
 func readsAll(ctx context.Context, t core.Target) []core.Finding {
 	name, text, ok := vectorFile(ctx, t)
-	if !ok || t.Host.Projects < 2 || !strings.Contains(text, "docker_logs") || included.MatchString(text) {
+	f, err := supabase.ReadVector([]byte(text))
+	if !ok || err != nil || t.Host.Projects < 2 || !f.Docker || f.Filtered {
 		return nil
 	}
 	return advice(core.Vector, evidence("file:"+name, "its docker_logs source includes every container"), evidence("engine", fmt.Sprintf("%d Supabase stacks are on this engine", t.Host.Projects)))
@@ -199,7 +218,7 @@ func tokens(ctx context.Context, t core.Target) []core.Finding {
 		return nil
 	}
 	const key, was = "LOGFLARE_PUBLIC_ACCESS_TOKEN", "LOGFLARE_API_KEY"
-	source, vector, analytics := "env:vector", v.env[key], a.env[key]
+	source, vector, analytics := v.setting(key), v.env[key], a.env[key]
 	if analytics == "" {
 		vector, analytics = vector+v.env[was], a.env[was]
 	}
@@ -211,5 +230,5 @@ func tokens(ctx context.Context, t core.Target) []core.Finding {
 	if analytics == "" || vector == analytics {
 		return nil
 	}
-	return fault(core.Vector, evidence(source, "vector's token: "+fingerprint(t, vector)), evidence("env:analytics", "its token: "+fingerprint(t, analytics)))
+	return fault(core.Vector, evidence(source, "vector's token: "+fingerprint(t, vector)), evidence(a.setting(key), "its token: "+fingerprint(t, analytics)))
 }

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // reference matches a variable in a value of .env, as Compose would.
@@ -76,15 +78,17 @@ func fixedNames(_ context.Context, t core.Target) []core.Finding {
 		return nil
 	}
 	var names []string
+	place := ""
 	for _, s := range t.Compose.Services {
 		if upstreamName.MatchString(s.ContainerName) {
 			names = append(names, s.ContainerName)
+			place = cmp.Or(place, t.Compose.Place(s.Name, "container_name"))
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	return advice(core.Host, evidence("compose", "container_name is "+clip(strings.Join(names, ", "))), evidence("engine", fmt.Sprintf("%d Supabase stacks are on this engine", t.Host.Projects)))
+	return advice(core.Host, evidence(place, "container_name is "+clip(strings.Join(names, ", "))), evidence("engine", fmt.Sprintf("%d Supabase stacks are on this engine", t.Host.Projects)))
 }
 
 func hijacked(_ context.Context, t core.Target) []core.Finding {
@@ -167,7 +171,7 @@ func droppedFiles(_ context.Context, t core.Target) []core.Finding {
 			continue
 		}
 		var have []string
-		for f := range strings.SplitSeq(used, ",") {
+		for _, f := range supabase.FilesOf(used) {
 			have = append(have, filepath.Base(f))
 		}
 		for f := range strings.SplitSeq(list.Reveal(), separator) {

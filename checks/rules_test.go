@@ -127,7 +127,7 @@ var versionRows = []ruleRow{
 }
 
 // filtered gives vector the filter that a host with several stacks needs.
-func filtered(s *scene) { s.files["volumes/logs/vector.yml"] += "include_labels: [x]\n" }
+func filtered(s *scene) { s.files["volumes/logs/vector.yml"] += "    include_labels: [x]\n" }
 
 var composeRows = []ruleRow{
 	{"DK-01 host", func(s *scene) { s.declared(core.DB).ContainerName = "supabase-db"; s.o.Host.Projects = 2; filtered(s) }, func(s *scene) { s.declared(core.DB).ContainerName = "supabase-db" }},
@@ -146,6 +146,17 @@ var composeRows = []ruleRow{
 		s.files[".env"] = "SMTP_PASS='ab$cd'\n"
 		s.o.Env.Vars = append(s.o.Env.Vars, core.EnvVar{Key: "B_SECRET", Value: "b", Line: 2})
 		s.files[".env"] += "B_SECRET=b # as of $openssl rand\n"
+	}},
+	{"CFG-02 auth", func(s *scene) { s.declared(core.Auth).Restart = "unless-stoppedly" }, func(s *scene) { s.declared(core.Auth).Restart = "on-failure:5" }},
+	{"CFG-02 db", func(s *scene) { s.declared(core.DB).ContainerName = "-db" }, func(s *scene) { s.declared(core.DB).ContainerName, s.declared(core.DB).Optional = "-db", true }},
+	{"DK-03 meta", func(s *scene) {
+		s.o.Containers = nil
+		s.declared(core.Auth).Ports = []core.Port{{HostIP: "127.0.0.1", HostPort: 8000, ContainerPort: 9999}}
+		s.declared(core.Meta).Ports = []core.Port{{HostIP: "127.0.0.1", HostPort: 8000, ContainerPort: 8080}}
+	}, func(s *scene) {
+		s.o.Containers = nil
+		s.declared(core.Auth).Ports = []core.Port{{HostIP: "127.0.0.1", HostPort: 8000, ContainerPort: 9999}}
+		s.declared(core.Meta).Ports = []core.Port{{HostIP: "127.0.0.2", HostPort: 8000, ContainerPort: 8080}}
 	}},
 	{"DK-08 gateway", func(s *scene) { s.files["volumes/api/kong.yml"] = "" }, nil},
 	{"VEC-02 vector", func(s *scene) { s.files["volumes/logs/vector.yml"] = "" }, nil},
@@ -209,9 +220,29 @@ var settingRows = []ruleRow{
 		s.image(core.Storage, "supabase/storage-api:v1.25.7")
 	}},
 	{"ST-12 storage", func(s *scene) { s.declared(core.Storage).Env["STORAGE_BACKEND"] = "s3" }, nil},
+	{"GW-01 gateway", func(s *scene) { s.files["volumes/api/kong.yml"] = "services:\n  - a: \"x\"/y\n" }, func(s *scene) { s.files["volumes/api/kong.yml"] = "services:\n  - a: \"x/y\"\n" }},
+	{"GW-01 gateway", func(s *scene) { // valid only without its quotes
+		s.files["volumes/api/kong.yml"] = "services:\n  - a: \"$SUPABASE_ANON_KEY\"/y\n"
+		s.container(core.Gateway).Command = []string{"bash", "-c", `eval "echo \"$(cat ~/temp.yml)\"" > ~/kong.yml`}
+	}, nil},
+	{"GW-01 gateway", func(s *scene) {
+		s.files["volumes/api/kong.yml"] = "plugins:\n  - name: oidc\n"
+		s.env(core.Gateway, "KONG_PLUGINS", "cors, acl")
+		s.container(core.Gateway).State = "restarting"
+	}, func(s *scene) {
+		s.files["volumes/api/kong.yml"] = "plugins:\n  - name: acl\n"
+		s.env(core.Gateway, "KONG_PLUGINS", "cors, acl")
+	}},
+	{"GW-06 gateway", func(s *scene) {
+		s.o.Containers = nil
+		s.files["volumes/api/kong.yml"] = "services: [{url: 'http://supabase-auth:9999'}]\n"
+	}, func(s *scene) {
+		s.o.Containers = nil
+		s.files["volumes/api/kong.yml"] = "services: [{url: 'http://auth:9999'}, {url: 'http://n8n:5678'}, {url: 'http://supabase-auth.lan'}]\n"
+	}},
 	{"GW-03 gateway", func(s *scene) { s.container(core.Gateway).Mounts[0].Target = "/usr/local/kong/kong.yml" }, func(s *scene) {
 		s.container(core.Gateway).Mounts[0].Target = "/usr/local/kong/kong.yml"
-		s.files["volumes/api/kong.yml"] = "# $SUPABASE_ANON_KEY\n"
+		s.files["volumes/api/kong.yml"] = "# $SUPABASE_ANON_KEY\nservices: []\n"
 	}},
 	{"GW-09 gateway", func(s *scene) { s.image(core.Gateway, "envoyproxy/envoy:v1.39.1") }, nil},
 	{"GW-10 gateway", func(s *scene) { s.env(core.Gateway, "SUPABASE_SECRET_KEY", "sb_secret_x") }, func(s *scene) {
@@ -234,6 +265,7 @@ var logRows = []ruleRow{
 		s.container(core.Analytics).Healthcheck = []string{"CMD", "curl", "-sSfL", "http://localhost:4000/health"}
 	}},
 	{"VEC-01 vector", func(s *scene) { s.env(core.Vector, "DOCKER_HOST", "") }, nil},
+	{"VEC-08 vector", func(s *scene) { s.files["volumes/logs/vector.yml"] = "sources: [\n" }, nil},
 	{"VEC-03 vector", func(s *scene) { s.container(core.Gateway).Name = "shop-api-gw" }, func(s *scene) {
 		s.files["volumes/logs/vector.yml"] = "kong: '.appname == \"${P}-kong\"'\n"
 		s.env(core.Vector, "P", "shop")

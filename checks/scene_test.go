@@ -92,7 +92,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{o: &core.Observation{At: now, Instance: core.Instance{ID: "shop", Project: "shop", Dir: "/srv/shop"}, Host: core.HostFacts{Local: true, Projects: 1, EngineVersion: "28.0.1"}}}
 	s.files = map[string]string{
 		"docker-compose.yml": "services: {}\n", ".env": "A=1\n", "volumes/api/kong.yml": "key: $SUPABASE_ANON_KEY\n", "volumes/functions/main/index.ts": "serve()",
-		"volumes/logs/vector.yml": "type: docker_logs\nroute:\n  kong: '.appname == \"shop-kong\"'\nx-api-key: ${LOGFLARE_PUBLIC_ACCESS_TOKEN}\n", "volumes/db/data/PG_VERSION": "15\n", "volumes/db/roles.sql": "--",
+		"volumes/logs/vector.yml": "transforms:\n  route:\n    kong: '.appname == \"shop-kong\"'\nx-api-key: ${LOGFLARE_PUBLIC_ACCESS_TOKEN}\nsources:\n  logs:\n    type: docker_logs\n", "volumes/db/data/PG_VERSION": "15\n", "volumes/db/roles.sql": "--",
 	}
 	s.modes = map[string]fs.FileMode{}
 	envs := sceneEnv(anon, service)

@@ -48,7 +48,7 @@ func init() {
 			if !ok || p.env["PG_META_DB_USER"] != "supabase_admin" {
 				return nil
 			}
-			return advice(core.Meta, evidence(p.source, "PG_META_DB_USER is supabase_admin"))
+			return advice(core.Meta, evidence(p.setting("PG_META_DB_USER"), "PG_META_DB_USER is supabase_admin"))
 		}},
 		{core.Explanation{
 			Code: "SEC-15", Title: "Edge functions run without a token", Severity: core.Info,
@@ -62,7 +62,7 @@ func init() {
 			if !ok || !set || v != "false" {
 				return nil
 			}
-			return advice(core.Functions, evidence(p.source, "VERIFY_JWT is false"))
+			return advice(core.Functions, evidence(p.setting("VERIFY_JWT"), "VERIFY_JWT is false"))
 		}},
 		{core.Explanation{
 			Code: "SEC-17", Title: "Vector holds Docker's socket", Severity: core.Info,
@@ -76,7 +76,7 @@ func init() {
 			if i < 0 {
 				return nil
 			}
-			return advice(core.Vector, evidence(p.source, "mounts "+p.mounts[i].Source))
+			return advice(core.Vector, evidence(p.at("volumes", p.mounts[i].Target), "mounts "+p.mounts[i].Source))
 		}},
 	})
 }
@@ -122,7 +122,7 @@ func exampleSecrets(_ context.Context, t core.Target) []core.Finding {
 		for _, name := range slices.Sorted(maps.Keys(p.env)) {
 			if what, ok := isPublished(p.env[name]); ok && !seen[p.env[name]] {
 				seen[p.env[name]] = true
-				proof = append(proof, evidence("env:"+string(p.role), name+" is the published "+what))
+				proof = append(proof, evidence(p.setting(name), name+" is the published "+what))
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func length(s core.Service, variable, title string, n int) func(context.Context,
 		if v == "" || len(v) == n {
 			return nil
 		}
-		f := fault(s, evidence("env:"+string(s), fmt.Sprintf("%s has %d characters instead of %d", variable, len(v), n)))
+		f := fault(s, evidence(p.setting(variable), fmt.Sprintf("%s has %d characters instead of %d", variable, len(v), n)))
 		f[0].Title, f[0].Severity = title, severity(s)
 		return f
 	}
@@ -80,7 +80,7 @@ func metricsSecret(_ context.Context, t core.Target) []core.Finding {
 	if _, set := p.env["METRICS_JWT_SECRET"]; !ok || set || !tagged || older(v, version{2, 102, 3}) || provenWell(t, core.Realtime) {
 		return nil
 	}
-	f := fault(core.Realtime, evidence(p.source, p.image+" asks for METRICS_JWT_SECRET, which nothing sets"))
+	f := fault(core.Realtime, evidence(p.at("image"), p.image+" asks for METRICS_JWT_SECRET, which nothing sets"))
 	f[0].Title, f[0].Severity = "Realtime lacks METRICS_JWT_SECRET", severity(core.Realtime)
 	return f
 }
@@ -97,7 +97,7 @@ func realtimeBase(_ context.Context, t core.Target) []core.Finding {
 	if !ok || v == "" || len(v) >= 64 || provenWell(t, core.Realtime) {
 		return nil
 	}
-	f := fault(core.Realtime, evidence("env:realtime", fmt.Sprintf("SECRET_KEY_BASE has %d characters; 64 is the least", len(v))))
+	f := fault(core.Realtime, evidence(p.setting("SECRET_KEY_BASE"), fmt.Sprintf("SECRET_KEY_BASE has %d characters; 64 is the least", len(v))))
 	f[0].Title, f[0].Severity = "Realtime's SECRET_KEY_BASE is too short", severity(core.Realtime)
 	return f
 }
@@ -179,7 +179,7 @@ func halfAsymmetric(_ context.Context, t core.Target) []core.Finding {
 	for _, k := range keySets {
 		p, ok := partOf(t, k.service)
 		if ok && !slices.ContainsFunc(k.variables, func(v string) bool { return keySet.MatchString(p.env[v].Reveal()) }) {
-			proof = append(proof, evidence("env:"+string(k.service), "no key set in "+strings.Join(k.variables, ", ")))
+			proof = append(proof, evidence(p.setting(k.variables[0]), "no key set in "+strings.Join(k.variables, ", ")))
 		}
 	}
 	return advice(core.Auth, proof...)
@@ -190,7 +190,7 @@ func cryptoKeys(_ context.Context, t core.Target) []core.Finding {
 	if studio == "" || meta == "" || studio == meta {
 		return nil
 	}
-	f := fault(core.Studio, evidence("env:studio", "PG_META_CRYPTO_KEY: "+fingerprint(t, studio)), evidence("env:meta", "CRYPTO_KEY: "+fingerprint(t, meta)))
+	f := fault(core.Studio, evidence(settingOf(t, core.Studio, "PG_META_CRYPTO_KEY"), "PG_META_CRYPTO_KEY: "+fingerprint(t, studio)), evidence(settingOf(t, core.Meta, "CRYPTO_KEY"), "CRYPTO_KEY: "+fingerprint(t, meta)))
 	f[0].Affects = []core.Service{core.Studio, core.Meta}
 	return f
 }
@@ -213,7 +213,7 @@ func imageFolder(_ context.Context, t core.Target) []core.Finding {
 	if source(s) == "" || source(s) == source(p) {
 		return nil
 	}
-	return advice(core.Imgproxy, evidence(s.source, "storage mounts "+source(s)+" at "+at), evidence(p.source, "imgproxy mounts "+orNothing(source(p))+" there"))
+	return advice(core.Imgproxy, evidence(s.at("volumes", at), "storage mounts "+source(s)+" at "+at), evidence(p.at("volumes"), "imgproxy mounts "+orNothing(source(p))+" there"))
 }
 
 func orNothing(s string) string {
@@ -230,7 +230,7 @@ func uploadURL(_ context.Context, t core.Target) []core.Finding {
 	if !ok || !tagged || older(v, version{1, 37, 0}) || p.env["STORAGE_PUBLIC_URL"] != "" || p.env["REQUEST_ALLOW_X_FORWARDED_PATH"] == "true" || p.env["TUS_URL_HOST"] != "" {
 		return nil
 	}
-	return advice(core.Storage, evidence(p.source, p.image+" has neither STORAGE_PUBLIC_URL nor REQUEST_ALLOW_X_FORWARDED_PATH"))
+	return advice(core.Storage, evidence(p.at("image"), p.image+" has neither STORAGE_PUBLIC_URL nor REQUEST_ALLOW_X_FORWARDED_PATH"))
 }
 
 func backendSwitch(_ context.Context, t core.Target) []core.Finding {
@@ -240,5 +240,5 @@ func backendSwitch(_ context.Context, t core.Target) []core.Finding {
 	if !runs || !declared || now == "" || next == "" || now == next {
 		return nil
 	}
-	return advice(core.Storage, evidence("env:storage", "STORAGE_BACKEND is "+clip(now.Reveal())), evidence("compose", "STORAGE_BACKEND is "+clip(next.Reveal())))
+	return advice(core.Storage, evidence("env:storage", "STORAGE_BACKEND is "+clip(now.Reveal())), evidence(t.Compose.Place(d.Name, "environment", "STORAGE_BACKEND"), "STORAGE_BACKEND is "+clip(next.Reveal())))
 }

@@ -97,7 +97,7 @@ func studioURL(_ context.Context, t core.Target) []core.Finding {
 	if u.Port() == "" {
 		return nil // a proxy on 80 or 443 of this host
 	}
-	return advice(core.Studio, urlIs(t, "SUPABASE_PUBLIC_URL", public), evidence(gw.source, "the gateway is published on "+strings.Join(list, ", ")))
+	return advice(core.Studio, urlIs(t, "SUPABASE_PUBLIC_URL", public), evidence(gw.at("ports"), "the gateway is published on "+strings.Join(list, ", ")))
 }
 
 func mailLinks(_ context.Context, t core.Target) []core.Finding {
@@ -127,7 +127,7 @@ func authPath(ctx context.Context, t core.Target) []core.Finding {
 	case hostOf(external) == "" || since == has, !since && !known:
 		return nil
 	case !known:
-		return advice(core.Auth, urlIs(t, "API_EXTERNAL_URL", external), evidence(gw.source, "the gateway is "+gw.image+", which came after 0.7.0"))
+		return advice(core.Auth, urlIs(t, "API_EXTERNAL_URL", external), evidence(gw.at("image"), "the gateway is "+gw.image+", which came after 0.7.0"))
 	}
 	return advice(core.Auth, urlIs(t, "API_EXTERNAL_URL", external), evidence("file:"+releaseFile, fmt.Sprintf("the release is %d.%d.%d", release[0], release[1], release[2])))
 }
@@ -140,7 +140,7 @@ func issuer(_ context.Context, t core.Target) []core.Finding {
 	if !ok || !isEnvoy(gw) || !set || absolute.MatchString(v.Reveal()) {
 		return nil
 	}
-	return fault(core.Gateway, evidence("env:gateway", fmt.Sprintf("JWT_ISSUER is %q", clip(Mask(v.Reveal())))))
+	return fault(core.Gateway, evidence(gw.setting("JWT_ISSUER"), fmt.Sprintf("JWT_ISSUER is %q", clip(Mask(v.Reveal())))))
 }
 
 func lostTLS(_ context.Context, t core.Target) []core.Finding {
@@ -155,7 +155,7 @@ func lostTLS(_ context.Context, t core.Target) []core.Finding {
 			return nil
 		}
 	}
-	return advice(core.Gateway, urlIs(t, "SUPABASE_PUBLIC_URL", publicURL(t)), evidence(gw.source, "the gateway is "+gw.image))
+	return advice(core.Gateway, urlIs(t, "SUPABASE_PUBLIC_URL", publicURL(t)), evidence(gw.at("image"), "the gateway is "+gw.image))
 }
 
 func isEnvoy(p part) bool {

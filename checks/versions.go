@@ -135,18 +135,18 @@ func reactHole(_ context.Context, t core.Target) []core.Finding {
 	if !ok || day.Year() < 2025 || !day.Before(time.Date(2025, 12, 17, 0, 0, 0, 0, time.UTC)) {
 		return nil
 	}
-	return advice(core.Studio, evidence(p.source, p.name+" is "+p.image))
+	return advice(core.Studio, evidence(p.at("image"), p.name+" is "+p.image))
 }
 
 func outdated(_ context.Context, t core.Target) []core.Finding {
 	var found []core.Finding
 	if p, ok := partOf(t, core.Auth); ok && strings.Contains(p.image, "gotrue:") {
 		if v, ok := parseVersion(supabase.Tag(p.image)); ok && older(v, version{2, 185, 0}) {
-			found = append(found, advice(core.Auth, evidence(p.source, p.name+" is "+p.image))...)
+			found = append(found, advice(core.Auth, evidence(p.at("image"), p.name+" is "+p.image))...)
 		}
 	}
 	if p, day, ok := studioDate(t); ok && day.Year() < 2025 {
-		found = append(found, advice(core.Studio, evidence(p.source, p.name+" is "+p.image))...)
+		found = append(found, advice(core.Studio, evidence(p.at("image"), p.name+" is "+p.image))...)
 	}
 	return found
 }
@@ -169,7 +169,7 @@ func dataVersion(ctx context.Context, t core.Target) []core.Finding {
 	if err != nil || convErr != nil || data == image[0] {
 		return nil
 	}
-	found := fault(core.DB, evidence("file:"+path.Join(name, "PG_VERSION"), fmt.Sprintf("the data is PostgreSQL %d's", data)), evidence("compose", "the image is "+d.Image))
+	found := fault(core.DB, evidence("file:"+path.Join(name, "PG_VERSION"), fmt.Sprintf("the data is PostgreSQL %d's", data)), evidence(t.Compose.Place(d.Name, "image"), "the image is "+d.Image))
 	if p, _ := partOf(t, core.DB); p.running {
 		found[0].Severity, found[0].Affects = core.Warning, nothing
 		found[0].Title = "The next `up` starts another major version of PostgreSQL than the data's"
@@ -227,8 +227,8 @@ func mixedAges(_ context.Context, t core.Target) []core.Finding {
 	if last-first <= 18 {
 		return nil
 	}
-	return advice(core.Host, evidence(oldest.source, fmt.Sprintf("%s is of %d/%02d or before", oldest.image, 2000+(first-1)/12, (first-1)%12+1)),
-		evidence(newest.source, fmt.Sprintf("%s is of %d/%02d or later", newest.image, 2000+(last-1)/12, (last-1)%12+1)))
+	return advice(core.Host, evidence(oldest.at("image"), fmt.Sprintf("%s is of %d/%02d or before", oldest.image, 2000+(first-1)/12, (first-1)%12+1)),
+		evidence(newest.at("image"), fmt.Sprintf("%s is of %d/%02d or later", newest.image, 2000+(last-1)/12, (last-1)%12+1)))
 }
 
 func leftCopy(ctx context.Context, t core.Target) []core.Finding {
@@ -257,5 +257,5 @@ func oldVector(_ context.Context, t core.Target) []core.Finding {
 	if !ok || !known || !tagged || engine[0] < 29 || !older(v, version{0, 29, 0}) {
 		return nil
 	}
-	return advice(core.Vector, evidence(p.source, p.name+" is "+p.image), evidence("engine", "Docker Engine "+t.Host.EngineVersion))
+	return advice(core.Vector, evidence(p.at("image"), p.name+" is "+p.image), evidence("engine", "Docker Engine "+t.Host.EngineVersion))
 }

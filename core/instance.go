@@ -8,11 +8,12 @@ import (
 // Instance is one self-hosted Supabase stack: one Compose project on one Docker
 // Engine.
 type Instance struct {
-	ID      string   `json:"id"`      // slug, fixed for life
-	Name    string   `json:"name"`    // for people; may change
-	Project string   `json:"project"` // Compose project name
-	Dir     string   `json:"dir"`     // Compose working directory on the host, from the containers' labels
-	Files   []string `json:"files"`   // Compose files in order, absolute
+	ID      string   `json:"id"`                 // slug, fixed for life
+	Name    string   `json:"name"`               // for people; may change
+	Project string   `json:"project"`            // Compose project name
+	Dir     string   `json:"dir"`                // Compose working directory on the host, from the containers' labels
+	Files   []string `json:"files"`              // Compose files in order, absolute
+	EnvFile string   `json:"env_file,omitempty"` // file with the variables, absolute; empty means .env in Dir
 	Origin  Origin   `json:"origin"`
 	Mode    Mode     `json:"mode"`
 	Release string   `json:"release,omitempty"` // Supabase release, when it can be told

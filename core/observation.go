@@ -3,6 +3,7 @@ package core
 import (
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -128,7 +129,25 @@ func (e EnvFile) Line(key string) int {
 type Compose struct {
 	Services []ComposeService
 	Unset    []string // variables that the files use and nothing sets, which become blank
-	Err      error    // why it could not be rendered
+
+	// Structure lists those of Unset that names, images, ports, mounts or files
+	// are made of, rather than a service's settings.
+	Structure []string
+	// Places says where the files set something: "auth/environment/SITE_URL" is
+	// "docker-compose.yml:12". A variable that nothing sets is "${NAME}".
+	Places map[string]string
+	Err    error // why it could not be rendered
+}
+
+// Place names the file and line that set a part of a service, as the source of
+// evidence: of the deepest part on the path whose line is known.
+func (c Compose) Place(path ...string) string {
+	for n := len(path); n > 0; n-- {
+		if at := c.Places[strings.Join(path[:n], "/")]; at != "" {
+			return "file:" + at
+		}
+	}
+	return "compose"
 }
 
 // ComposeService is one service as the compose files render it.
@@ -142,7 +161,11 @@ type ComposeService struct {
 	Ports         []Port
 	Mounts        []Mount
 	Restart       string
-	HasHealth     bool // it declares a health check
+	HasHealth     bool     // it declares a health check
+	Command       []string // entrypoint and arguments, where the files set them
+	Aliases       []string // names that others of the stack know it by, besides its own two
+	Optional      bool     // it is of a profile that .env does not select, or has no replicas
+	Job           bool     // others wait for it to end: it is not meant to run on
 }
 
 // HostFacts is what is known of the machine and its Docker Engine.
@@ -185,13 +208,17 @@ func (o *Observation) Has(s Service) bool {
 	return ok
 }
 
-// Declared returns the compose service that fills the role s.
+// Declared returns the compose service that fills the role s: one that is meant
+// to run when there are several.
 func (o *Observation) Declared(s Service) (ComposeService, bool) {
-	i := slices.IndexFunc(o.Compose.Services, func(c ComposeService) bool { return c.Service == s })
-	if i < 0 {
-		return ComposeService{}, false
+	found := ComposeService{}
+	for _, c := range o.Compose.Services {
+		spare := c.Optional || c.Job
+		if c.Service == s && (found.Name == "" || !spare && (found.Optional || found.Job)) {
+			found = c
+		}
 	}
-	return o.Compose.Services[i], true
+	return found, found.Name != ""
 }
 
 // Setting returns the value that the running container of s has for the

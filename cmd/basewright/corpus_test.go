@@ -1,79 +1,90 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
-// reasons says why what lint finds in the layouts is true. Each was looked at by
-// hand; a code that is not here is a false alarm, or a new truth to look at.
-var reasons = map[string]string{
-	"DK-05":  "easypanel's .env.example leaves ANON_KEY and SERVICE_ROLE_KEY empty for the user; unfilled, no client gets in",
-	"LOG-01": "its services depend on analytics being healthy, as upstream's did then",
-	"SEC-01": "the secrets of .env.example are upstream's published ones, and DB_ENC_KEY is supabaserealtime in the compose file",
-	"SEC-02": "ANON_KEY and SERVICE_ROLE_KEY of .env.example are the demo keys, which end on 2027-01-09",
-	"SEC-04": "its compose file publishes 5432 (and the pooler's 6543) without an address",
-	"SEC-05": "its compose file publishes analytics without an address",
-	"SEC-07": "its compose file publishes Studio's 3000 without an address",
-	"SEC-12": "PG_META_DB_USER is supabase_admin",
-	"SEC-15": "FUNCTIONS_VERIFY_JWT=false in .env.example",
-	"SEC-17": "Vector mounts the Docker socket, read-only, which is still all of Docker's API",
-	"SEC-18": "its GoTrue is of 2023 to 2025, before v2.185.0; Studio of 2023 and 2024",
-	"STU-02": "Studio of 2025-06 is older than the fix of React2Shell in December 2025",
-	"UPG-07": "nothing sets MFA_ENABLED, which its compose file uses",
-	"VEC-03": "vector.yml asks for supabase-realtime and supabase-functions, and the containers are called otherwise; without the override PROJECT_PREFIX is blank",
+// golden is what lint finds in a layout, each finding with the reason why it is
+// true: testdata/golden/NAME.txt. Whatever else is found is a false alarm, or a
+// new truth to look at by hand.
+type golden struct {
+	layout string            // folder below testdata
+	args   []string          // after the folder
+	want   map[string]string // "CODE severity service" to the reason
 }
 
-// layouts lists what lint finds in each published layout with its example .env.
-var layouts = map[string]struct {
-	files  []string
-	codes  string
-	untrue string // false alarms that are known, found or not
-}{
-	"andrybicio-2025": {nil, "LOG-01 SEC-01 SEC-02 SEC-04 SEC-05 SEC-12 SEC-15 SEC-17 SEC-18 STU-02",
-		"DK-06"}, // the dollar of SESSION_SECRET is in the comment behind it
-	"andrybicio-2025 s3": {[]string{"docker-compose.yml", "docker-compose.s3.yml"},
-		"LOG-01 SEC-01 SEC-02 SEC-04 SEC-05 SEC-12 SEC-15 SEC-17 SEC-18 STU-02 VEC-03", "DK-06"},
-	"easypanel-2026":    {nil, "DK-05 SEC-01 SEC-04 SEC-15", ""},
-	"hongthaipham-2023": {nil, "SEC-01 SEC-02 SEC-04 SEC-07 SEC-12 SEC-18 UPG-07", ""},
-	"hongthaipham-2023 logging": {[]string{"docker-compose.yml", "docker-compose-logging.yml"},
-		"LOG-01 SEC-01 SEC-02 SEC-04 SEC-05 SEC-07 SEC-12 SEC-18 UPG-07",
-		"VEC-01 VEC-05"}, // Vector takes syslog and needs no socket; vector.yml holds the key itself
-	"nocloud-2024": {nil, "LOG-01 SEC-01 SEC-02 SEC-12 SEC-15 SEC-17 SEC-18 VEC-03",
-		"VEC-05"}, // vector.yml holds the key itself
+// readGolden reads "layout: FOLDER" and "args: …", then lines of a finding, a
+// colon and its reason. Lines that begin with # explain the layout.
+func readGolden(t *testing.T, path string) golden {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	g := golden{want: map[string]string{}}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		head, rest, ok := strings.Cut(lines.Text(), ": ")
+		switch {
+		case strings.HasPrefix(head, "#") || strings.TrimSpace(head) == "":
+		case !ok || rest == "" || g.want[head] != "":
+			t.Fatalf("%s: a line without a reason, or twice: %q", path, lines.Text())
+		case head == "layout":
+			g.layout = rest
+		case head == "args":
+			g.args = strings.Fields(rest)
+		default:
+			g.want[head] = rest
+		}
+	}
+	return g
 }
 
-// TestCorpus wants no false alarm on stacks as people publish them.
-func TestCorpus(t *testing.T) {
-	for name, want := range layouts {
-		t.Run(name, func(t *testing.T) {
-			folder, _, _ := strings.Cut(name, " ")
-			dir := layout(t, folder)
-			completeMounts(t, dir, want.files)
-			args := []string{dir}
-			for _, f := range want.files {
-				args = append(args, "-f", f)
-			}
+// TestLayouts wants no false alarm, and every true finding with a file or a line
+// to go to, on stacks as people have them.
+func TestLayouts(t *testing.T) {
+	files, _ := filepath.Glob("testdata/golden/*.txt")
+	if len(files) == 0 {
+		t.Fatal("there is no golden file")
+	}
+	for _, path := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			g := readGolden(t, path)
+			dir := layout(t, g.layout)
+			completeMounts(t, dir, g.args)
 			before := tree(t, dir)
-			d := lintJSON(t, args...)
 			found := map[string]bool{}
-			for _, f := range d.Findings {
-				found[f.Code] = true
-				if !strings.Contains(want.codes+" "+want.untrue, f.Code) || reasons[f.Code] == "" && !strings.Contains(want.untrue, f.Code) {
-					t.Errorf("%s %s %v: is it true? say why in reasons, and where in layouts", f.Code, f.Title, f.Evidence)
+			for _, d := range lintAll(t, append([]string{dir}, g.args...)...) {
+				for _, f := range d.Findings {
+					id := fmt.Sprintf("%s %s %s", f.Code, f.Severity, f.Service)
+					found[id] = true
+					if g.want[id] == "" {
+						t.Errorf("%s %q %v: is it true? then say why in %s", id, f.Title, f.Evidence, path)
+					}
+					if !slices.ContainsFunc(f.Evidence, inFile) {
+						t.Errorf("%s does not name a file: %v", id, f.Evidence)
+					}
+				}
+				if len(d.Unknowns) > 0 {
+					t.Errorf("could not look: %v", d.Unknowns)
 				}
 			}
-			for code := range strings.FieldsSeq(want.codes) {
-				if !found[code] {
-					t.Errorf("%s was not found, though %s", code, reasons[code])
+			for id, reason := range g.want {
+				if !found[id] {
+					t.Errorf("%s was not found, though %s", id, reason)
 				}
-			}
-			if len(d.Unknowns) > 0 {
-				t.Errorf("could not look: %v", d.Unknowns)
 			}
 			if !maps.Equal(before, tree(t, dir)) {
 				t.Error("looking changed the folder")
@@ -82,49 +93,97 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// layout copies a published layout, with its example as .env.
+// layout copies a layout. Its .env, or .env.example, gets secrets that fit each
+// other where it says so: %SECRET%, %ANON% and %SERVICE%.
 func layout(t *testing.T, name string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "stack")
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "corpus", name))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 		t.Fatal(err)
 	}
-	env := filepath.Join(dir, ".env")
-	if err := os.Rename(env+".example", env); err != nil {
-		t.Fatal(err)
+	if example := filepath.Join(dir, ".env.example"); exists(example) {
+		if err := os.Rename(example, filepath.Join(dir, ".env")); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.Chmod(env, 0o600); err != nil {
-		t.Fatal(err)
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	hidden, _ := filepath.Glob(filepath.Join(dir, ".*"))
+	for _, path := range append(files, hidden...) {
+		if !strings.Contains(filepath.Base(path), "env") {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// what differs between two files of one folder must not be shared
+		if err := os.WriteFile(path, []byte(fill(t, string(text), filepath.Base(path))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
 
+// fill puts secrets into a .env that fit each other.
+func fill(t *testing.T, text, seed string) string {
+	t.Helper()
+	secret := strings.Repeat(strings.Trim(seed, ".")+"0123456789abcdefghijklmnopqrstuvwxyz", 2)[:40]
+	anon, err := supabase.MintKey("anon", core.Secret(secret), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := supabase.MintKey("service_role", core.Secret(secret), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("k0123456789abcdef", 5)
+	return strings.NewReplacer("%SECRET%", secret, "%ANON%", anon.Reveal(), "%SERVICE%", service.Reveal(),
+		"%64%", long[:64], "%32%", long[:32], "%16%", long[:16]).Replace(text)
+}
+
 // completeMounts makes what the stack mounts of its folder and is left out of
 // the test data: an empty file where the target has an extension, else a folder.
-func completeMounts(t *testing.T, dir string, files []string) {
+func completeMounts(t *testing.T, dir string, args []string) {
 	t.Helper()
-	s, err := findFolder(dir, files, "")
+	var files []string
+	for i := 0; i+1 < len(args); i += 2 { // -f FILE …
+		files = append(files, args[i+1])
+	}
+	stacks, err := findFolders(dir, files, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := s.Observe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range o.Compose.Services {
-		for _, m := range c.Mounts {
-			switch {
-			case !strings.HasPrefix(m.Source, dir):
-			case strings.HasSuffix(m.Target, "/functions"):
-				touch(t, filepath.Join(m.Source, "main", "index.ts"))
-			case filepath.Ext(m.Target) != "":
-				touch(t, m.Source)
-			default:
-				touch(t, filepath.Join(m.Source, ".keep"))
+	for _, s := range stacks {
+		o, err := s.Observe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range o.Compose.Services {
+			for _, m := range c.Mounts {
+				completeMount(t, dir, m)
 			}
 		}
 	}
 }
+
+func completeMount(t *testing.T, dir string, m core.Mount) {
+	t.Helper()
+	switch {
+	case !strings.HasPrefix(m.Source, dir) || exists(m.Source) && !strings.HasSuffix(m.Target, "/functions"):
+	case strings.HasSuffix(m.Target, "/functions"):
+		touch(t, filepath.Join(m.Source, "main", "index.ts"))
+	case filepath.Ext(m.Target) != "":
+		touch(t, m.Source)
+	default:
+		touch(t, filepath.Join(m.Source, ".keep"))
+	}
+}
+
+// inFile reports whether evidence leads to a file or a folder.
+func inFile(e core.Evidence) bool { return strings.HasPrefix(e.Source, "file:") }
 
 // touch makes an empty file where there is none.
 func touch(t *testing.T, path string) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -56,7 +55,7 @@ func (s *folder) Observe(ctx context.Context) (*core.Observation, error) {
 			return nil, err
 		}
 	}
-	if o.Compose, err = s.render(ctx, o.Env); err != nil {
+	if err := s.render(ctx, o); err != nil {
 		return nil, err
 	}
 	project := s.project(o.Env)
@@ -176,64 +175,19 @@ func (s *folder) readable(path string) error {
 	return f.Close()
 }
 
-// render reads the compose files. Compose takes its variables from .env alone;
-// for a stack whose file is called otherwise it sees a folder of links, in
-// which that file is .env.
-func (s *folder) render(ctx context.Context, env core.EnvFile) (core.Compose, error) {
-	dir, files := s.dir, s.files
-	if s.env != s.at(".env") {
-		view, err := os.MkdirTemp("", "basewright-lint-")
-		if err != nil {
-			return core.Compose{}, fmt.Errorf("make room for a view of %s: %w", s.dir, err)
-		}
-		defer os.RemoveAll(view)
-		if err := s.mirror(view); err != nil {
-			return core.Compose{}, err
-		}
-		dir = view
+// render reads the compose files.
+func (s *folder) render(ctx context.Context, o *core.Observation) error {
+	c := supabase.Render(ctx, supabase.Source{Dir: s.dir, Compose: s.files, Env: s.env, Project: s.project(o.Env)})
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	c := supabase.Render(ctx, dir, files, s.project(env))
-	if c.Err != nil && core.CodeOf(c.Err) == core.Unreachable {
-		return core.Compose{}, core.Errorf(core.Unreachable, "%s", strings.ReplaceAll(c.Err.Error(), dir, s.dir))
+	switch {
+	case c.Err == nil:
+	case core.CodeOf(c.Err) == core.Unreachable:
+		o.Gaps = append(o.Gaps, core.Gap{What: "compose files", Why: c.Err.Error()})
+	default:
+		c.Err = s.problem(o.Env, c.Err.Error())
 	}
-	for i := range c.Services {
-		for j, m := range c.Services[i].Mounts {
-			c.Services[i].Mounts[j].Source = s.back(dir, m.Source)
-		}
-	}
-	if c.Err != nil {
-		c.Err = s.problem(env, strings.ReplaceAll(c.Err.Error(), dir, s.dir))
-	}
-	return c, nil
-}
-
-// mirror fills view with links to what is in the folder.
-func (s *folder) mirror(view string) error {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return core.Errorf(core.Unreachable, "the folder %s cannot be read: %v", s.dir, reasonOf(err))
-	}
-	for _, e := range entries {
-		if e.Name() == ".env" {
-			continue
-		}
-		if err := os.Symlink(s.at(e.Name()), filepath.Join(view, e.Name())); err != nil {
-			return fmt.Errorf("make a view of %s: %w", s.dir, err)
-		}
-	}
-	if !exists(s.env) {
-		return nil
-	}
-	if err := os.Symlink(s.env, filepath.Join(view, ".env")); err != nil {
-		return fmt.Errorf("make a view of %s: %w", s.dir, err)
-	}
+	o.Compose = c
 	return nil
-}
-
-// back turns a path of the view into the one that it stands for.
-func (s *folder) back(view, path string) string {
-	if rest, ok := strings.CutPrefix(path, view); ok && (rest == "" || rest[0] == '/') {
-		return s.dir + rest
-	}
-	return path
 }

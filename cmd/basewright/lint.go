@@ -18,6 +18,7 @@ import (
 	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/diagnose"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 func lintCommand(g *global) *cobra.Command {
@@ -31,7 +32,7 @@ func lintCommand(g *global) *cobra.Command {
 them before anything runs. DIR is the folder of a stack or its compose file; the
 compose files are those of --file, else of COMPOSE_FILE in the .env, else the ones
 that Compose looks for by itself. A pair docker-compose-ID.yml and .env-ID, as older
-generators wrote it, is found too.
+generators wrote it, is found too; each of several in one folder is a stack.
 
 Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could not look.`,
 		Example: "  basewright lint .\n  basewright lint /srv/shop -f docker-compose.yml -f docker-compose.s3.yml\n  basewright lint /srv/old/docker-compose-shop.yml --output json",
@@ -51,22 +52,27 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 }
 
 func lint(ctx context.Context, g *global, f doctorFlags, dir string, files []string, env string) error {
-	s, err := findFolder(dir, files, env)
-	if err != nil {
-		return nagiosUnknown(g, f, err)
-	}
-	obs, err := s.Observe(ctx)
+	stacks, err := findFolders(dir, files, env)
 	if err != nil {
 		return nagiosUnknown(g, f, err)
 	}
 	only := slices.DeleteFunc(checks.All(), func(c core.Checker) bool { return !c.Files })
-	d := diagnose.Run(ctx, core.Target{Observation: obs, Inspector: s, Key: g.fingerprintKey()}, only, diagnose.Options{Trigger: core.ByCLI})
-	return show(g, f, []*core.Diagnosis{d})
+	var diagnoses []*core.Diagnosis
+	for _, s := range stacks {
+		obs, err := s.Observe(ctx)
+		if err != nil {
+			return nagiosUnknown(g, f, err)
+		}
+		t := core.Target{Observation: obs, Inspector: s, Key: g.fingerprintKey()}
+		diagnoses = append(diagnoses, diagnose.Run(ctx, t, only, diagnose.Options{Trigger: core.ByCLI}))
+	}
+	return show(g, f, diagnoses)
 }
 
-// findFolder finds out what path means: the folder of a stack, its compose
-// file, or half of a pair docker-compose-ID.yml and .env-ID.
-func findFolder(path string, files []string, env string) (*folder, error) {
+// findFolders finds out what path means: the folder of a stack, its compose
+// file, half of a pair docker-compose-ID.yml and .env-ID, or a folder with
+// several such pairs, each of which is a stack.
+func findFolders(path string, files []string, env string) ([]*folder, error) {
 	dir := absolute(path)
 	info, err := os.Stat(dir)
 	switch {
@@ -82,17 +88,37 @@ func findFolder(path string, files []string, env string) (*folder, error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, core.Errorf(core.Unreachable, "the folder %s cannot be read: %v", path, reasonOf(err))
 	}
-	s := &folder{dir: dir}
+	stacks := []*folder{{dir: dir}}
 	for _, f := range files {
-		s.files = append(s.files, s.at(f))
+		stacks[0].files = append(stacks[0].files, stacks[0].at(f))
 	}
-	if len(s.files) == 0 && env == "" {
-		if err := s.findPair(); err != nil {
-			return nil, err
+	if len(files) == 0 && env == "" {
+		stacks = pairs(dir)
+	}
+	for _, s := range stacks {
+		s.env = s.at(cmp.Or(env, supabase.PairedEnv(s.dir, s.files), ".env"))
+	}
+	return stacks, nil
+}
+
+// pairs looks for each docker-compose-ID.yml with its .env-ID in a folder where
+// Compose itself finds nothing. Without any, the folder is one stack.
+func pairs(dir string) []*folder {
+	one := &folder{dir: dir}
+	if slices.ContainsFunc(composeNames, func(name string) bool { return exists(one.at(name)) }) {
+		return []*folder{one}
+	}
+	entries, _ := os.ReadDir(dir)
+	var found []*folder
+	for _, e := range entries {
+		if file := []string{one.at(e.Name())}; supabase.PairedEnv(dir, file) != "" {
+			found = append(found, &folder{dir: dir, files: file})
 		}
 	}
-	s.env = s.at(cmp.Or(env, s.envBeside(), ".env"))
-	return s, nil
+	if len(found) == 0 {
+		return []*folder{one}
+	}
+	return found
 }
 
 // at returns the absolute path of a file of the folder.
@@ -101,42 +127,6 @@ func (s *folder) at(name string) string {
 		return filepath.Clean(name)
 	}
 	return filepath.Join(s.dir, name)
-}
-
-// pair matches the compose file of a stack beside others in one folder.
-var pair = regexp.MustCompile(`^docker-compose-(.+)\.ya?ml$`)
-
-// envBeside returns the .env-ID that goes with a single docker-compose-ID.yml.
-func (s *folder) envBeside() string {
-	if len(s.files) != 1 {
-		return ""
-	}
-	if m := pair.FindStringSubmatch(filepath.Base(s.files[0])); m != nil && exists(s.at(".env-"+m[1])) {
-		return ".env-" + m[1]
-	}
-	return ""
-}
-
-// findPair looks for one docker-compose-ID.yml with its .env-ID in a folder
-// where Compose itself finds nothing.
-func (s *folder) findPair() error {
-	if slices.ContainsFunc(composeNames, func(name string) bool { return exists(s.at(name)) }) {
-		return nil
-	}
-	entries, _ := os.ReadDir(s.dir)
-	var found []string
-	for _, e := range entries {
-		if m := pair.FindStringSubmatch(e.Name()); m != nil && exists(s.at(".env-"+m[1])) {
-			found = append(found, e.Name())
-		}
-	}
-	if len(found) > 1 {
-		return core.Errorf(core.Invalid, "%s holds %d stacks: %s; name one of these files instead", s.dir, len(found), strings.Join(found, ", "))
-	}
-	for _, name := range found {
-		s.files = []string{s.at(name)}
-	}
-	return nil
 }
 
 // composeNames are the names that Compose looks for, best first.

@@ -34,15 +34,15 @@ func stackOf(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// lintJSON lints and returns the diagnosis.
-func lintJSON(t *testing.T, args ...string) core.Diagnosis {
+// lintAll lints and returns the diagnoses.
+func lintAll(t *testing.T, args ...string) []core.Diagnosis {
 	t.Helper()
 	out, code := here(t, append([]string{"lint", "--output", "json"}, args...)...)
 	var said struct{ Diagnoses []core.Diagnosis }
-	if err := json.Unmarshal([]byte(out), &said); err != nil || len(said.Diagnoses) != 1 {
+	if err := json.Unmarshal([]byte(out), &said); err != nil || len(said.Diagnoses) == 0 {
 		t.Fatalf("exit code %d, %v, said %s", code, err, out)
 	}
-	return said.Diagnoses[0]
+	return said.Diagnoses
 }
 
 const pass = "planted-Secret-4711"
@@ -72,7 +72,8 @@ var inputs = map[string]struct {
 	"a secret where none is":    {map[string]string{"compose.yml": "services:\n  db:\n    image: x\n    ports: ['${DB_PASSWORD}']\n", ".env": "DB_PASSWORD=" + pass + "\n"}, nil, "", 1, "CFG-01"},
 	"bytes that are not text":   {map[string]string{"compose.yml": "\xff\xfe\x00s"}, nil, "", 1, "CFG-01"},
 	"an empty compose file":     {map[string]string{"compose.yml": ""}, nil, "", 1, "CFG-01"},
-	"two pairs":                 {map[string]string{"docker-compose-a.yml": smallStack, ".env-a": "", "docker-compose-b.yml": smallStack, ".env-b": ""}, nil, "", 2, "name one of these files"},
+	"two pairs":                 {map[string]string{"docker-compose-a.yml": "name: aa\n" + smallStack, ".env-a": "JWT_SECRET=" + pass + "\n", "docker-compose-b.yml": "name: bb\n" + smallStack, ".env-b": ""}, nil, "", 1, "aa healthy full"},
+	"two pairs, the second":     {map[string]string{"docker-compose-a.yml": "name: aa\n" + smallStack, ".env-a": "", "docker-compose-b.yml": "name: bb\n" + smallStack, ".env-b": ""}, nil, "", 1, "bb degraded full"},
 	"a blank variable":          {map[string]string{"compose.yml": smallStack}, nil, "", 1, "DK-05"},
 	"a set variable":            {map[string]string{"compose.yml": smallStack, ".env": "JWT_SECRET=" + pass + "\n"}, nil, "", 0, "!DK-05"},
 	"one pair":                  {map[string]string{"docker-compose-a.yml": smallStack, ".env-a": "JWT_SECRET=" + pass + "\n"}, nil, "", 0, "!DK-05"},
@@ -118,10 +119,11 @@ func TestLintPair(t *testing.T) {
 		"docker-compose-a.yml": smallStack + "    env_file: .env-a\n    volumes: ['./volumes-a/x:/x']\n", ".env-a": "JWT_SECRET=" + strings.Repeat("x", 40) + "\n",
 		"volumes-a/x": "",
 	})
-	s, err := findFolder(dir, nil, "")
+	stacks, err := findFolders(dir, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := stacks[0]
 	o, err := s.Observe(t.Context())
 	if err != nil || o.Compose.Err != nil {
 		t.Fatal(err, o.Compose.Err)
@@ -162,8 +164,8 @@ func TestLintLinksOut(t *testing.T) {
 		want          string
 	}{
 		".env":               {".env", "compose.yml", 2, "is a link that leads out of the folder and is not followed"},
-		"env_file":           {"x.env", "compose.yml", 1, "which env_file names, is outside the stack's folder"},
-		"env_file of a pair": {"x.env", "docker-compose-a.yml", 1, "which env_file names, is outside the stack's folder"},
+		"env_file":           {"x.env", "compose.yml", 2, "which env_file names, is outside the stack's folder"},
+		"env_file of a pair": {"x.env", "docker-compose-a.yml", 2, "which env_file names, is outside the stack's folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := stackOf(t, map[string]string{tt.compose: smallStack + "    env_file: x.env\n", ".env-a": "JWT_SECRET=" + pass + "\n"})

@@ -20,7 +20,7 @@ func (e *Engine) Up(ctx context.Context, r core.UpRequest) error {
 	if err := readable(e.instance.Files); err != nil {
 		return &core.Error{Code: core.Invalid, Message: "the compose files of " + e.instance.Project + " cannot be read", Err: err}
 	}
-	p, err := load(ctx, e.instance.Dir, e.instance.Project, e.instance.Files)
+	p, err := load(ctx, e.source())
 	if err != nil {
 		return err
 	}

@@ -21,13 +21,14 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // Up makes the containers of a compose project folder, which may have none yet,
 // and starts them. Without files it takes those that .env or compose's own
 // defaults name. With wait it returns when everything is healthy, or fails.
 func (h *Host) Up(ctx context.Context, dir, project string, files []string, wait time.Duration) error {
-	p, err := load(ctx, dir, project, files)
+	p, err := load(ctx, supabase.Source{Dir: dir, Compose: files, Project: project})
 	if err != nil {
 		return err
 	}
@@ -86,24 +87,24 @@ func choose(p *types.Project, o upOptions) (*types.Project, error) {
 // load reads a compose project as the compose command does, except that the
 // environment of this process does not win over the .env file: of it only HOME
 // is seen, which paths may use.
-func load(ctx context.Context, dir, project string, files []string) (*types.Project, error) {
+func load(ctx context.Context, src supabase.Source) (*types.Project, error) {
 	quiet()
-	dir, err := filepath.Abs(dir)
+	dir, err := filepath.Abs(src.Dir)
 	if err != nil {
 		return nil, err
 	}
-	envFiles := []string{}
-	if info, err := os.Stat(filepath.Join(dir, ".env")); err == nil && info.Mode().IsRegular() {
-		envFiles = append(envFiles, filepath.Join(dir, ".env"))
+	env, envFiles := cmp.Or(src.Env, filepath.Join(dir, ".env")), []string{}
+	if info, err := os.Stat(env); err == nil && info.Mode().IsRegular() {
+		envFiles = append(envFiles, env)
 	}
-	options, err := cli.NewProjectOptions(files,
+	options, err := cli.NewProjectOptions(src.Compose,
 		cli.WithWorkingDirectory(dir),
 		cli.WithEnv([]string{"HOME=" + os.Getenv("HOME"), "PWD=" + dir}),
 		func(o *cli.ProjectOptions) error { o.EnvFiles = envFiles; return nil },
 		cli.WithDotEnv,
 		composeFiles(dir),
 		cli.WithDefaultProfiles(),
-		cli.WithName(project))
+		cli.WithName(src.Project))
 	if err != nil {
 		return nil, &core.Error{Code: core.Invalid, Message: "the compose project in " + dir + " cannot be read", Err: err}
 	}
@@ -114,7 +115,7 @@ func load(ctx context.Context, dir, project string, files []string) (*types.Proj
 		}
 		return nil, &core.Error{Code: core.Invalid, Message: "the compose files in " + dir + " cannot be rendered", Err: err}
 	}
-	return label(p), nil
+	return label(p, src.Env), nil
 }
 
 // composeFiles chooses the files when none are given: COMPOSE_FILE of .env,
@@ -143,8 +144,9 @@ func composeFiles(dir string) cli.ProjectOptionsFn {
 	}
 }
 
-// label gives every service the labels by which compose knows its containers.
-func label(p *types.Project) *types.Project {
+// label gives every service the labels by which compose knows its containers,
+// and the file of variables, unless that is .env.
+func label(p *types.Project, env string) *types.Project {
 	for name, s := range p.Services {
 		s.CustomLabels = types.Labels{
 			api.ProjectLabel:     p.Name,
@@ -153,6 +155,9 @@ func label(p *types.Project) *types.Project {
 			api.WorkingDirLabel:  p.WorkingDir,
 			api.ConfigFilesLabel: strings.Join(p.ComposeFiles, ","),
 			api.OneoffLabel:      "False",
+		}
+		if env != "" && env != filepath.Join(p.WorkingDir, ".env") {
+			s.CustomLabels[api.EnvironmentFileLabel] = env
 		}
 		p.Services[name] = s
 	}

@@ -24,6 +24,7 @@ const (
 	oneoffLabel  = "com.docker.compose.oneoff"
 	dirLabel     = "com.docker.compose.project.working_dir"
 	filesLabel   = "com.docker.compose.project.config_files"
+	envFileLabel = "com.docker.compose.project.environment_file"
 )
 
 // Discover returns the Supabase instances on the engine, ordered by ID, from
@@ -102,7 +103,7 @@ func instanceOf(project string, containers []container.Summary) core.Instance {
 	i.Dir = mainFolder(containers)
 	made := slices.DeleteFunc(slices.Clone(containers), func(c container.Summary) bool { return folderOf(c.Labels) != i.Dir })
 	newest := slices.MaxFunc(made, age)
-	i.Files = filesOf(newest.Labels, i.Dir)
+	i.Files, i.EnvFile = filesOf(newest.Labels, i.Dir), envFileOf(newest.Labels, i.Dir)
 	return i
 }
 

@@ -42,6 +42,22 @@ func TestWhatIsSupabase(t *testing.T) {
 	}
 }
 
+// TestEnvFileOfLabels wants the file of variables that a stack was made with,
+// and never one that only a stranger's relative path would give.
+func TestEnvFileOfLabels(t *testing.T) {
+	for label, want := range map[string]string{"": "", "/srv/x/.env-a": "/srv/x/.env-a", ".env-a": "/srv/x/.env-a", "/srv/y/../x/e": "/srv/x/e", "a,b": ""} {
+		if got := envFileOf(map[string]string{envFileLabel: label}, "/srv/x"); got != want {
+			t.Errorf("%q: got %q, want %q", label, got, want)
+		}
+	}
+	for file, ok := range map[string]bool{"/srv/x/.env-a": true, "/srv/x/sub/e": true, "/etc/shadow": false, "/srv/x": true} {
+		e := &Engine{instance: core.Instance{Dir: "/srv/x", EnvFile: file}}
+		if _, err := e.envName(); (err == nil) != ok {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
 func TestInstanceOfMostContainers(t *testing.T) {
 	i := instanceOf("My_Stack", []container.Summary{
 		{ID: "new", Created: 2, Labels: map[string]string{dirLabel: "/srv/new/", filesLabel: "/srv/new/a.yml,b.yml,"}},

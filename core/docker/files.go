@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,12 +15,35 @@ import (
 	"syscall"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // maxFile bounds what is read of one file of an instance.
 const maxFile = 4 << 20
 
-func (e *Engine) envPath() string { return filepath.Join(e.instance.Dir, ".env") }
+// envPath is where the variables of the instance are: in the file that its
+// containers were made with, in the half of a pair, or in .env.
+func (e *Engine) envPath() string {
+	if e.instance.EnvFile != "" {
+		return e.instance.EnvFile
+	}
+	name := cmp.Or(supabase.PairedEnv(e.instance.Dir, e.instance.Files), ".env")
+	return filepath.Join(e.instance.Dir, name)
+}
+
+// envName is that file's name inside the instance folder.
+func (e *Engine) envName() (string, error) {
+	name, err := filepath.Rel(e.instance.Dir, e.envPath())
+	if err != nil || !filepath.IsLocal(name) {
+		return "", core.Errorf(core.Unreachable, "the variables of the stack are in %s, outside the instance folder, and are not read", e.envPath())
+	}
+	return filepath.ToSlash(name), nil
+}
+
+// source is the files of the instance.
+func (e *Engine) source() supabase.Source {
+	return supabase.Source{Dir: e.instance.Dir, Compose: e.instance.Files, Env: e.envPath(), Project: e.instance.Project}
+}
 
 // folder says why the instance folder cannot be looked into, or nil.
 func (e *Engine) folder(ctx context.Context) error {
@@ -59,11 +83,18 @@ func (e *Engine) root() (*os.Root, error) {
 	return root, nil
 }
 
-// ReadFile implements core.Inspector. It opens plain files only, so that it
-// never waits for a pipe or drains a device.
+// ReadFile implements core.Inspector. The name .env stands for the file that
+// plays this part. It opens plain files only, so that it never waits for a pipe
+// or drains a device.
 func (e *Engine) ReadFile(ctx context.Context, name string) (core.File, error) {
 	if err := ctx.Err(); err != nil {
 		return core.File{}, err
+	}
+	if name == ".env" {
+		var err error
+		if name, err = e.envName(); err != nil {
+			return core.File{}, err
+		}
 	}
 	root, err := e.root()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // owns reports whether a container of the project is one of the instance: it was
@@ -49,16 +50,26 @@ func folderOf(labels map[string]string) string {
 // filesOf returns the compose files that a container was made from by its labels.
 func filesOf(labels map[string]string, dir string) []string {
 	var files []string
-	for file := range strings.SplitSeq(labels[filesLabel], ",") {
-		if file = strings.TrimSpace(file); file == "" {
-			continue
-		}
+	for _, file := range supabase.FilesOf(labels[filesLabel]) {
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(dir, file)
 		}
 		files = append(files, filepath.Clean(file))
 	}
 	return files
+}
+
+// envFileOf returns the file of variables that a container was made with by its
+// labels, "" when they name none, or several.
+func envFileOf(labels map[string]string, dir string) string {
+	file := labels[envFileLabel]
+	switch {
+	case file == "" || dir == "" || strings.Contains(file, ","):
+		return ""
+	case !filepath.IsAbs(file):
+		file = filepath.Join(dir, file)
+	}
+	return filepath.Clean(file)
 }
 
 // disown takes from a stranger what it is looked up by. What it is stays in its

@@ -246,7 +246,10 @@ func (e *Engine) observeCompose(ctx context.Context, o *core.Observation) []core
 		}
 		return nil
 	}
-	o.Compose = supabase.Render(ctx, e.instance.Dir, e.instance.Files, e.instance.Project)
+	o.Compose = supabase.Render(ctx, e.source())
+	if err := o.Compose.Err; err != nil && core.CodeOf(err) == core.Unreachable {
+		return []core.Gap{{What: "compose files", Why: err.Error()}}
+	}
 	return nil
 }
 

@@ -1,10 +1,12 @@
 package supabase
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +14,6 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
-	"gopkg.in/yaml.v3"
 
 	"github.com/basewright/basewright/core"
 )
@@ -20,11 +21,22 @@ import (
 // renderTime bounds what the compose library may do with a stranger's files.
 const renderTime = 5 * time.Second
 
+// Source is the files of a stack.
+type Source struct {
+	Dir     string
+	Compose []string // in order, absolute; none means those that Compose finds by itself
+	Env     string   // the file with the variables, absolute; "" means .env in Dir
+	Project string
+}
+
 // Render reads the compose files of a project as `docker compose config` would,
 // with the variables of its .env only: whatever Basewright's own environment
-// holds must not leak into another stack. Problems are in Err and Unset; an Err
-// that is Unreachable means that ctx ended first.
-func Render(ctx context.Context, dir string, files []string, project string) core.Compose {
+// holds must not leak into another stack. Of it only HOME is seen, and PWD is
+// the stack's folder, since paths may use them. Problems are in Err and Unset;
+// an Err that is Unreachable means that ctx ended first, or that a file is one
+// that is not looked at.
+func Render(ctx context.Context, src Source) core.Compose {
+	dir := src.Dir
 	limited, cancel := context.WithTimeout(ctx, renderTime)
 	defer cancel()
 	done := make(chan core.Compose, 1)
@@ -34,7 +46,7 @@ func Render(ctx context.Context, dir string, files []string, project string) cor
 				done <- core.Compose{Err: core.Errorf(core.Invalid, "the compose files in %s cannot be parsed", dir)}
 			}
 		}()
-		done <- render(limited, dir, files, project)
+		done <- render(limited, src)
 	}()
 	select {
 	case c := <-done:
@@ -47,23 +59,29 @@ func Render(ctx context.Context, dir string, files []string, project string) cor
 	}
 }
 
-func render(ctx context.Context, dir string, files []string, project string) core.Compose {
+func render(ctx context.Context, src Source) core.Compose {
+	dir, files := src.Dir, src.Compose
 	if len(files) == 0 {
 		files = defaultFiles(dir)
 	}
 	problem := func(err error) core.Compose {
-		return core.Compose{Err: &core.Error{Code: core.Invalid, Message: "the compose files in " + dir + " cannot be rendered", Err: err}}
+		code := core.Invalid
+		if core.CodeOf(err) == core.Unreachable {
+			code = core.Unreachable
+		}
+		return core.Compose{Err: &core.Error{Code: code, Message: "the compose files in " + dir + " cannot be rendered", Err: err}}
 	}
-	var seen inspector
-	if err := seen.inspect(dir, files); err != nil {
+	seen := inspector{places: places{dir: dir, at: map[string]string{}}}
+	shell := []string{"HOME=" + os.Getenv("HOME"), "PWD=" + dir}
+	if err := seen.inspect(src, files, shell); err != nil {
 		return problem(err)
 	}
-	key := seen.digest(append([]string{dir, project}, files...))
+	key := seen.digest(slices.Concat([]string{dir, src.Project, src.envFile()}, shell, files))
 	if known, ok := rendered.get(key); ok {
 		return known
 	}
 	opts, err := cli.NewProjectOptions(files,
-		cli.WithWorkingDirectory(dir), cli.WithName(project), cli.WithEnvFiles(), cli.WithDotEnv,
+		cli.WithWorkingDirectory(dir), cli.WithName(src.Project), cli.WithEnv(shell), withEnvFile(src.envFile()), cli.WithDotEnv,
 		cli.WithProfiles([]string{"*"}))
 	if err != nil {
 		return problem(errors.New(seen.clean(err.Error(), dir)))
@@ -72,13 +90,76 @@ func render(ctx context.Context, dir string, files []string, project string) cor
 	if err != nil {
 		return problem(errors.New(seen.clean(err.Error(), dir)))
 	}
-	out := core.Compose{Unset: unset(files, opts.Environment)}
+	out := core.Compose{Places: seen.places.at}
 	for _, s := range p.Services {
-		out.Services = append(out.Services, service(s))
+		out.Services = append(out.Services, service(s, opts.Environment["COMPOSE_PROFILES"]))
 	}
 	slices.SortFunc(out.Services, func(a, b core.ComposeService) int { return strings.Compare(a.Name, b.Name) })
+	markJobs(out.Services)
+	seen.places.unset(files, opts.Environment, &out)
 	rendered.put(key, out)
 	return out
+}
+
+// envFile returns the path of the file with the variables.
+func (s Source) envFile() string {
+	return cmp.Or(s.Env, filepath.Join(s.Dir, ".env"))
+}
+
+// pair matches the compose file of one of several stacks in a folder.
+var pair = regexp.MustCompile(`^docker-compose-(.+)\.ya?ml$`)
+
+// PairedEnv returns the name of the .env-ID that goes with a single
+// docker-compose-ID.yml in dir, as older generators wrote them, or "".
+func PairedEnv(dir string, compose []string) string {
+	if len(compose) != 1 || filepath.Dir(compose[0]) != filepath.Clean(dir) {
+		return ""
+	}
+	m := pair.FindStringSubmatch(filepath.Base(compose[0]))
+	if m == nil || !fileExists(filepath.Join(dir, ".env-"+m[1])) {
+		return ""
+	}
+	return ".env-" + m[1]
+}
+
+// FilesOf splits the label in which Compose lists the files of a project with
+// commas between them. A path may hold a comma, too.
+func FilesOf(label string) []string {
+	var files []string
+	whole := true // the last of files is
+	for part := range strings.SplitSeq(label, ",") {
+		if whole || filepath.IsAbs(part) {
+			files = append(files, part)
+		} else {
+			files[len(files)-1] += "," + part
+		}
+		ext := filepath.Ext(part)
+		whole = part == "" || ext == ".yml" || ext == ".yaml"
+	}
+	return slices.DeleteFunc(files, func(f string) bool { return strings.TrimSpace(f) == "" })
+}
+
+// withEnvFile has Compose read a file of variables that is there.
+func withEnvFile(path string) cli.ProjectOptionsFn {
+	return func(o *cli.ProjectOptions) error {
+		if fileExists(path) && !isDir(path) {
+			o.EnvFiles = []string{path}
+		}
+		return nil
+	}
+}
+
+// markJobs marks the services that others wait for to end.
+func markJobs(services []core.ComposeService) {
+	ends := map[string]bool{}
+	for _, s := range services {
+		for on, condition := range s.DependsOn {
+			ends[on] = ends[on] || condition == types.ServiceConditionCompletedSuccessfully
+		}
+	}
+	for i, s := range services {
+		services[i].Job = ends[s.Name]
+	}
 }
 
 // defaultFiles are the names that Compose itself looks for.
@@ -104,12 +185,20 @@ func fileExists(name string) bool {
 	return err == nil
 }
 
-func service(s types.ServiceConfig) core.ComposeService {
+func service(s types.ServiceConfig, profiles string) core.ComposeService {
 	out := core.ComposeService{
 		Name: s.Name, Service: RoleOf(s.Name, s.Image), Image: s.Image, ContainerName: s.ContainerName,
 		Env: map[string]core.Secret{}, DependsOn: map[string]string{}, Restart: s.Restart,
 		HasHealth: s.HealthCheck != nil && !s.HealthCheck.Disable,
+		Optional:  !s.HasProfile(chosen(profiles)) || s.GetScale() == 0,
 	}
+	out.Command = slices.Concat([]string(s.Entrypoint), []string(s.Command))
+	for _, n := range s.Networks {
+		if n != nil {
+			out.Aliases = append(out.Aliases, n.Aliases...)
+		}
+	}
+	slices.Sort(out.Aliases)
 	for k, v := range s.Environment {
 		if v != nil {
 			out.Env[k] = core.Secret(*v)
@@ -134,32 +223,13 @@ func service(s types.ServiceConfig) core.ComposeService {
 	return out
 }
 
-// unset lists the variables that files use without a default and that nothing
-// sets. Compose replaces them with nothing and goes on.
-func unset(files []string, env types.Mapping) []string {
-	var names []string
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		var doc yaml.Node
-		if yaml.Unmarshal(data, &doc) != nil {
-			continue
-		}
-		eachScalar(&doc, func(s string) { names = append(names, missing(s, env)...) })
+// chosen splits COMPOSE_PROFILES as Compose does.
+func chosen(profiles string) []string {
+	var out []string
+	for p := range strings.SplitSeq(profiles, ",") {
+		out = append(out, strings.TrimSpace(p))
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-func eachScalar(n *yaml.Node, visit func(string)) {
-	if n.Kind == yaml.ScalarNode {
-		visit(n.Value)
-	}
-	for _, c := range n.Content {
-		eachScalar(c, visit)
-	}
+	return out
 }
 
 // missing lists the variables that s would blank: $A and ${A} where A is not

@@ -43,7 +43,7 @@ func stack(t *testing.T, files map[string]string) string {
 func TestRender(t *testing.T) {
 	t.Setenv("JWT_SECRET", "from-another-shell") // must not leak in
 	dir := stack(t, map[string]string{"docker-compose.yml": composeYAML, ".env": "PORT=5555\n"})
-	c := Render(t.Context(), dir, nil, "shop")
+	c := Render(t.Context(), Source{Dir: dir, Project: "shop"})
 	if c.Err != nil {
 		t.Fatal(c.Err)
 	}
@@ -77,7 +77,7 @@ func TestRenderProblems(t *testing.T) {
 		"no compose file there": {map[string]string{".env": ""}, "cannot be rendered"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := Render(t.Context(), stack(t, tt.files), nil, "shop")
+			c := Render(t.Context(), Source{Dir: stack(t, tt.files), Project: "shop"})
 			if c.Err == nil || !strings.Contains(c.Err.Error(), tt.want) || core.CodeOf(c.Err) != core.Invalid {
 				t.Errorf("err = %v, want %q in it", c.Err, tt.want)
 			}

@@ -38,6 +38,7 @@ type inspector struct {
 	keys                map[string]bool // of the YAML files; no secrets
 	values              []string        // what an error text must not show
 	content             hash.Hash       // of every file, with its name
+	places              places
 }
 
 // scope is where a compose file's paths begin, and the variables it may use.
@@ -48,18 +49,23 @@ type scope struct {
 }
 
 // inspect looks at the files of a stack and all that they name.
-func (r *inspector) inspect(dir string, files []string) error {
+func (r *inspector) inspect(src Source, files, shell []string) error {
 	r.keys, r.content = map[string]bool{}, sha256.New()
-	r.allow(dir)
+	r.allow(src.Dir)
 	for _, f := range files {
 		r.allow(filepath.Dir(f))
 	}
 	env := map[string]string{}
-	if path := filepath.Join(dir, ".env"); !isDir(path) { // as Compose does
-		var err error
-		if env, err = r.env(path, nil); err != nil {
+	for _, kv := range shell {
+		key, value, _ := strings.Cut(kv, "=")
+		env[key] = value
+	}
+	if path := src.envFile(); !isDir(path) { // as Compose does
+		own, err := r.env(path, env)
+		if err != nil {
 			return err
 		}
+		env = joined(env, own)
 		r.allow(path) // wherever it links to
 	}
 	for _, f := range files {
@@ -67,7 +73,7 @@ func (r *inspector) inspect(dir string, files []string) error {
 		if err != nil {
 			return core.Errorf(core.Invalid, "%s is not a path", f)
 		}
-		if err := r.compose(path, scope{dir: dir, env: env}, true); err != nil {
+		if err := r.compose(path, scope{dir: src.Dir, env: env}, true); err != nil {
 			return err
 		}
 	}
@@ -151,7 +157,7 @@ func (r *inspector) within(path, by string) error {
 			return nil
 		}
 	}
-	return core.Errorf(core.Invalid, "%s, which %s names, is outside the stack's folder and is not read", path, by)
+	return core.Errorf(core.Unreachable, "%s, which %s names, is outside the stack's folder and is not read", path, by)
 }
 
 // compose looks at a compose file and, when it is not just extended, at what it
@@ -177,6 +183,9 @@ func (r *inspector) compose(path string, s scope, includes bool) error {
 				return fmt.Errorf("%s: %w", path, err)
 			}
 			err = doc.Decode(&content)
+		}
+		if err == nil && includes {
+			r.places.services(path, &doc)
 		}
 		if err != nil {
 			return core.Errorf(core.Invalid, "%s: %s", path, quoted.ReplaceAllString(err.Error(), "…"))

@@ -21,7 +21,7 @@ func TestRenderingsAreOfTheFilesAsTheyAre(t *testing.T) {
 	want := func(image, extra string) {
 		t.Helper()
 		for range 2 { // from the files, and as remembered
-			c := Render(t.Context(), dir, nil, "shop")
+			c := Render(t.Context(), Source{Dir: dir, Project: "shop"})
 			if c.Err != nil || c.Services[0].Image != image || c.Services[0].Env["EXTRA"].Reveal() != extra {
 				t.Fatalf("got %+v, want image %s and EXTRA %q", c, image, extra)
 			}
@@ -36,7 +36,7 @@ func TestRenderingsAreOfTheFilesAsTheyAre(t *testing.T) {
 	want("x:2", "b")
 	put("docker-compose.yml", "services:\n  db:\n    image: y:${TAG}\n    env_file: [extra.env]\n")
 	want("y:2", "b")
-	if c := Render(t.Context(), dir, nil, "other"); c.Err != nil {
+	if c := Render(t.Context(), Source{Dir: dir, Project: "other"}); c.Err != nil {
 		t.Fatal(c.Err)
 	}
 }
