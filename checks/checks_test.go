@@ -175,11 +175,6 @@ func TestEnvironment(t *testing.T) {
 		tgt.Compose = core.Compose{Err: core.Errorf(core.Forbidden, "permission denied")}
 		expect(t, "configuration.environment", tgt)
 	})
-	t.Run("Windows line endings", func(t *testing.T) {
-		tgt := stack(nil)
-		tgt.Env.Vars = []core.EnvVar{{Key: "A", Value: "1\r", Line: 1}}
-		expect(t, "configuration.environment", tgt, "DK-09 host")
-	})
 }
 
 func TestDiskRoom(t *testing.T) {

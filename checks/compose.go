@@ -17,6 +17,7 @@ import (
 
 func init() {
 	family("configuration.compose", "What Compose makes of the files is what was meant", core.Configuration, slices.Concat(projectRules, []rule{
+		endingsRule,
 		{core.Explanation{Code: "DK-08"}, mountedFolders},
 		{core.Explanation{
 			Code: "DK-10", Title: "A mounted file is not readable in its container", Severity: core.Warning, SymptomOf: []string{"DK-08"},

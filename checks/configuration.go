@@ -1,10 +1,8 @@
 package checks
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -32,17 +30,11 @@ func init() {
 			},
 			{
 				Code: "DK-07", Title: "Containers run with older settings than the files", Severity: core.Warning,
-				SymptomOf: []string{"DK-05", "GW-04", "REST-02", "ST-10", "META-01"},
+				SymptomOf: []string{"DK-05", "DK-27", "GW-04", "PG-05", "REST-02", "ST-10", "ST-12", "META-01", "VEC-05"},
 				What:      "The files were edited after the containers were created. `docker compose restart` does not apply an edit; `up -d` does.",
 				Breaks:    "The edit has no effect yet, and will at the next `up`.",
 				Do:        "Apply the playbook recreate-stale-containers, or run `docker compose up -d`.",
 				Data:      "No data is at risk.", Sources: "Supabase docs, self-hosting with Docker",
-			},
-			{
-				Code: "DK-09", Title: "A file has Windows line endings", Severity: core.Warning,
-				What:   "The file's lines end in CR LF; programs in containers take the CR for a part of the value.",
-				Breaks: "Scripts do not start; values are wrong by one invisible character.",
-				Do:     "Convert the file to LF and recreate what reads it.", Data: "No data is at risk.", Sources: "supabase/supabase#30210, #44052",
 			},
 		},
 	})
@@ -63,7 +55,7 @@ var required = map[core.Service][]string{
 	core.Studio:    {"SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_KEY"},
 }
 
-func environment(ctx context.Context, t core.Target) ([]core.Finding, error) {
+func environment(_ context.Context, t core.Target) ([]core.Finding, error) {
 	var found []core.Finding
 	if f, bad := unreadable(t); bad {
 		found = append(found, f)
@@ -74,10 +66,7 @@ func environment(ctx context.Context, t core.Target) ([]core.Finding, error) {
 	if f, bad := stale(t); bad {
 		found = append(found, f)
 	}
-	if f, bad := windowsEndings(t); bad {
-		found = append(found, f)
-	}
-	return append(found, windowsScripts(ctx, t)...), nil
+	return found, nil
 }
 
 func unreadable(t core.Target) (core.Finding, bool) {
@@ -189,39 +178,4 @@ func differences(t core.Target, s core.ComposeService, c core.Container) []strin
 		}
 	}
 	return out
-}
-
-// windowsEndings looks at values: a file whose lines end in CR LF leaves a CR
-// at the end of each, where the parser keeps it.
-func windowsEndings(t core.Target) (core.Finding, bool) {
-	f := core.Finding{Code: "DK-09", Service: core.Host, Affects: nothing, Title: ".env has Windows line endings"}
-	for _, v := range t.Env.Vars {
-		if strings.HasSuffix(v.Value.Reveal(), "\r") {
-			f.Evidence = append(f.Evidence, evidence(fmt.Sprintf("file:.env:%d", v.Line), v.Key+" ends in a carriage return"))
-			return f, true
-		}
-	}
-	return f, false
-}
-
-// windowsScripts looks at mounted files that a program runs line by line. YAML and
-// SQL may end their lines as they like.
-func windowsScripts(ctx context.Context, t core.Target) []core.Finding {
-	var found []core.Finding
-	for _, m := range mountedFiles(t) {
-		if !slices.Contains([]string{".sh", ".exs", ".conf"}, path.Ext(m.name)) {
-			continue
-		}
-		f, err := readFile(ctx, t, m.name)
-		at := bytes.Index(f.Data, []byte("\r\n"))
-		if err != nil || at < 0 {
-			continue
-		}
-		line := 1 + bytes.Count(f.Data[:at], []byte("\n"))
-		found = append(found, core.Finding{
-			Code: "DK-09", Service: m.role, Severity: severity(m.role), Title: fmt.Sprintf("A script of %s has Windows line endings", m.role),
-			Evidence: []core.Evidence{evidence(fmt.Sprintf("file:%s:%d", m.name, line), "it is mounted at "+m.to+", and the line ends in CR LF")},
-		})
-	}
-	return found
 }

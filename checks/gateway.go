@@ -19,7 +19,7 @@ func init() {
 		Category: core.APIEndpoints, Early: true, Check: gatewayRoutes,
 		Finds: []core.Explanation{
 			{
-				Code: "GW-04", Title: "The gateway rejects the stack's API key", Severity: core.Critical, SymptomOf: []string{"DK-05"},
+				Code: "GW-04", Title: "The gateway rejects the stack's API key", Severity: core.Critical, SymptomOf: []string{"DK-05", "GW-03"},
 				What:   "The gateway accepts only the exact keys of its own configuration, and the key in .env is another one.",
 				Breaks: "Every client request is answered with 401.",
 				Do:     "Recreate the gateway so that it takes the keys in .env (playbook recreate-stale-containers), or give clients the key that it holds.",
@@ -38,7 +38,7 @@ func init() {
 			},
 			{
 				Code: "GW-18", Title: "The gateway has no route for a service", Severity: core.Warning,
-				What:   "The service runs, and the gateway answers \"no Route matched\" for its usual path.",
+				What:   "The service runs, and the gateway answers \"no Route matched\" for its usual path, or takes it for the dashboard's, which asks for a password.",
 				Breaks: "Clients cannot reach the service.", Do: "Compare the gateway's configuration with your release.", Data: "No data is at risk.",
 			},
 			{
@@ -169,7 +169,7 @@ func keyRejected(ctx context.Context, t core.Target, h held) (*core.Finding, err
 		return nil, err
 	case err != nil: // services.answer says that the gateway does not answer
 		return nil, nil
-	case resp.Status != 401 || !ownRefusal.MatchString(resp.Body):
+	case resp.Status != 401 || !ownRefusal.MatchString(resp.Body) || dashboard(resp):
 		return nil, nil
 	}
 	where := "file:.env"
@@ -210,10 +210,18 @@ func follow(ctx context.Context, t core.Target, r route, h held) (*core.Finding,
 	return f, nil
 }
 
+// dashboard reports whether the gateway took the request for one of Studio's
+// pages, which it asks a user and a password for: the API's own route is missing.
+func dashboard(r core.Response) bool {
+	return r.Status == 401 && strings.HasPrefix(r.Header.Get("WWW-Authenticate"), "Basic")
+}
+
 // judgeRoute reads what the gateway says itself first, then what came from the
 // service behind it.
 func judgeRoute(r route, resp core.Response) (code, title string) {
 	switch {
+	case dashboard(resp):
+		return "GW-18", fmt.Sprintf("The gateway sends requests for %s to the dashboard", r.service)
 	case resp.Status == 401 && ownRefusal.MatchString(resp.Body):
 		return "", "" // GW-04 says so once
 	case strings.Contains(resp.Body, "name resolution failed"):

@@ -15,7 +15,7 @@ func init() {
 		{core.Explanation{Code: "GW-01"}, brokenRoutes},
 		{core.Explanation{Code: "GW-06"}, lostHosts},
 		{core.Explanation{
-			Code: "GW-03", Title: "Nothing fills the keys into the gateway's configuration", Severity: core.Warning,
+			Code: "GW-03", Title: "Nothing fills the keys into the gateway's configuration", Severity: core.Critical,
 			What:   "kong.yml holds $SUPABASE_ANON_KEY and the like, and is mounted where Kong reads it, so the text stays as it is.",
 			Breaks: "Every API key is answered with 401.",
 			Do:     "Mount it where the start script of your release expects it (/home/kong/temp.yml) and keep that script.",

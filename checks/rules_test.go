@@ -160,6 +160,8 @@ var composeRows = []ruleRow{
 	}},
 	{"DK-08 gateway", func(s *scene) { s.files["volumes/api/kong.yml"] = "" }, nil},
 	{"VEC-02 vector", func(s *scene) { s.files["volumes/logs/vector.yml"] = "" }, nil},
+	{"DK-09 host", func(s *scene) { s.files[".env"] = "A=1\r\nB=2\r\n" }, func(s *scene) { s.files[".env"] = "A='1\r'\n" }},
+	{"DK-09 pooler", func(s *scene) { poolerScript(s, "a\r\nb\r\n") }, func(s *scene) { poolerScript(s, "a\nb\n"); s.files["volumes/api/kong.yml"] += "\r\n" }},
 	{"DK-10 gateway", func(s *scene) { s.modes["volumes/api/kong.yml"] = 0o640 }, func(s *scene) { s.modes["volumes/logs/vector.yml"] = 0o640 }},
 	{"DK-15 host", func(s *scene) { s.container(core.Auth).LogMaxSize = "" }, func(s *scene) { s.container(core.Auth).LogDriver, s.container(core.Auth).LogMaxSize = "journald", "" }},
 	{"DK-22 db", func(s *scene) {
@@ -183,6 +185,13 @@ var composeRows = []ruleRow{
 	}, nil},
 	{"UPG-06 host", func(s *scene) { s.files["docker-compose.yml"] = "services:\n<<<<<<< yours (x)\n" }, func(s *scene) { s.files["docker-compose.yml"] = "# <<<<<<< yours\n" }},
 	{"UPG-07 host", func(s *scene) { s.o.Compose.Unset = []string{"IMGPROXY_AUTO_WEBP"} }, nil},
+}
+
+// poolerScript mounts a pooler.exs into the pooler.
+func poolerScript(s *scene, text string) {
+	const name = "volumes/pooler/pooler.exs"
+	s.files[name] = text
+	s.container(core.Pooler).Mounts = append(s.container(core.Pooler).Mounts, core.Mount{Type: "bind", Source: s.o.Instance.Dir + "/" + name, Target: "/etc/pooler/pooler.exs"})
 }
 
 var settingRows = []ruleRow{

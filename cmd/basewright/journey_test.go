@@ -17,7 +17,12 @@ import (
 // diagnosis asks for one stack's diagnosis as a script would.
 func (p *person) diagnosis(want int, stack string) core.Diagnosis {
 	p.t.Helper()
-	out := p.basewright(want, "doctor", stack, "--output", "json")
+	return p.parsed(p.basewright(want, "doctor", stack, "--output", "json"))
+}
+
+// parsed reads the one diagnosis that doctor printed as JSON.
+func (p *person) parsed(out string) core.Diagnosis {
+	p.t.Helper()
 	var answer struct{ Diagnoses []core.Diagnosis }
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || len(answer.Diagnoses) != 1 {
 		p.t.Fatalf("doctor's JSON: %v\n%s", err, out)

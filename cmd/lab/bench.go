@@ -26,6 +26,8 @@ type bench struct {
 	stack
 	lab *lab
 	api *client.Client
+
+	hurry bool // not to wait until a mended stack is healthy
 }
 
 func (l *lab) bench(ctx context.Context, name string) (*bench, error) {

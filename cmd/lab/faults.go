@@ -23,6 +23,10 @@ type fault struct {
 	code string
 	does string // one sentence
 
+	// quiet faults touch no container: when they are mended there is nothing to
+	// wait for.
+	quiet bool
+
 	// save notes what mend will need. It changes nothing.
 	save func(ctx context.Context, b *bench) (saved, error)
 	// apply brings the fault about.
@@ -38,7 +42,8 @@ type saved map[string]string
 
 // faults lists all, by family.
 func faults() []fault {
-	return slices.Concat(dockerFaults(), gatewayFaults(), authFaults(), databaseFaults(), serviceFaults(), signupFaults(), moreFaults(), fileFaults())
+	return slices.Concat(dockerFaults(), gatewayFaults(), authFaults(), databaseFaults(), serviceFaults(), signupFaults(), moreFaults(),
+		fileFaults(), stillFaults(), catalogFaults(), settingFaults())
 }
 
 func faultOf(code string) (fault, error) {
@@ -86,7 +91,8 @@ func (l *lab) breakCommand() *cobra.Command {
 }
 
 func (l *lab) mendCommand() *cobra.Command {
-	return &cobra.Command{
+	var hurry bool
+	c := &cobra.Command{
 		Use: "mend STACK [FAULT]", Short: "Take a fault back, or all of them, and wait until the stack is healthy",
 		Args: args(cobra.RangeArgs(1, 2)),
 		RunE: func(c *cobra.Command, a []string) error {
@@ -94,6 +100,7 @@ func (l *lab) mendCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			b.hurry = hurry
 			if len(a) == 1 {
 				return b.mendAll(c.Context())
 			}
@@ -104,6 +111,8 @@ func (l *lab) mendCommand() *cobra.Command {
 			return b.mendOne(c.Context(), f)
 		},
 	}
+	c.Flags().BoolVar(&hurry, "no-wait", false, "do not wait until the stack is healthy")
+	return c
 }
 
 // brokenList is what is broken in a stack, oldest first.
@@ -230,19 +239,26 @@ func (b *bench) mendOne(ctx context.Context, f fault) error {
 	if err := f.mend(ctx, b, list[at].Saved); err != nil {
 		return fmt.Errorf("mend %s: %w", f.code, err)
 	}
-	if _, err := b.lab.settle(ctx, b.stack); err != nil {
-		return err
-	}
-	bring := b.lab.healthy
-	if len(list) > 1 { // the rest may keep it from being healthy
-		bring = func(ctx context.Context, _ stack) error { return b.up(ctx) }
-	}
-	if err := bring(ctx, b.stack); err != nil {
-		return fmt.Errorf("bring %s up again after %s: %w", b.name, f.code, err)
+	if !f.quiet {
+		if err := b.recovered(ctx, len(list) == 1); err != nil {
+			return fmt.Errorf("bring %s up again after %s: %w", b.name, f.code, err)
+		}
 	}
 	if err := b.setBroken(slices.Delete(list, at, at+1)); err != nil {
 		return err
 	}
 	b.lab.say("%s is mended in %s after %.1f s", f.code, b.name, time.Since(begin).Seconds())
 	return nil
+}
+
+// recovered brings the stack up again. While other faults last they may keep it
+// from being healthy, and who is in a hurry looks for himself.
+func (b *bench) recovered(ctx context.Context, last bool) error {
+	if _, err := b.lab.settle(ctx, b.stack); err != nil {
+		return err
+	}
+	if last && !b.hurry {
+		return b.lab.healthy(ctx, b.stack)
+	}
+	return b.up(ctx)
 }

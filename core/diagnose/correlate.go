@@ -131,11 +131,15 @@ func explains(cause, symptom core.Finding, codes map[string]core.Explanation, gr
 	if d < 0 && to.Level == core.Consequence && symptom.Category == core.APIEndpoints && slices.Contains(cause.Affects, core.Gateway) {
 		d = farAway // it was seen through the gateway, which is ill itself
 	}
+	linked := slices.Contains(to.SymptomOf, cause.Code)
+	if d < 0 && linked {
+		d = distance(graph, symptom.Service, cause.Service) // the catalogue says so, whatever else it affects
+	}
 	if d < 0 {
 		return -1
 	}
 	switch {
-	case slices.Contains(to.SymptomOf, cause.Code):
+	case linked:
 		return d
 	case to.Level == core.Cause:
 		return -1
