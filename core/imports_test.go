@@ -16,21 +16,23 @@ const module = "github.com/basewright/basewright/"
 // mayImport says which of our packages each package may import. Arrows point at
 // core; cmd alone knows everybody, and nobody knows cmd.
 var mayImport = map[string][]string{
-	"core":          {},
-	"core/supabase": {"core"},
-	"core/diagnose": {"core", "core/supabase"},
-	"core/logs":     {"core"},
-	"core/apply":    {"core", "core/diagnose", "core/supabase"},
-	"core/docker":   {"core", "core/supabase"},
-	"core/snapshot": {"core"},
-	"core/store":    {"core"},
-	"core/coretest": {"core"},
-	"checks":        {"core", "core/logs", "core/supabase"},
-	"repairs":       {"configs", "core", "core/supabase"},
-	"plugins":       {"core", "core/supabase"},
-	"ui":            {"core", "core/store"},
-	"ui/report":     {"core"},
-	"configs":       {},
+	"core":           {},
+	"core/supabase":  {"core"},
+	"core/create":    {"core", "core/supabase", "configs"},
+	"core/configure": {"core", "core/supabase"},
+	"core/diagnose":  {"core", "core/supabase"},
+	"core/logs":      {"core"},
+	"core/apply":     {"core", "core/diagnose", "core/supabase"},
+	"core/docker":    {"core", "core/supabase"},
+	"core/snapshot":  {"core"},
+	"core/store":     {"core"},
+	"core/coretest":  {"core"},
+	"checks":         {"core", "core/logs", "core/supabase"},
+	"repairs":        {"configs", "core", "core/supabase"},
+	"plugins":        {"core", "core/supabase"},
+	"ui":             {"core", "core/store"},
+	"ui/report":      {"core"},
+	"configs":        {},
 }
 
 // only says which of our packages may import what belongs to one technology.

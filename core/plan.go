@@ -125,6 +125,10 @@ const (
 	OpCheck           Op = "check"
 	OpNote            Op = "note"
 	OpExec            Op = "exec"
+
+	// No playbook may use these: only creation makes a folder and an instance.
+	OpMakeFolder Op = "make_folder"
+	OpRegister   Op = "register"
 )
 
 // Ops lists the closed set of operations.

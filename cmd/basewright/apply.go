@@ -27,6 +27,7 @@ type workshop struct {
 	applier *apply.Applier
 	folder  *snapshot.Folder
 	books   []core.Playbook
+	given   map[string]core.Secret // of the plan that is applied, nowhere else yet
 }
 
 // unasked is how old an interrupted change may be to be put back by whatever
@@ -100,6 +101,7 @@ func openState(g *global, host *docker.Host) (*workshop, error) {
 		MayExec:   w.mayExec,
 		Failpoint: apply.FailpointFromEnv(),
 		Retain:    w.retain,
+		Unmake:    w.unmake,
 	}
 	return w, nil
 }

@@ -46,19 +46,29 @@ func makeWorld() (*world, error) {
 			return w, fmt.Errorf("build %s: %w\n%s", program, err, out)
 		}
 	}
+	if out, code := w.run("lab", nil, "images"); code != 0 {
+		return w, fmt.Errorf("lab images: %s", out)
+	}
+	return w, nil
+}
+
+// upOnce brings the stacks up when a test first wants one.
+var upOnce = sync.OnceValue(func() error {
+	w, err := theWorld()
+	if err != nil {
+		return err
+	}
 	for _, name := range stackNames {
 		w.run("lab", nil, "down", name) // of a killed run; mostly there is none
 	}
-	for _, args := range [][]string{{"images"}, append([]string{"up"}, stackNames...)} {
-		if out, code := w.run("lab", nil, args...); code != 0 {
-			return w, fmt.Errorf("lab %s: %s", strings.Join(args, " "), out)
-		}
+	if out, code := w.run("lab", nil, append([]string{"up"}, stackNames...)...); code != 0 {
+		return fmt.Errorf("lab up: %s", out)
 	}
 	for _, name := range stackNames {
 		w.stacks <- name
 	}
-	return w, nil
-}
+	return nil
+})
 
 // TestMain removes the stacks again, if a test made them.
 func TestMain(m *testing.M) {
@@ -101,6 +111,9 @@ func onStacks(t *testing.T) *world {
 // borrow gives the test a stack of its own for a while.
 func (w *world) borrow(t *testing.T) string {
 	t.Helper()
+	if err := upOnce(); err != nil {
+		t.Fatal(err)
+	}
 	name := <-w.stacks
 	t.Cleanup(func() {
 		if t.Failed() {

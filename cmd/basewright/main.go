@@ -111,5 +111,6 @@ rolled back when they did not help.`,
 		return core.Errorf(core.Invalid, "%v; see `%s --help`", err, cmd.CommandPath())
 	})
 	root.AddCommand(doctorCommand(g), lintCommand(g), logsCommand(g), explainCommand(g), checkCommand(g), playbookCommand(g), repairCommand(g), changeCommand(g), snapshotCommand(g), auditCommand(g))
+	root.AddCommand(instanceCommand(g), configCommand(g))
 	return root
 }

@@ -18,8 +18,12 @@ func printPlan(c *console, p core.Plan) {
 		field(c.out, s, "Mends", p.Finding+s.dim("  kept only if gone afterwards: ")+strings.Join(p.Claims, ", "))
 	}
 	field(c.out, s, "Risk", string(p.Risk))
-	field(c.out, s, "Snapshot", string(p.Scope)+", before the first action")
-	field(c.out, s, "Downtime", "about "+p.Downtime.Round(time.Second).String())
+	if p.Scope != "" {
+		field(c.out, s, "Snapshot", string(p.Scope)+", before the first action")
+	}
+	if p.Downtime > 0 {
+		field(c.out, s, "Downtime", "about "+p.Downtime.Round(time.Second).String())
+	}
 	for i, a := range p.Actions {
 		label := ""
 		if i == 0 {

@@ -218,7 +218,7 @@ func (w *workshop) apply(ctx context.Context, instance core.Instance, plan core.
 	if f.output == "text" {
 		w.applier.Progress = stepPrinter(w.console)
 	}
-	c, err := w.applier.Apply(ctx, instance, plan, actor(), plan.Hash)
+	c, err := w.applier.ApplyGiven(ctx, instance, plan, actor(), plan.Hash, w.given)
 	if c == nil {
 		return refused(err)
 	}

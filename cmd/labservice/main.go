@@ -58,6 +58,8 @@ var services = map[string]command{
 	"functions":     runEdge,
 	"rest":          runPostgrest,
 	"pooler":        runSupavisor,
+	// The script that fills kong.yml in and starts Kong: runKong does both.
+	"kong-entrypoint.sh": runKong,
 }
 
 var tools = map[string]command{

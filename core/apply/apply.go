@@ -99,6 +99,11 @@ type Applier struct {
 	LockDir string // a file per instance says which change holds it
 	HostDir string // locks of instances without a folder here; empty means the system's folder for temporary files
 
+	// Unmake removes all that a creating change made: containers, networks,
+	// volumes, folder and reservations. Running it twice does no harm. It is nil
+	// where nothing is created.
+	Unmake func(ctx context.Context, c core.Change) error
+
 	Settle          time.Duration // how long verification waits for a good diagnosis; zero means 20 s
 	RollbackTimeout time.Duration // zero means 5 min
 	RecoverWithin   time.Duration // Recover leaves older changes alone; zero means none is too old
@@ -121,6 +126,7 @@ type work struct {
 	verify func(ctx context.Context, t *transaction) error
 	writes func(env string) []string // files that it may write; env is the name of the .env
 	roles  bool                      // it may change role passwords
+	given  map[string]core.Secret    // secrets that are in no file yet
 }
 
 // Apply carries out plan, which the actor approved by its hash, on inst. An
@@ -128,13 +134,23 @@ type work struct {
 // how it ended. The plan is kept only if every code it claims to mend is gone
 // and nothing critical is new; otherwise the instance is put back.
 func (a *Applier) Apply(ctx context.Context, inst core.Instance, plan core.Plan, actor, approvedHash string) (*core.Change, error) {
+	return a.ApplyGiven(ctx, inst, plan, actor, approvedHash, nil)
+}
+
+// ApplyGiven is Apply for a plan with secrets that are nowhere yet, by their
+// keys: the plan names them given:KEY.
+func (a *Applier) ApplyGiven(ctx context.Context, inst core.Instance, plan core.Plan, actor, approvedHash string, secrets map[string]core.Secret) (*core.Change, error) {
 	if err := a.validate(inst, plan, approvedHash); err != nil {
 		return nil, err
 	}
 	if err := a.permitted(ctx, plan); err != nil {
 		return nil, err
 	}
+	if err := allGiven(plan, secrets); err != nil {
+		return nil, err
+	}
 	return a.carryOut(ctx, inst, plan, actor, work{
+		given: secrets,
 		ready: func(_ context.Context, t *transaction, obs *core.Observation) error {
 			if err := t.sameBasis(obs); err != nil {
 				return err
@@ -173,6 +189,9 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 		return nil, fmt.Errorf("look at %s: %w", inst.ID, err)
 	}
 	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), local: obs.Host.Local, mask: core.NewMask(obs)}
+	for key, v := range w.given {
+		t.mask.Know(key, v)
+	}
 	if err := w.ready(ctx, t, obs); err != nil {
 		return nil, t.mask.Err(err)
 	}

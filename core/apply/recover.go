@@ -68,6 +68,9 @@ func (a *Applier) recoverOne(ctx context.Context, c core.Change) (*core.Change, 
 	if err != nil {
 		return nil, err
 	}
+	if c.Plan.Playbook == Creating {
+		return &c, t.resumeCreation(ctx, errors.New(where))
+	}
 	if c.Snapshot == "" {
 		// The first action comes after the snapshot is written down.
 		if err := t.end(ctx, core.RolledBack, where+", before anything was touched"); err != nil {

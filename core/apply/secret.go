@@ -11,17 +11,20 @@ import (
 
 // secret resolves argument name of an action at the moment of use: a handle
 // env:KEY is what the .env on disk says now, svc:SERVICE:KEY what the running
-// container has. A plain string stands for itself.
+// container has, given:KEY what whoever approved the plan gave. A plain string stands for itself.
 func (t *transaction) secret(ctx context.Context, a core.Action, name string) (core.Secret, error) {
 	handle := a.SecretHandle(name)
 	if handle == "" {
 		return core.Secret(a.Text(name)), nil
 	}
+	kind, rest, _ := strings.Cut(handle, ":")
+	if v, ok := t.given[rest]; ok && kind == given {
+		return v, nil
+	}
 	obs, err := t.e.Observe(ctx)
 	if err != nil {
 		return "", fmt.Errorf("look up %s: %w", handle, err)
 	}
-	kind, rest, _ := strings.Cut(handle, ":")
 	var v core.Secret
 	var ok bool
 	switch kind {
@@ -41,11 +44,28 @@ func (t *transaction) secret(ctx context.Context, a core.Action, name string) (c
 	return v, nil
 }
 
+// given marks the handle of a secret that is in no file yet. It lives in memory
+// until its action writes it; the plan and the journal never hold it.
+const given = "given"
+
+// allGiven refuses a plan that wants a secret which nobody gave.
+func allGiven(p core.Plan, secrets map[string]core.Secret) error {
+	for i, a := range p.Actions {
+		for name := range a.Args {
+			kind, key, _ := strings.Cut(a.SecretHandle(name), ":")
+			if _, ok := secrets[key]; kind == given && !ok {
+				return core.Errorf(core.Invalid, "action %d wants a value for %s, which was not given", i+1, key)
+			}
+		}
+	}
+	return nil
+}
+
 // validHandle refuses what is no handle of a secret.
 func validHandle(handle string) error {
 	parts := strings.Split(handle, ":")
 	switch {
-	case len(parts) == 2 && parts[0] == "env" && validKey.MatchString(parts[1]):
+	case len(parts) == 2 && (parts[0] == "env" || parts[0] == given) && validKey.MatchString(parts[1]):
 		return nil
 	case len(parts) == 3 && parts[0] == "svc" && parts[1] != "" && validKey.MatchString(parts[2]):
 		return nil

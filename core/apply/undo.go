@@ -65,7 +65,7 @@ func (t *transaction) verifyUndone(ctx context.Context, snap core.Snapshot) erro
 // tells. Its snapshot may be gone, or the instance changed since.
 func CanUndo(c core.Change) bool {
 	bySQL := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool { return a.Op == core.OpSQL && a.Text("inverse") != "" })
-	return c.State == core.Committed && !bySQL
+	return c.State == core.Committed && c.Snapshot != "" && !bySQL
 }
 
 // undoable returns the snapshot from which a change can be undone.
@@ -76,6 +76,8 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 	switch {
 	case old.State != core.Committed:
 		return no("it is " + string(old.State) + ", not committed")
+	case old.Snapshot == "":
+		return no("there is nothing before it that could be put back")
 	case !CanUndo(old):
 		return no("it changed the database by SQL")
 	}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/configure"
+	"github.com/basewright/basewright/core/supabase"
+	"github.com/basewright/basewright/repairs"
+)
+
+type configFlags struct {
+	plan, yes, stdin bool
+	output           string
+}
+
+func configCommand(g *global) *cobra.Command {
+	var f configFlags
+	cmd := &cobra.Command{
+		Use:   "config INSTANCE [get [KEY…] | set KEY=VALUE… | unset KEY… | diff]",
+		Short: "Show and change an instance's settings",
+		Long: `Shows the settings in the .env of an instance, secrets masked. A change is planned,
+backed up, applied, verified by a diagnosis, and taken back when the instance is
+worse afterwards: the .env is edited in place, with its comments and order, and only
+the services that use a setting are recreated. diff shows what containers run with
+that the .env no longer says.
+
+A secret is better given with --stdin, as KEY=VALUE lines, than in the command line.
+
+Exit code: 0 shown, planned or committed, 1 refused, rolled back or (diff) different,
+2 could not start.`,
+		Example: "  basewright config shop\n  basewright config shop get SITE_URL\n  basewright config shop set DISABLE_SIGNUP=true --plan\n  basewright config shop set --stdin --yes < new-password.env",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.validate(); err != nil {
+				return err
+			}
+			return config(cmd.Context(), g, f, args)
+		},
+	}
+	cmd.Flags().BoolVar(&f.plan, "plan", false, "show what would change and change nothing")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "apply without asking")
+	cmd.Flags().BoolVar(&f.stdin, "stdin", false, "read more KEY=VALUE lines from the standard input")
+	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
+	return cmd
+}
+
+func (f configFlags) validate() error {
+	switch {
+	case f.plan && f.yes:
+		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
+	case f.output != "text" && f.output != "json":
+		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", f.output)
+	}
+	return nil
+}
+
+func config(ctx context.Context, g *global, f configFlags, args []string) error {
+	verb, rest := "get", args[1:]
+	if len(rest) > 0 {
+		verb, rest = rest[0], rest[1:]
+	}
+	switch verb {
+	case "get", "diff":
+		return showConfig(ctx, g, f, args[0], verb, rest)
+	case "set", "unset":
+		edit, err := f.edit(g, verb, rest)
+		if err != nil {
+			return err
+		}
+		return changeConfig(ctx, g, f, args[0], edit)
+	}
+	return core.Errorf(core.Invalid, "config knows get, set, unset and diff, not %s", printable(verb))
+}
+
+// edit reads what is to be set or unset.
+func (f configFlags) edit(g *global, verb string, args []string) (configure.Edit, error) {
+	e := configure.Edit{Set: map[string]core.Secret{}}
+	if verb == "unset" {
+		e.Unset = args
+		return e, nil
+	}
+	for _, pair := range args {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return e, core.Errorf(core.Invalid, "%s is not of the form KEY=VALUE", printable(key))
+		}
+		e.Set[key] = core.Secret(value)
+	}
+	if !f.stdin {
+		return e, nil
+	}
+	data, err := io.ReadAll(io.LimitReader(g.in, 1<<20))
+	if err != nil {
+		return e, fmt.Errorf("read the standard input: %w", err)
+	}
+	vars, err := supabase.ParseEnv(data)
+	for _, v := range vars {
+		e.Set[v.Key] = v.Value
+	}
+	return e, err
+}
+
+// changeConfig plans an edit, shows it and applies it.
+func changeConfig(ctx context.Context, g *global, f configFlags, name string, edit configure.Edit) error {
+	w, err := openWorkshop(ctx, g)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	instances, err := w.host.Discover(ctx)
+	if err != nil {
+		return err
+	}
+	instance, err := pick(instances, name)
+	if err != nil {
+		return err
+	}
+	obs, err := w.host.Open(instance).Observe(ctx)
+	if err != nil {
+		return err
+	}
+	plan, given, err := configure.Plan(obs, edit, w.store.Key())
+	if err != nil {
+		return refused(err)
+	}
+	w.given = given
+	plan.Basis = repairs.Basis(obs, nil, w.store.Key())
+	if err := plan.Seal(); err != nil {
+		return err
+	}
+	if err := w.applier.Check(plan, obs); err != nil {
+		return refused(err)
+	}
+	if f.output == "text" {
+		printPlan(g.console, plan)
+	}
+	if f.plan {
+		return w.printJSON(repairFlags{output: f.output}, plan)
+	}
+	if !f.yes {
+		if err := w.confirm(plan); err != nil {
+			return err
+		}
+	}
+	return w.apply(ctx, instance, plan, nil, repairFlags{output: f.output})
+}

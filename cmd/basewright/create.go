@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/checks"
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
+	"github.com/basewright/basewright/core/create"
+	"github.com/basewright/basewright/core/diagnose"
+)
+
+type orderFlags struct {
+	order        create.Order
+	root         string
+	passwordFile string
+	output       string
+	plan         bool
+	yes          bool
+	keep         bool
+}
+
+func createCommand(g *global) *cobra.Command {
+	var f orderFlags
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Make a new instance, and prove with a sign-up that it works",
+		Long: `Checks everything first and lists every problem at once; then reserves ports and a
+network, draws secrets for this instance alone, writes its folder, brings the stack
+up, waits until it is healthy, and diagnoses it with a sign-up. Only then it counts
+as made. When that fails nothing is left of it, unless --keep-on-failure is given.
+
+Exit code: 0 planned or made, 1 refused or removed again, 2 could not start.`,
+		Example: "  basewright instance create shop --plan\n  basewright instance create shop --url https://shop.example.com --yes",
+		Args:    exactly(1, "the name of the new instance"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.validate(); err != nil {
+				return err
+			}
+			f.order.Name = args[0]
+			return createInstance(cmd.Context(), g, f)
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *orderFlags) register(cmd *cobra.Command) {
+	o, flags := &f.order, cmd.Flags()
+	flags.StringVar(&o.ID, "id", "", "its id, which never changes (default: made of NAME)")
+	flags.StringVar(&o.Release, "release", "", "release of Supabase (default: the newest that is known)")
+	flags.StringVar(&o.URL, "url", "", "address that browsers use (default: http://127.0.0.1 and the gateway's port)")
+	flags.StringVar(&o.SiteURL, "site-url", "", "address of the app that users come from (default: the url)")
+	flags.StringVar(&o.Bind, "bind", "", "address of this host to publish ports on (default 127.0.0.1)")
+	flags.IntVar(&o.Ports.Gateway, "port", 0, "port of the gateway (default: a free one from 8000 on)")
+	flags.IntVar(&o.Ports.Session, "session-port", 0, "port of the database pooler, session mode (default: a free one)")
+	flags.IntVar(&o.Ports.Transaction, "transaction-port", 0, "port of the database pooler, transaction mode (default: a free one)")
+	flags.StringVar(&o.Images, "images", "", "prefix of all images, for a mirror of them")
+	flags.IntVar(&o.PG, "postgres", 0, "major version of PostgreSQL: 15 or 17 (default 17)")
+	flags.StringVar(&o.Subnets, "subnets", "", "private range that its network is taken from (default 10.201.0.0/16)")
+	flags.StringVar(&o.DashboardUser, "dashboard-user", "", `who may open Studio (default "dashboard")`)
+	flags.StringVar(&o.SMTP.Host, "smtp-host", "", "mail server; without one users are confirmed at once")
+	flags.IntVar(&o.SMTP.Port, "smtp-port", 0, "port of the mail server (default 587)")
+	flags.StringVar(&o.SMTP.User, "smtp-user", "", "user of the mail server")
+	flags.StringVar(&o.SMTP.From, "smtp-from", "", "sender of mails")
+	flags.StringVar(&f.passwordFile, "smtp-password-file", "", "file with the password of the mail server")
+	flags.StringVar(&f.root, "root", "", "folder that instances are made in (default: instances in the data folder)")
+	flags.StringVar(&f.output, "output", "text", "how to print: text or json")
+	flags.BoolVar(&f.plan, "plan", false, "show what would be made and make nothing")
+	flags.BoolVar(&f.yes, "yes", false, "make it without asking")
+	flags.BoolVar(&f.keep, "keep-on-failure", false, "leave what was made when it fails")
+}
+
+func (f *orderFlags) validate() error {
+	switch {
+	case f.plan && f.yes:
+		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
+	case f.output != "text" && f.output != "json":
+		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", f.output)
+	}
+	if f.passwordFile == "" {
+		return nil
+	}
+	file, err := os.Open(f.passwordFile)
+	if err != nil {
+		return core.Errorf(core.Invalid, "--smtp-password-file: %v", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, 4096))
+	if err != nil {
+		return core.Errorf(core.Invalid, "--smtp-password-file: %v", err)
+	}
+	f.order.SMTP.Password = core.Secret(strings.TrimRight(string(data), "\r\n"))
+	return nil
+}
+
+func createInstance(ctx context.Context, g *global, f orderFlags) error {
+	w, err := openWorkshop(ctx, g)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	place := w.place(f.root)
+	job, plan, err := place.Prepare(ctx, f.order)
+	if refusal, ok := errors.AsType[*create.Refusal](err); ok {
+		return w.refuse(f, refusal)
+	}
+	if err != nil {
+		return refused(err)
+	}
+	if f.output == "text" {
+		printPlan(g.console, plan)
+	}
+	if f.plan {
+		return errors.Join(place.Abandon(ctx, job), w.printJSON(repairFlags{output: f.output}, plan))
+	}
+	if !f.yes {
+		if err := w.confirm(plan); err != nil {
+			return errors.Join(place.Abandon(ctx, job), err)
+		}
+	}
+	if f.output == "text" {
+		w.applier.Progress = stepPrinter(w.console)
+	}
+	change, err := w.make(ctx, place, job, plan, f.keep)
+	if change == nil {
+		return errors.Join(refused(err), place.Abandon(ctx, job))
+	}
+	if err := w.showMade(f, job, *change); err != nil {
+		return err
+	}
+	if err != nil {
+		return exit{exitFound, err}
+	}
+	return nil
+}
+
+// refuse prints every problem of an order, a line each.
+func (w *workshop) refuse(f orderFlags, r *create.Refusal) error {
+	if f.output == "json" {
+		return errors.Join(w.printJSON(repairFlags{output: f.output}, map[string]any{"problems": r.Problems}), exit{code: exitFound})
+	}
+	for _, p := range r.Problems {
+		fmt.Fprintf(w.err, "basewright: %s: %s\n", p.What, printable(p.Text))
+	}
+	return exit{exitFound, core.Errorf(r.Code, "%s cannot be made; nothing was done", printable(r.ID))}
+}
+
+func (w *workshop) showMade(f orderFlags, job *create.Job, c core.Change) error {
+	if f.output == "json" {
+		return w.printJSON(repairFlags{output: f.output}, c)
+	}
+	printReceipt(w.console, c)
+	if c.State == core.Committed {
+		fmt.Fprintf(w.out, "\n%s is running: %s\n", job.Instance.ID, job.URL())
+		fmt.Fprintf(w.out, "  API keys, dashboard login and all other secrets are in %s (mode 0600)\n", filepath.Join(job.Instance.Dir, ".env"))
+	}
+	return nil
+}
+
+// place wires together where instances are made.
+func (w *workshop) place(root string) *create.Place {
+	if root == "" {
+		root = filepath.Join(w.data(), "instances")
+	}
+	return &create.Place{Host: w.host, Kept: w.store, Root: absolute(root), Known: w.store.Instances, Lint: w.lintFolder}
+}
+
+// lintFolder runs the checks of files on a folder.
+func (w *workshop) lintFolder(ctx context.Context, dir string) ([]core.Finding, error) {
+	s, err := findFolder(dir, nil, "")
+	if err != nil {
+		return nil, err
+	}
+	obs, err := s.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	only := slices.DeleteFunc(checks.All(), func(c core.Checker) bool { return !c.Files })
+	d := diagnose.Run(ctx, core.Target{Observation: obs, Inspector: s, Key: w.store.Key()}, only, diagnose.Options{Trigger: core.ByVerify})
+	return d.Findings, nil
+}
+
+// make carries a creating plan out.
+func (w *workshop) make(ctx context.Context, place *create.Place, job *create.Job, plan core.Plan, keep bool) (*core.Change, error) {
+	change, err := w.applier.Create(ctx, job.Instance, plan, actor(), apply.Creation{
+		Make:     job.Make,
+		Register: func(ctx context.Context) error { return w.register(ctx, job.Instance) },
+		Prove: func(ctx context.Context, e core.Engine) (*core.Diagnosis, error) {
+			return look(ctx, e, w.store.Key(), w.books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
+		},
+		Keep: keep,
+	})
+	if err == nil {
+		err = place.Finish(job.Instance)
+	}
+	return change, err
+}
+
+func (w *workshop) register(ctx context.Context, i core.Instance) error {
+	return w.store.AddInstance(ctx, i, core.AuditEntry{Actor: actor(), Action: "instance.register", Instance: i.ID, Outcome: "ok", Detail: "made by Basewright"})
+}
+
+// unmake removes all that a creating change made.
+func (w *workshop) unmake(ctx context.Context, c core.Change) error {
+	place := w.place("")
+	inst := place.Instance(c.Plan)
+	if err := w.host.Erase(ctx, inst, c.Created); err != nil {
+		return err
+	}
+	if err := place.RemoveFolder(inst.Dir, c.ID); err != nil {
+		return err
+	}
+	gone := core.AuditEntry{Actor: c.Actor, Action: "instance.unregister", Instance: inst.ID, Outcome: "ok", Detail: "its creation failed"}
+	if err := w.store.RemoveInstance(ctx, inst.ID, gone); err != nil && core.CodeOf(err) != core.NotFound {
+		return err
+	}
+	return w.store.Release(ctx, inst.ID)
+}

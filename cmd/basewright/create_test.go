@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/supabase"
+)
+
+// TestCreate makes an instance with the program alone: refused with every
+// problem at once, killed in the middle with nothing left, and then for good.
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	w := onStacks(t)
+	p := w.person(t)
+	name := strings.TrimSuffix(stackNames[0], "-a") + "-made"
+	images := []string{"--images", cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab"), "--postgres", "15"}
+	root := filepath.Join(t.TempDir(), "instances")
+	order := append([]string{"instance", "create", name, "--root", root}, images...)
+	inst := core.Instance{ID: name, Project: name}
+	host, err := docker.Connect(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := host.Erase(context.Background(), inst, time.Time{}); err != nil {
+			t.Error(err)
+		}
+		host.Close()
+	})
+
+	refused := p.basewright(1, "instance", "create", name, "--yes", "--port", "80", "--url", "http://0.0.0.0", "--images", "nobody.invalid/nothing")
+	for _, want := range []string{"gateway port: ports below 1024", `url: "http://0.0.0.0" is every address`, "nothing was done"} {
+		if !strings.Contains(refused, want) {
+			t.Errorf("the refusal does not say %q:\n%s", want, refused)
+		}
+	}
+	p.nothingOf(host, name, root)
+
+	out, code := p.run("basewright", []string{"BASEWRIGHT_DATA=" + p.data, "BASEWRIGHT_FAILPOINT=action-2-up.do.after:kill"}, append(order, "--yes")...)
+	if code != -1 {
+		t.Fatalf("it was not killed: exit code %d\n%s", code, out)
+	}
+	if s, err := host.Survey(t.Context()); err != nil || s.Projects[name] == "" {
+		t.Fatalf("it was killed before it had made anything: %v", err)
+	}
+	p.basewright(0, "change", "recover")
+	p.nothingOf(host, name, root)
+
+	p.basewright(0, append(order, "--plan")...)
+	p.nothingOf(host, name, root)
+
+	made := p.basewright(0, append(order, "--yes", "--dashboard-user", "ana")...)
+	if !strings.Contains(made, name+" is running: http://127.0.0.1:") || !strings.Contains(made, "committed") {
+		t.Errorf("it does not say that it runs:\n%s", made)
+	}
+	if d := p.diagnosis(0, name); d.Status != core.Healthy || len(d.Findings) > 0 {
+		t.Errorf("a new instance is %s: %+v", d.Status, d.Findings)
+	}
+	again := p.basewright(1, append(order, "--yes")...)
+	if !strings.Contains(again, "there is already an instance "+name) {
+		t.Errorf("a second one of that name: %s", again)
+	}
+	p.noSecrets(p.madeSecrets(filepath.Join(root, name)))
+	p.basewright(0, "audit", "verify")
+}
+
+// nothingOf makes sure that nothing of an instance is left.
+func (p *person) nothingOf(host *docker.Host, name, root string) {
+	p.t.Helper()
+	s, err := host.Survey(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if left := s.Projects[name]; left != "" {
+		p.t.Fatalf("%s of %s is left", left, name)
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil && !os.IsNotExist(err) {
+		p.t.Fatal(err)
+	}
+	for _, e := range entries {
+		p.t.Fatalf("the folder %s is left", e.Name())
+	}
+}
+
+// madeSecrets reads what must never be seen outside the instance's .env.
+func (p *person) madeSecrets(dir string) map[string]string {
+	p.t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, ".env"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	vars, err := supabase.ParseEnv(data)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	secrets := map[string]string{}
+	for _, v := range vars {
+		if r, err := supabase.RecipeOf(v.Key); v.Value != "" && (err != nil || r != supabase.DefaultRecipe) {
+			secrets[v.Key] = v.Value.Reveal()
+		}
+	}
+	if len(secrets) < 12 {
+		p.t.Fatalf("only %d secrets in .env", len(secrets))
+	}
+	return secrets
+}

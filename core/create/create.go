@@ -1,0 +1,141 @@
+package create
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Job is one instance to be made: what was ordered with all that was chosen.
+type Job struct {
+	Instance core.Instance
+	Order    Order
+	Subnet   string
+	place    *Place
+}
+
+// Title is what plans that make an instance are called.
+const Title = "create"
+
+// Prepare returns a job, whose ports and network are kept for it until the
+// instance is gone, and the plan for it. Every problem of the order is in one
+// core.Invalid error.
+func (p *Place) Prepare(ctx context.Context, o Order) (*Job, core.Plan, error) {
+	o, found, err := p.Preflight(ctx, o)
+	if err != nil {
+		return nil, core.Plan{}, err
+	}
+	if len(found) > 0 {
+		return nil, core.Plan{}, refusal(o, found)
+	}
+	survey, err := p.Host.Survey(ctx)
+	if err != nil {
+		return nil, core.Plan{}, err
+	}
+	j := &Job{place: p, Instance: p.instance(o)}
+	err = p.Kept.Reserve(ctx, o.ID, func(taken []core.Reservation) (keep []core.Reservation, err error) {
+		for _, r := range taken {
+			if r.Instance == o.ID {
+				return nil, core.Errorf(core.Conflict, "an instance %s is being made already", o.ID)
+			}
+		}
+		j.Order, j.Subnet, keep, err = choose(o, survey, taken)
+		return keep, err
+	})
+	if err != nil {
+		return nil, core.Plan{}, fmt.Errorf("reserve ports and network for %s: %w", o.ID, err)
+	}
+	plan, err := j.plan(survey)
+	return j, plan, err
+}
+
+func (p *Place) instance(o Order) core.Instance {
+	return core.Instance{
+		ID: o.ID, Name: o.Name, Project: o.ID, Dir: p.Dir(o.ID), Files: []string{filepath.Join(p.Dir(o.ID), "docker-compose.yml")},
+		Origin: core.Created, Mode: core.Control, Release: o.Release,
+	}
+}
+
+func refusal(o Order, found []Problem) error {
+	r := &Refusal{ID: cmp.Or(o.ID, o.Name), Problems: found, Code: core.Invalid}
+	if slices.ContainsFunc(found, func(p Problem) bool { return p.Taken }) {
+		r.Code = core.Conflict
+	}
+	return r
+}
+
+// plan says what will be made. It holds no secret: those are drawn when the
+// folder is written, and stand in its .env alone.
+func (j *Job) plan(s core.Survey) (core.Plan, error) {
+	images, err := imagesOf(j.Order)
+	if err != nil {
+		return core.Plan{}, err
+	}
+	args := map[string]any{
+		"dir": j.Instance.Dir, "release": j.Order.Release, "name": j.Order.Name, "subnet": j.Subnet, "bind": j.Order.Bind,
+		"gateway": j.Order.Ports.Gateway, "session": j.Order.Ports.Session, "transaction": j.Order.Ports.Transaction,
+	}
+	p := core.Plan{
+		Instance: j.Instance.ID, Playbook: Title, Title: "Create " + j.Order.Name, Risk: core.LowRisk,
+		Basis: map[string]string{"engine": s.EngineID},
+		Actions: []core.Action{
+			{Op: core.OpMakeFolder, Args: args, Why: "compose, gateway and database files of release " + j.Order.Release + ", an .env with secrets of its own"},
+			{Op: core.OpUp, Why: fmt.Sprintf("%d containers on a network of their own", len(images))},
+			{Op: core.OpWaitHealthy, Args: map[string]any{"timeout": "10m"}, Why: "every service answers its health check"},
+			{Op: core.OpRegister, Why: "Basewright keeps it from then on"},
+		},
+		Diff: []core.Diff{
+			{Target: "folder", After: j.Instance.Dir},
+			{Target: "ports", After: fmt.Sprintf("%s:%d gateway, %d session, %d transaction", j.Order.Bind, j.Order.Ports.Gateway, j.Order.Ports.Session, j.Order.Ports.Transaction)},
+			{Target: "network", After: j.Subnet},
+		},
+	}
+	for _, i := range images {
+		p.Diff = append(p.Diff, core.Diff{Target: "image", After: i.Ref})
+	}
+	return p, p.Seal()
+}
+
+// Make writes the folder of the instance, for a change.
+func (j *Job) Make(ctx context.Context, change string) error {
+	if err := j.makeFolder(ctx, change); err != nil {
+		return fmt.Errorf("write the folder of %s: %w", j.Instance.ID, err)
+	}
+	return nil
+}
+
+// URL is where browsers reach the instance.
+func (j *Job) URL() string { return j.Order.url() }
+
+// Finish takes the mark off the folder, so that nothing removes it any more.
+func (p *Place) Finish(inst core.Instance) error {
+	if err := os.Remove(filepath.Join(inst.Dir, marker)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+// Instance returns the instance that a creating plan is about.
+func (p *Place) Instance(plan core.Plan) core.Instance {
+	inst := p.instance(Order{ID: plan.Instance, Name: plan.Instance})
+	for _, a := range plan.Actions {
+		if a.Op == core.OpMakeFolder {
+			inst.Dir, inst.Release, inst.Name = a.Text("dir"), a.Text("release"), a.Text("name")
+			inst.Files = []string{filepath.Join(inst.Dir, "docker-compose.yml")}
+		}
+	}
+	return inst
+}
+
+// Abandon gives back what was kept for a job that is not carried out.
+func (p *Place) Abandon(ctx context.Context, j *Job) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return p.Kept.Release(ctx, j.Instance.ID)
+}

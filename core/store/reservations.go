@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/basewright/basewright/core"
+)
+
+type reservationRow struct {
+	Kind     string `gorm:"primaryKey"`
+	Value    string `gorm:"primaryKey"`
+	Instance string
+	Created  time.Time
+}
+
+func (reservationRow) TableName() string { return "reservations" }
+
+// Reserve lets choose see what is reserved and keeps what it returns for
+// instance. Two at once wait for each other, so they never choose the same.
+func (s *Store) Reserve(ctx context.Context, instance string, choose func(taken []core.Reservation) ([]core.Reservation, error)) error {
+	return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		taken, err := reservations(tx)
+		if err != nil {
+			return err
+		}
+		chosen, err := choose(taken)
+		if err != nil {
+			return err
+		}
+		for _, r := range chosen {
+			row := reservationRow{Kind: r.Kind, Value: r.Value, Instance: instance, Created: stamp(time.Now())}
+			if err := tx.Create(&row).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Reservations returns all that is reserved.
+func (s *Store) Reservations(ctx context.Context) ([]core.Reservation, error) {
+	return reservations(s.read.WithContext(ctx))
+}
+
+func reservations(db *gorm.DB) ([]core.Reservation, error) {
+	var rows []reservationRow
+	if err := db.Order("kind, value").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	out := make([]core.Reservation, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, core.Reservation{Kind: r.Kind, Value: r.Value, Instance: r.Instance})
+	}
+	return out, nil
+}
+
+// Release gives back all that is reserved for instance.
+func (s *Store) Release(ctx context.Context, instance string) error {
+	return s.write.WithContext(ctx).Where("instance = ?", instance).Delete(&reservationRow{}).Error
+}
