@@ -207,7 +207,7 @@ func renders(t *testing.T, o Order) {
 	if info, err := os.Stat(filepath.Join(dir, ".env")); err != nil || info.Mode() != 0o600 {
 		t.Errorf(".env has mode %v, %v", info.Mode(), err)
 	}
-	c := supabase.Render(t.Context(), dir, j.Instance.Files, "shop")
+	c := supabase.Render(t.Context(), supabase.Source{Dir: dir, Compose: j.Instance.Files, Project: "shop"})
 	if c.Err != nil || len(c.Unset) > 0 || len(c.Services) != 11 {
 		t.Fatalf("%d services, unset %q: %v", len(c.Services), c.Unset, c.Err)
 	}

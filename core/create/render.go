@@ -136,7 +136,7 @@ func render(ctx context.Context, dir string, o Order, subnet string, now time.Ti
 
 // readable returns why Compose could not use the folder.
 func readable(ctx context.Context, dir, project string) error {
-	c := supabase.Render(ctx, dir, []string{filepath.Join(dir, "docker-compose.yml")}, project)
+	c := supabase.Render(ctx, supabase.Source{Dir: dir, Compose: []string{filepath.Join(dir, "docker-compose.yml")}, Project: project})
 	if c.Err != nil {
 		return c.Err
 	}
