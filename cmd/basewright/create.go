@@ -177,10 +177,11 @@ func (w *workshop) place(root string) *create.Place {
 
 // lintFolder runs the checks of files on a folder.
 func (w *workshop) lintFolder(ctx context.Context, dir string) ([]core.Finding, error) {
-	s, err := findFolder(dir, nil, "")
+	stacks, err := findFolders(dir, nil, "")
 	if err != nil {
 		return nil, err
 	}
+	s := stacks[0] // a new folder has one
 	obs, err := s.Observe(ctx)
 	if err != nil {
 		return nil, err
