@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"regexp"
 	"slices"
@@ -123,13 +124,29 @@ func mismatches(t core.Target, k namedKey, f *core.Finding) {
 	}
 	for _, v := range secretHolders {
 		secret, ok := t.Setting(v.service, v.variable)
-		if !ok || secret == "" || strings.HasPrefix(strings.TrimSpace(secret.Reveal()), "{") || supabase.SignedBy(k.key, secret) {
+		if !ok || secret == "" || elsewhere(secret) || supabase.SignedBy(k.key, secret) || signedByDecoded(t, v.service, k.key, secret) {
 			continue
 		}
 		f.Affects = append(f.Affects, v.service)
 		f.Evidence = append(f.Evidence, evidence("env:"+string(v.service), fmt.Sprintf(
 			"%s (%s) is not signed with %s (%s)", k.name, fingerprint(t, k.key), v.variable, fingerprint(t, secret))))
 	}
+}
+
+// elsewhere reports whether a verifier's secret is not the text that verifies: a
+// key set, which the probe tries, or the name of a file.
+func elsewhere(secret core.Secret) bool {
+	text := strings.TrimSpace(secret.Reveal())
+	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "@")
+}
+
+// signedByDecoded knows PostgREST's way of giving the secret in Base64.
+func signedByDecoded(t core.Target, s core.Service, key, secret core.Secret) bool {
+	if on, _ := t.Setting(s, "PGRST_JWT_SECRET_IS_BASE64"); !strings.EqualFold(on.Reveal(), "true") {
+		return false
+	}
+	raw, err := base64.StdEncoding.DecodeString(secret.Reveal())
+	return err == nil && supabase.SignedBy(key, core.Secret(raw))
 }
 
 // verifiers are the services that check a key themselves, a request that makes

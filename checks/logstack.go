@@ -165,14 +165,17 @@ func otherNames(ctx context.Context, t core.Target) []core.Finding {
 	names := containerNames(t)
 	var missing []string
 	for i, l := range strings.Split(text, "\n") {
-		m := routedName.FindStringSubmatch(l)
-		if m == nil || strings.HasPrefix(strings.TrimSpace(l), "#") {
+		if strings.HasPrefix(strings.TrimSpace(l), "#") {
 			continue
 		}
-		wanted := reference.ReplaceAllStringFunc(m[1], func(v string) string { return p.env[strings.Trim(v, "${}:-")].Reveal() })
-		wanted = strings.ReplaceAll(wanted, "}", "")
-		if !slices.Contains(names, wanted) && meantForUs(t, wanted) {
-			missing = append(missing, fmt.Sprintf("%s (line %d)", wanted, i+1))
+		var wanted []string // one of them is enough
+		for _, m := range routedName.FindAllStringSubmatch(l, -1) {
+			w := reference.ReplaceAllStringFunc(m[1], func(v string) string { return p.env[strings.Trim(v, "${}:-")].Reveal() })
+			wanted = append(wanted, strings.ReplaceAll(w, "}", ""))
+		}
+		met := slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(names, w) || !meantForUs(t, w) })
+		if len(wanted) > 0 && !met {
+			missing = append(missing, fmt.Sprintf("%s (line %d)", strings.Join(wanted, " or "), i+1))
 		}
 	}
 	if len(missing) == 0 {

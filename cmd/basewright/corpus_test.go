@@ -97,7 +97,7 @@ func TestLayouts(t *testing.T) {
 // other where it says so: %SECRET%, %ANON% and %SERVICE%.
 func layout(t *testing.T, name string) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "stack")
+	dir := filepath.Join(t.TempDir(), "stack, of commas")
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 		t.Fatal(err)
 	}
