@@ -43,7 +43,7 @@ var schemaClues = []clue{
 		Code: "RT-12", Title: "The publication for realtime is missing", Severity: core.Warning,
 		What:   "Realtime sends the changes of tables that the publication supabase_realtime lists, and there is none.",
 		Breaks: "Clients subscribe without an error and get no changes.",
-		Do:     "create publication supabase_realtime, then add the tables: alter publication supabase_realtime add table …", Data: "No data is at risk.", Sources: "supabase/supabase#10159; supabase/realtime#1502",
+		Do:     "create publication supabase_realtime, then add the tables: alter publication supabase_realtime add table NAME.", Data: "No data is at risk.", Sources: "supabase/supabase#10159; supabase/realtime#1502",
 	}, "publication", ifHas(core.Realtime, advise(core.Realtime, "pg_publication", "there is no publication %"))},
 	{core.Explanation{
 		Code: "REST-05", Title: "PostgREST is to serve a schema that does not exist", Severity: core.Warning,

@@ -3,6 +3,7 @@ package checks
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,38 @@ func TestLaws(t *testing.T) {
 	for _, s := range signatures {
 		if owner[s.code] == "" {
 			t.Errorf("a signature tells %s, which nobody explains", s.code)
+		}
+	}
+}
+
+// TestMeanings wants every explanation complete: sentences, not copies of each
+// other, that the mask leaves alone.
+func TestMeanings(t *testing.T) {
+	whats := map[string]string{}
+	for _, c := range All() {
+		if How(c.ID) == "" {
+			t.Errorf("how %s looks is not said in how.go", c.ID)
+		}
+		for _, e := range c.Finds {
+			if other := whats[e.What]; other != "" {
+				t.Errorf("%s and %s say that the same happened", e.Code, other)
+			}
+			whats[e.What] = e.Code
+			parts := []string{e.Title, e.What, e.Breaks, e.Do, e.Data}
+			for i, part := range parts {
+				if slices.Contains(parts[:i], part) {
+					t.Errorf("%s says twice: %s", e.Code, part)
+				}
+				if i > 0 && (len(strings.Fields(part)) < 2 || !strings.ContainsAny(part[len(part)-1:], ".;!`…")) {
+					t.Errorf("%s: no sentence: %s", e.Code, part)
+				}
+				if core.MaskLooks(part) != part || core.Printable(part) != part {
+					t.Errorf("%s: the mask would change: %s", e.Code, part)
+				}
+			}
+			if len(strings.Fields(e.What)) < 5 || strings.HasSuffix(e.Title, ".") {
+				t.Errorf("%s: what happened is too short, or its title is a sentence: %s, %s", e.Code, e.Title, e.What)
+			}
 		}
 	}
 }

@@ -36,7 +36,7 @@ func init() {
 		{core.Explanation{
 			Code: "DK-31", Title: "Everybody on the host can read .env", Severity: core.Warning,
 			What:   "The mode of .env lets any user of the host read every secret of the stack.",
-			Breaks: "Nothing.", Do: "`chmod 600 .env`, and delete .env.old, which upstream's generate-keys.sh leaves.",
+			Breaks: "Nothing yet.", Do: "`chmod 600 .env`, and delete .env.old, which upstream's generate-keys.sh leaves.",
 			Data: "Any account on the host is as good as the database's owner.", Sources: "supabase/supabase docker/utils/generate-keys.sh",
 		}, openEnv},
 		{core.Explanation{

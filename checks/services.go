@@ -39,7 +39,7 @@ func init() {
 			},
 			{
 				Code: "ST-09", Title: "Storage cannot use the database", Severity: core.Warning, Level: core.Malfunction,
-				What:   "Storage answers \"healthy\": false.",
+				What:   "Storage runs, and its own health route answers \"healthy\": false.",
 				Breaks: "Uploads and downloads fail.", Do: "Check the role supabase_storage_admin (PG-01, PG-03) and the database.", Data: "No data is at risk.",
 			},
 			{

@@ -70,7 +70,7 @@ func changeShow(g *global) *cobra.Command {
 }
 
 func printJournal(c *console, entries []core.JournalEntry) {
-	s := style{c.tty}
+	s := style{c.colour}
 	fmt.Fprintln(c.out, "\n"+s.bold("Journal"))
 	for _, e := range entries {
 		took := "not finished"

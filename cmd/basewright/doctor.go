@@ -128,12 +128,19 @@ func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []
 	key := g.fingerprintKey()
 	diagnoses := make([]*core.Diagnosis, len(instances))
 	errs := make([]error, len(instances))
+	var names []string
+	for _, instance := range instances {
+		names = append(names, printable(instance.Project))
+	}
+	p := g.newProgress(names)
+	defer p.end()
 	slots := make(chan struct{}, 4)
 	var wg sync.WaitGroup
 	for i, instance := range instances {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
+			defer p.done(names[i])
 			engine := host.Open(instance)
 			diagnoses[i], errs[i] = look(ctx, engine, key, books, diagnose.Options{Depth: depth, Trigger: core.ByCLI})
 		})

@@ -21,20 +21,32 @@ func explainCommand(g *global) *cobra.Command {
 			code := strings.ToUpper(args[0])
 			e, checker, ok := checks.Explain(code)
 			if !ok {
-				return core.Errorf(core.NotFound, "there is no code %q; `basewright check list` shows them all", printable(args[0]))
+				return unknownCode(code, args[0])
 			}
-			s := style{g.tty}
+			s := style{g.colour}
 			fmt.Fprintf(g.out, "%s  %s  %s\n\n", s.bold(e.Code), s.bold(e.Title), s.dim(string(e.Severity)))
 			for _, p := range []struct{ label, text string }{
-				{"What", e.What}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
+				{"What", e.What}, {"How", checks.How(checker)}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
 			} {
 				if p.text != "" {
-					field(g.out, s, p.label, p.text)
+					g.field(p.label, p.text)
 				}
 			}
 			return nil
 		},
 	}
+}
+
+// unknownCode says that there is no such code, and which may have been meant.
+func unknownCode(code, asked string) error {
+	var near []string
+	for _, e := range nearCodes(code) {
+		near = append(near, e.Code+" ("+e.Title+")")
+	}
+	if len(near) == 0 {
+		return core.Errorf(core.NotFound, "there is no code %q; `basewright check list` shows them all", printable(asked))
+	}
+	return core.Errorf(core.NotFound, "there is no code %q; did you mean %s? `basewright check list` shows them all", printable(asked), strings.Join(near, ", "))
 }
 
 func checkCommand(g *global) *cobra.Command {

@@ -155,7 +155,7 @@ var telling = []string{"method", "path", "req.method", "req.url", "request.url",
 
 // printText writes a line for people.
 func (g *global) printText(e logs.Entry) error {
-	s := style{g.tty}
+	s := style{g.colour}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s ", s.dim(e.At.Local().Format("2006-01-02 15:04:05.000")),
 		s.bold(fmt.Sprintf("%-10s", printable(string(e.Service)))), s.paint(levelColour[e.Level], fmt.Sprintf("%-7s", e.Level)))

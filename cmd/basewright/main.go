@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/mattn/go-isatty"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
@@ -49,19 +48,10 @@ func main() {
 	logrus.SetOutput(io.Discard) // libraries log what we report as findings, or what helps nobody
 	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr, in: os.Stdin, tty: isTerminal(os.Stdout)})
+	code := run(ctx, os.Args[1:], thisConsole())
 	stop()
 	os.Exit(code)
 }
-
-// console is what the commands print to and ask.
-type console struct {
-	out, err io.Writer
-	in       io.Reader
-	tty      bool // out is a terminal
-}
-
-func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" }
 
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, c console) int {

@@ -11,18 +11,18 @@ import (
 
 // printPlan shows exactly what a plan would do.
 func printPlan(c *console, p core.Plan) {
-	s := style{c.tty}
+	s := style{c.colour}
 	fmt.Fprintf(c.out, "Plan for %s: %s\n", s.bold(printable(p.Instance)), s.bold(printable(p.Title)))
-	field(c.out, s, "Playbook", printable(p.Playbook))
+	c.field("Playbook", printable(p.Playbook))
 	if p.Finding != "" {
-		field(c.out, s, "Mends", p.Finding+s.dim("  kept only if gone afterwards: ")+strings.Join(p.Claims, ", "))
+		c.field("Mends", p.Finding+s.dim("  kept only if gone afterwards: ")+strings.Join(p.Claims, ", "))
 	}
-	field(c.out, s, "Risk", string(p.Risk))
+	c.field("Risk", string(p.Risk))
 	if p.Scope != "" {
-		field(c.out, s, "Snapshot", string(p.Scope)+", before the first action")
+		c.field("Snapshot", string(p.Scope)+", before the first action")
 	}
 	if p.Downtime > 0 {
-		field(c.out, s, "Downtime", "about "+p.Downtime.Round(time.Second).String())
+		c.field("Downtime", "about "+p.Downtime.Round(time.Second).String())
 	}
 	for i, a := range p.Actions {
 		label := ""
@@ -33,21 +33,21 @@ func printPlan(c *console, p core.Plan) {
 		if a.Why != "" {
 			why = s.dim("  — " + printable(a.Why))
 		}
-		field(c.out, s, label, fmt.Sprintf("%d. %s%s", i+1, printable(a.String()), why))
+		c.field(label, fmt.Sprintf("%d. %s%s", i+1, printable(a.String()), why))
 	}
 	for i, d := range p.Diff {
 		label := ""
 		if i == 0 {
 			label = "Changes"
 		}
-		field(c.out, s, label, s.bold(printable(d.Target))+": "+printable(strings.TrimPrefix(d.Before+" → "+d.After, " → ")))
+		c.field(label, s.bold(printable(d.Target))+": "+printable(strings.TrimPrefix(d.Before+" → "+d.After, " → ")))
 	}
-	field(c.out, s, "Hash", p.Hash)
+	c.field("Hash", p.Hash)
 }
 
 // stepPrinter prints each step of a change as it happens.
 func stepPrinter(c *console) func(core.Event) {
-	s := style{c.tty}
+	s := style{c.colour}
 	return func(e core.Event) {
 		switch {
 		case e.Step == "":
@@ -62,21 +62,21 @@ func stepPrinter(c *console) func(core.Event) {
 
 // printReceipt says how a change ended, with its proof.
 func printReceipt(c *console, ch core.Change) {
-	s := style{c.tty}
+	s := style{c.colour}
 	colour := map[core.ChangeState]string{core.Committed: "32", core.RolledBack: "33", core.RollbackFailed: "31"}[ch.State]
 	fmt.Fprintf(c.out, "\nReceipt %s  %s\n", s.bold(ch.ID), s.paint(colour+";1", string(ch.State)))
-	field(c.out, s, "What", printable(ch.Plan.Title+" ("+ch.Plan.Playbook+") on "+ch.Instance))
-	field(c.out, s, "Who, when", printable(ch.Actor)+", "+ch.Created.Local().Format(time.DateTime)+fmt.Sprintf(", took %s", ch.Finished.Sub(ch.Created).Round(100*time.Millisecond)))
+	c.field("What", printable(ch.Plan.Title+" ("+ch.Plan.Playbook+") on "+ch.Instance))
+	c.field("Who, when", printable(ch.Actor)+", "+ch.Created.Local().Format(time.DateTime)+fmt.Sprintf(", took %s", ch.Finished.Sub(ch.Created).Round(100*time.Millisecond)))
 	if ch.Reason != "" {
-		field(c.out, s, "Why", printable(ch.Reason))
+		c.field("Why", printable(ch.Reason))
 	}
-	field(c.out, s, "Before", outlook(ch.Before))
-	field(c.out, s, "After", outlook(ch.After))
+	c.field("Before", outlook(ch.Before))
+	c.field("After", outlook(ch.After))
 	if ch.Snapshot != "" {
-		field(c.out, s, "Snapshot", ch.Snapshot)
+		c.field("Snapshot", ch.Snapshot)
 	}
 	if apply.CanUndo(ch) {
-		field(c.out, s, "Undo", "basewright change undo "+ch.ID)
+		c.field("Undo", "basewright change undo "+ch.ID)
 	}
 }
 

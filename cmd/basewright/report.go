@@ -3,11 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
-	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/ui/report"
 )
 
 // printable makes text that came from outside harmless on a terminal.
@@ -32,101 +31,61 @@ var severityMark = map[core.Severity]struct{ mark, colour string }{
 	core.Critical: {"✗", "31"}, core.Warning: {"!", "33"}, core.Info: {"i", "36"},
 }
 
+// mostProof is how many lines of proof a report shows of one finding.
+const mostProof = 5
+
 // printReport writes diagnoses for people: the cause first, its proof, its
 // symptoms folded, and the command that mends it.
 func printReport(c *console, diagnoses []*core.Diagnosis) {
-	s := style{c.tty}
+	s := style{c.colour}
 	for i, d := range diagnoses {
 		if i > 0 {
 			fmt.Fprintln(c.out)
 		}
 		fmt.Fprintf(c.out, "%s  %s  %s\n", s.bold(printable(d.Project)),
 			s.paint(statusColour[d.Status]+";1", string(d.Status)), s.dim(fmt.Sprintf("%s diagnosis in %d ms", d.Mode, d.DurationMS)))
-		for _, f := range d.Findings {
-			if f.CausedBy == nil {
-				printFinding(c.out, s, d, f)
-			}
+		stack := report.Arrange(d, meaning)
+		for _, cause := range append(stack.Causes, stack.Remarks...) {
+			printCause(c, d, cause)
 		}
 		printUnknowns(c.out, s, d)
 	}
 }
 
-func printFinding(w io.Writer, s style, d *core.Diagnosis, f core.Finding) {
-	m := severityMark[f.Severity]
-	fmt.Fprintf(w, "\n  %s %s  %s  %s\n", s.paint(m.colour, m.mark), s.bold(f.Code), s.bold(printable(f.Title)), s.dim(fmt.Sprintf("%s · %s", f.Severity, f.Service)))
-	e, _, known := checks.Explain(f.Code)
-	if known {
-		field(w, s, "What", e.What)
-		field(w, s, "Breaks", e.Breaks)
-	}
+func printCause(c *console, d *core.Diagnosis, f report.Cause) {
+	s, m := style{c.colour}, severityMark[f.Severity]
+	fmt.Fprintf(c.out, "\n  %s %s  %s  %s\n", s.paint(m.colour, m.mark), s.bold(printable(f.Code)), s.bold(printable(f.Title)),
+		s.dim(printable(fmt.Sprintf("%s · %s", f.Severity, f.Service))))
+	c.fieldIf("What", f.Meaning.What)
+	c.fieldIf("Breaks", f.Meaning.Breaks)
 	for i, ev := range f.Evidence {
 		label := ""
 		if i == 0 {
 			label = "Proof"
 		}
-		field(w, s, label, s.dim(printable(ev.Source)+":")+" "+printable(ev.Text))
+		if i == mostProof && len(f.Evidence) > mostProof+1 {
+			c.field(label, s.dim(fmt.Sprintf("… and %d more, which --output json and html show", len(f.Evidence)-i)))
+			break
+		}
+		c.field(label, s.dim(printable(ev.Source)+":")+" "+printable(ev.Text))
 	}
-	if known {
-		field(w, s, "Do", e.Do)
-	}
+	c.fieldIf("Do", f.Meaning.Do)
 	for _, r := range f.Remedies {
-		field(w, s, "Mend", s.paint("36", fmt.Sprintf("basewright repair %s %s --plan", d.InstanceID, r.Playbook))+s.dim("  risk "+string(r.Risk)))
+		c.field("Mend", s.paint("36", printable(f.Command(d, r)))+s.dim("  risk "+printable(string(r.Risk))))
 	}
-	if known {
-		field(w, s, "Data", e.Data)
-	}
-	printSymptoms(w, s, d, f)
-}
-
-// field writes one labelled paragraph, wrapped to a width that reads well.
-func field(w io.Writer, s style, label, text string) {
-	const indent, width = 15, 100
-	line, length := strings.Builder{}, 0
-	for _, word := range strings.Fields(text) {
-		if length > 0 && length+1+len([]rune(word)) > width {
-			line.WriteString("\n" + strings.Repeat(" ", indent))
-			length = 0
-		} else if length > 0 {
-			line.WriteByte(' ')
-			length++
-		}
-		line.WriteString(word)
-		length += len([]rune(word))
-	}
-	fmt.Fprintf(w, "    %s %s\n", s.dim(fmt.Sprintf("%-10s", label)), line.String())
-}
-
-// printSymptoms folds what a cause explains: a line for each code, with the
-// services that show it.
-func printSymptoms(w io.Writer, s style, d *core.Diagnosis, cause core.Finding) {
-	if !isFirstOf(d, cause) {
-		return
-	}
-	var codes []string
-	services := map[string][]string{}
-	for _, f := range d.Findings {
-		if f.CausedBy == nil || *f.CausedBy != cause.Code {
-			continue
-		}
-		if !slices.Contains(codes, f.Code) {
-			codes = append(codes, f.Code)
-		}
-		if !slices.Contains(services[f.Code], string(f.Service)) {
-			services[f.Code] = append(services[f.Code], string(f.Service))
-		}
-	}
+	c.fieldIf("Data", f.Meaning.Data)
 	label := "Symptoms"
-	for _, code := range codes {
-		e, _, _ := checks.Explain(code)
-		field(w, s, label, s.bold(code)+" "+e.Title+s.dim(": "+strings.Join(services[code], ", ")))
+	for _, x := range f.Symptoms {
+		c.field(label, s.bold(printable(x.Code))+" "+printable(x.Title)+s.dim(": "+printable(strings.Join(x.Services, ", "))))
 		label = ""
 	}
 }
 
-// isFirstOf keeps the symptoms of a code that was found twice under the first.
-func isFirstOf(d *core.Diagnosis, cause core.Finding) bool {
-	i := slices.IndexFunc(d.Findings, func(f core.Finding) bool { return f.Code == cause.Code && f.CausedBy == nil })
-	return d.Findings[i].Service == cause.Service && d.Findings[i].Title == cause.Title
+// fieldIf writes a paragraph, if there is one.
+func (c *console) fieldIf(label, text string) {
+	if text != "" {
+		c.field(label, printable(text))
+	}
 }
 
 func printUnknowns(w io.Writer, s style, d *core.Diagnosis) {

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/text/width"
+
+	"github.com/mattn/go-isatty"
+)
+
+// console is what the commands print to and ask.
+type console struct {
+	out, err io.Writer
+	in       io.Reader
+	tty      bool // out is a terminal
+	colour   bool
+	width    int  // columns of out; 0 when it is no terminal
+	live     bool // err is a terminal, which shows what goes on
+}
+
+// thisConsole is where the program was started.
+func thisConsole() console {
+	c := console{out: os.Stdout, err: os.Stderr, in: os.Stdin, tty: isTerminal(os.Stdout), live: isTerminal(os.Stderr)}
+	c.colour = c.tty && os.Getenv("NO_COLOR") == ""
+	if size, err := unix.IoctlGetWinsize(int(os.Stdout.Fd()), unix.TIOCGWINSZ); err == nil && c.tty {
+		c.width = int(size.Col)
+	}
+	return c
+}
+
+func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" }
+
+// The widths of a report, in columns.
+const (
+	readable = 115 // wider lines are hard to read
+	narrow   = 60  // below, labels stand above their text
+	indented = 15
+)
+
+// field writes one labelled paragraph, wrapped to what fits and reads well.
+func (c *console) field(label, text string) {
+	s, full, indent := style{c.colour}, readable, indented
+	if c.width > 0 {
+		full = max(min(c.width, readable), 24)
+	}
+	head := s.dim(fmt.Sprintf("    %-10s ", label))
+	if full < narrow {
+		head, indent = "", 4
+		if label != "" {
+			head = s.dim("  "+label) + "\n"
+		}
+		head += strings.Repeat(" ", indent)
+	}
+	var line strings.Builder
+	length := 0
+	for _, word := range strings.Fields(text) {
+		n := columns(word)
+		if length > 0 && length+1+n > full-indent {
+			line.WriteString("\n" + strings.Repeat(" ", indent))
+			length = 0
+		} else if length > 0 {
+			line.WriteByte(' ')
+			length++
+		}
+		line.WriteString(word)
+		length += n
+	}
+	fmt.Fprintln(c.out, head+line.String())
+}
+
+// columns is how much room s takes on a terminal, its colours left out.
+func columns(s string) int {
+	n, escaped := 0, false
+	for _, r := range s {
+		switch {
+		case r == '\x1b':
+			escaped = true
+		case escaped:
+			escaped = r != 'm'
+		case width.LookupRune(r).Kind() == width.EastAsianWide, width.LookupRune(r).Kind() == width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// progress shows on a terminal how far a look at several instances is. Its line
+// goes away when it is done.
+type progress struct {
+	mu      sync.Mutex
+	c       *console
+	waiting []string
+}
+
+// newProgress begins to show; where nobody looks it shows nothing.
+func (c *console) newProgress(names []string) *progress {
+	p := &progress{c: c, waiting: names}
+	p.show()
+	return p
+}
+
+func (p *progress) show() {
+	if !p.c.live || len(p.waiting) == 0 {
+		return
+	}
+	text := fmt.Sprintf("looking at %s", strings.Join(p.waiting, ", "))
+	if room := p.c.width - 1; room > 10 && columns(text) > room {
+		text = string([]rune(text)[:room-1]) + "…"
+	}
+	fmt.Fprint(p.c.err, "\r\x1b[K"+text)
+}
+
+// done takes one name off the line.
+func (p *progress) done(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, w := range p.waiting {
+		if w == name {
+			p.waiting = append(p.waiting[:i:i], p.waiting[i+1:]...)
+			break
+		}
+	}
+	p.show()
+}
+
+// end clears the line.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = nil
+	if p.c.live {
+		fmt.Fprint(p.c.err, "\r\x1b[K")
+	}
+}
