@@ -23,8 +23,8 @@ func (r *logReader) follow(ctx context.Context, show func(logs.Entry) error) err
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	f := &follower{logReader: r, lines: make(chan logs.Entry, 64), last: map[string]time.Time{}, busy: map[string]bool{}, wg: &wg}
-	if err := f.look(ctx, true); err != nil {
+	f := &follower{logReader: r, lines: make(chan logs.Entry, 64), last: map[string]time.Time{}, busy: map[string]bool{}, seen: map[string]bool{}, wg: &wg}
+	if err := f.look(ctx); err != nil {
 		return err
 	}
 	again, beat := time.NewTicker(lookAgain), time.NewTicker(settle/3)
@@ -38,7 +38,7 @@ func (r *logReader) follow(ctx context.Context, show func(logs.Entry) error) err
 		case e := <-f.lines:
 			heap.Push(&held, queued{Entry: e, arrived: time.Now()})
 		case <-again.C:
-			if err := f.look(ctx, false); err != nil && ctx.Err() == nil {
+			if err := f.look(ctx); err != nil && ctx.Err() == nil {
 				r.note(err.Error())
 			}
 		case <-beat.C:
@@ -60,18 +60,20 @@ type follower struct {
 	mu   sync.Mutex
 	last map[string]time.Time // of the newest line seen, by container
 	busy map[string]bool      // containers with a reader
+	seen map[string]bool      // containers that had one
 }
 
-// look starts readers where there is none: on all containers at first, then on
-// those that run.
-func (f *follower) look(ctx context.Context, first bool) error {
+// look starts readers where there is none: on containers that are new, also those
+// that died before anybody looked, and on those that run again.
+func (f *follower) look(ctx context.Context) error {
 	sources, err := f.sources(ctx)
 	if err != nil {
 		return err
 	}
 	for _, s := range sources {
 		f.mu.Lock()
-		after, start := f.last[s.id], !f.busy[s.id] && (first || s.runs)
+		after, start := f.last[s.id], !f.busy[s.id] && (s.runs || !f.seen[s.id])
+		f.seen[s.id] = true
 		f.busy[s.id] = f.busy[s.id] || start
 		f.mu.Unlock()
 		if start {

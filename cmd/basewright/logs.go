@@ -13,6 +13,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/logs"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // logFlags say which lines of a stack's logs are wanted.
@@ -132,7 +133,8 @@ func showLogs(ctx context.Context, g *global, f logFlags, name string) error {
 	if f.output == "json" {
 		show = g.printJSON
 	}
-	r := &logReader{api: host.Client(), flags: f, project: instance.Project, note: func(text string) {
+	engine := host.Open(instance)
+	r := &logReader{api: host.Client(), flags: f, project: instance.Project, list: engine.Containers, env: envOf(ctx, engine), note: func(text string) {
 		fmt.Fprintln(g.err, "basewright: "+printable(text))
 	}}
 	if f.follow {
@@ -144,6 +146,16 @@ func showLogs(ctx context.Context, g *global, f logFlags, name string) error {
 		return nil // Ctrl-C is how it ends
 	}
 	return err
+}
+
+// envOf returns the variables of the instance's .env, if they can be read.
+func envOf(ctx context.Context, in core.Inspector) []core.EnvVar {
+	file, err := in.ReadFile(ctx, ".env")
+	if err != nil {
+		return nil
+	}
+	vars, _ := supabase.ParseEnv(file.Data)
+	return vars
 }
 
 func (g *global) printJSON(e logs.Entry) error { return json.NewEncoder(g.out).Encode(e) }

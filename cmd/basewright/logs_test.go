@@ -29,23 +29,23 @@ var said = map[string][]string{
 	},
 	"kong": {
 		`2026-11-21T10:00:00Z 10.0.0.1 - - [21/Nov/2026:10:00:00 +0000] "GET /auth/v1/token?apikey=planted-4711 HTTP/1.1" 200 4 "-" "x"`,
-		"2026-11-21T10:00:02Z \x1b[31mred\x1b[0m\u202e DB_PASSWORD=planted-4711",
+		"2026-11-21T10:00:02Z \x1b[31mred\x1b[0m\u202e DB_PASSWORD=planted-4711 by-Value-0815",
 	},
+}
+
+// smallList is what of that engine is the stack's.
+func smallList(context.Context) ([]core.Container, error) {
+	env := map[string]core.Secret{"POSTGRES_PASSWORD": "by-Value-0815"}
+	return []core.Container{
+		{ID: "auth", Service: core.Auth, ComposeService: "auth", State: "running", Env: env},
+		{ID: "kong", Service: core.Gateway, ComposeService: "kong", State: "running"},
+	}, nil
 }
 
 // smallEngine answers what the log reader asks, each log to its end.
 func smallEngine(t *testing.T) *client.Client {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1.41/containers/json", func(w http.ResponseWriter, r *http.Request) {
-		var all []map[string]any
-		for name := range said {
-			all = append(all, map[string]any{"Id": name, "Names": []string{"/shop-" + name}, "Image": "supabase/" + name, "State": "running",
-				"Labels": map[string]string{"com.docker.compose.project": "shop", "com.docker.compose.service": name}})
-		}
-		all = append(all, map[string]any{"Id": "once", "Labels": map[string]string{"com.docker.compose.oneoff": "True"}})
-		json.NewEncoder(w).Encode(all)
-	})
 	mux.HandleFunc("GET /v1.41/containers/{id}/json", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"Id":%q,"Config":{"Tty":false}}`, r.PathValue("id"))
 	})
@@ -94,7 +94,7 @@ func TestMerge(t *testing.T) {
 			if err := tt.flags.validate(time.Date(2026, 11, 21, 10, 0, 4, 0, time.UTC)); err != nil {
 				t.Fatal(err)
 			}
-			r := &logReader{api: smallEngine(t), flags: tt.flags, project: "shop", note: func(s string) { t.Log(s) }}
+			r := &logReader{api: smallEngine(t), list: smallList, flags: tt.flags, project: "shop", note: func(s string) { t.Log(s) }}
 			var got []string
 			var out bytes.Buffer
 			g := &global{console: &console{out: &out}}
@@ -105,7 +105,7 @@ func TestMerge(t *testing.T) {
 			if (err != nil) != (name == "a service that is not") || !slices.Equal(got, tt.want) {
 				t.Errorf("%v, got %q, want %q", err, got, tt.want)
 			}
-			if strings.Contains(out.String(), "planted") || strings.ContainsAny(out.String(), "\x1b\u202e") {
+			if strings.Contains(out.String(), "planted") || strings.Contains(out.String(), "0815") || strings.ContainsAny(out.String(), "\x1b\u202e") {
 				t.Errorf("it prints %q", out.String())
 			}
 		})
@@ -118,7 +118,7 @@ func TestFollow(t *testing.T) {
 	if err := f.validate(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	r := &logReader{api: smallEngine(t), flags: f, project: "shop", note: func(s string) { t.Error(s) }}
+	r := &logReader{api: smallEngine(t), list: smallList, flags: f, project: "shop", note: func(s string) { t.Error(s) }}
 	ctx, cancel := context.WithTimeout(t.Context(), lookAgain+settle+500*time.Millisecond)
 	defer cancel()
 	var got []string

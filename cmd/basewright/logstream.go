@@ -12,16 +12,15 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/logs"
-	"github.com/basewright/basewright/core/supabase"
 )
 
 // logReader reads the logs of one stack. It holds one line of each container,
@@ -30,7 +29,10 @@ type logReader struct {
 	api     *client.Client
 	flags   logFlags
 	project string
-	note    func(string) // tells a person what is left out
+	list    func(context.Context) ([]core.Container, error) // of the stack, without strangers
+	env     []core.EnvVar                                   // of its .env
+	note    func(string)                                    // tells a person what is left out
+	mask    atomic.Pointer[core.Mask]                       // knows the secrets of all containers
 }
 
 // logSource is a container whose log is read.
@@ -42,21 +44,18 @@ type logSource struct {
 
 // sources lists the containers of the stack that --service asks for.
 func (r *logReader) sources(ctx context.Context) ([]logSource, error) {
-	all, err := r.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "com.docker.compose.project="+r.project))})
+	all, err := r.list(ctx)
 	if err != nil {
-		return nil, &core.Error{Code: core.Unreachable, Message: "the containers of " + r.project + " cannot be listed", Err: err}
+		return nil, err
 	}
+	r.mask.Store(core.NewMask(&core.Observation{Containers: all, Env: core.EnvFile{Vars: r.env}}))
 	var found []logSource
 	var names []string
 	for _, c := range all {
-		service := c.Labels["com.docker.compose.service"]
-		if strings.EqualFold(c.Labels["com.docker.compose.oneoff"], "true") {
-			continue
-		}
-		s := logSource{id: c.ID, name: service, service: cmp.Or(supabase.RoleOf(service, c.Image), core.Service(service)),
+		s := logSource{id: c.ID, name: c.ComposeService, service: cmp.Or(c.Service, core.Service(c.ComposeService)),
 			runs: c.State == container.StateRunning || c.State == container.StateRestarting}
 		names = append(names, string(s.service))
-		if len(r.flags.services) == 0 || slices.Contains(r.flags.services, service) || slices.Contains(r.flags.services, string(s.service)) {
+		if len(r.flags.services) == 0 || slices.Contains(r.flags.services, s.name) || slices.Contains(r.flags.services, string(s.service)) {
 			found = append(found, s)
 		}
 	}
@@ -75,8 +74,12 @@ func (r *logReader) read(ctx context.Context, s logSource, follow bool, after ti
 	if err != nil {
 		return err
 	}
+	tail := r.flags.tail
+	if !after.IsZero() {
+		tail = max(tail, spanTail) // what was logged since, also by one that is loud
+	}
 	stream, err := r.api.ContainerLogs(ctx, s.id, container.LogsOptions{
-		ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow, Tail: strconv.Itoa(r.flags.tail)})
+		ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow, Tail: strconv.Itoa(tail)})
 	if err != nil {
 		return err
 	}
@@ -89,10 +92,11 @@ func (r *logReader) read(ctx context.Context, s logSource, follow bool, after ti
 		if !after.IsZero() && !l.At.After(after) {
 			return nil
 		}
-		if e := logs.Parse(s.service, l); r.flags.wants(e) {
-			return emit(e)
+		e := logs.Parse(s.service, l)
+		if e.Hide(r.mask.Load()); !r.flags.wants(e) { // what is hidden cannot be searched for
+			return nil
 		}
-		return nil
+		return emit(e)
 	}
 	out, errs := &lineCutter{line: line}, &lineCutter{line: line}
 	if in.Config != nil && in.Config.Tty {

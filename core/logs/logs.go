@@ -122,6 +122,14 @@ func (e *Entry) finish() {
 	}
 }
 
+// Hide takes out of e the secrets that m knows by value.
+func (e *Entry) Hide(m *core.Mask) {
+	e.Message = m.Values(e.Message)
+	for i, f := range e.Fields {
+		e.Fields[i].Value = m.Values(f.Value)
+	}
+}
+
 func (e *Entry) add(key, value string) {
 	if value == "" || value == "-" || len(e.Fields) == maxFields {
 		return
