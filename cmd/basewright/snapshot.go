@@ -149,24 +149,24 @@ func snapshotShow(g *global) *cobra.Command {
 }
 
 func printManifest(c *console, s core.Snapshot, m snapshot.Manifest) {
-	st := style{c.tty}
+	st := style{c.colour}
 	fmt.Fprintf(c.out, "Snapshot %s of %s\n", st.bold(s.ID), st.bold(printable(s.Instance)))
-	field(c.out, st, "Taken", s.Created.Local().Format(time.DateTime)+", "+printable(s.Reason))
-	field(c.out, st, "Scope", string(s.Scope)+", "+bytesText(s.Size)+" in "+printable(s.Path))
-	field(c.out, st, "Tried", strings.TrimSpace(tried(s)+"  "+printable(s.Proof.Detail)))
-	field(c.out, st, "Config", fmt.Sprintf("%d files, %d role passwords, %s", len(m.Files), m.Roles.Count, bytesText(m.ArchiveSize)))
+	c.field("Taken", s.Created.Local().Format(time.DateTime)+", "+printable(s.Reason))
+	c.field("Scope", string(s.Scope)+", "+bytesText(s.Size)+" in "+printable(s.Path))
+	c.field("Tried", strings.TrimSpace(tried(s)+"  "+printable(s.Proof.Detail)))
+	c.field("Config", fmt.Sprintf("%d files, %d role passwords, %s", len(m.Files), m.Roles.Count, bytesText(m.ArchiveSize)))
 	if m.Consistency != "" {
-		field(c.out, st, "Data", printable(m.Consistency))
+		c.field("Data", printable(m.Consistency))
 	}
 	for _, d := range m.Streams {
 		text := fmt.Sprintf("%s %s: %s, %s on the disk", d.Kind, printable(d.Name), bytesText(d.RawSize), bytesText(d.Size))
 		if d.Volume != nil {
 			text += fmt.Sprintf(", %d entries", d.Volume.Entries)
 		}
-		field(c.out, st, "Holds", text)
+		c.field("Holds", text)
 	}
 	for _, k := range m.Skipped {
-		field(c.out, st, "Left out", printable(k.Name)+": "+printable(k.Why))
+		c.field("Left out", printable(k.Name)+": "+printable(k.Why))
 	}
 }
 
