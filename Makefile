@@ -6,7 +6,7 @@ GO    ?= go
 LAB   := bin/lab
 BIN   := bin/basewright
 
-.PHONY: help build demo demo-down test test-unit bench lint clean FORCE
+.PHONY: help build run demo demo-down test test-unit bench lint clean FORCE
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ $(LAB): FORCE
 build: $(LAB) ## build bin/basewright and bin/lab
 	@$(LAB) tools
 	@CGO_ENABLED=1 $(GO) build -o $(BIN) ./cmd/basewright
+
+run: ## build and serve the API on 127.0.0.1:3080, with its state in ./data
+	@CGO_ENABLED=1 $(GO) build -o $(BIN) ./cmd/basewright
+	@$(BIN) serve --data ./data --listen 127.0.0.1:3080
 
 demo: build ## the main job on real parts: break a stack, diagnose it, repair it, roll back a repair that does not help
 	@$(LAB) demo

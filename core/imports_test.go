@@ -30,7 +30,9 @@ var mayImport = map[string][]string{
 	"checks":         {"core", "core/logs", "core/supabase"},
 	"repairs":        {"configs", "core", "core/supabase"},
 	"plugins":        {"core", "core/supabase"},
-	"ui":             {"core", "core/store"},
+	"core/access":    {"core"},
+	"core/queue":     {"core", "core/store"},
+	"ui":             {"core", "core/access", "core/logs", "core/queue", "core/store"},
 	"ui/report":      {"core"},
 	"configs":        {},
 }

@@ -100,7 +100,7 @@ rolled back when they did not help.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return core.Errorf(core.Invalid, "%v; see `%s --help`", err, cmd.CommandPath())
 	})
-	root.AddCommand(doctorCommand(g), lintCommand(g), logsCommand(g), explainCommand(g), checkCommand(g), playbookCommand(g), repairCommand(g), changeCommand(g), snapshotCommand(g), auditCommand(g))
-	root.AddCommand(instanceCommand(g), configCommand(g))
+	root.AddCommand(doctorCommand(g), lintCommand(g), logsCommand(g), explainCommand(g), checkCommand(g), playbookCommand(g), repairCommand(g), changeCommand(g), snapshotCommand(g), auditCommand(g),
+		instanceCommand(g), configCommand(g), serveCommand(g), scheduleCommand(g), historyCommand(g), reportCommand(g), userCommand(g), tokenCommand(g), stateCommand(g))
 	return root
 }

@@ -152,11 +152,32 @@ func (s *Store) Audit(ctx context.Context, limit int) ([]core.AuditEntry, error)
 // Verify reads the whole audit log and returns its end. The error names the
 // first entry that was changed, is missing, or was added by someone else.
 func (s *Store) Verify(ctx context.Context) (Head, error) {
+	kept, headErr := s.readHead()
+	known := &kept
+	if headErr != nil {
+		known = nil
+	}
+	end, err := s.chain(ctx, known)
+	switch {
+	case err != nil:
+		return end, err
+	case errors.Is(headErr, fs.ErrNotExist):
+		return end, core.Errorf(core.Conflict, "the file %s is missing, so nobody can tell whether the audit log was cut after entry %d", s.headPath(), end.Seq)
+	case headErr != nil:
+		return end, headErr
+	case kept.Seq > end.Seq:
+		return end, core.Errorf(core.Conflict, "audit entry %d is missing: the log was cut; it had %d entries", end.Seq+1, kept.Seq)
+	}
+	return end, nil
+}
+
+// chain follows the audit log from its begin and returns its end. An entry that
+// is known from elsewhere must be the same.
+func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
 	var end Head
 	bad := func(seq int64, what string) (Head, error) {
 		return end, core.Errorf(core.Conflict, "audit entry %d %s", seq, what)
 	}
-	kept, headErr := s.readHead()
 	rows, err := s.read.WithContext(ctx).Model(&auditRow{}).Order("seq").Rows()
 	if err != nil {
 		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
@@ -175,20 +196,13 @@ func (s *Store) Verify(ctx context.Context) (Head, error) {
 			return bad(e.Seq, "was changed")
 		case e.Prev != end.Hash:
 			return bad(e.Seq, "does not follow the entry before it")
-		case headErr == nil && e.Seq == kept.Seq && e.Hash != kept.Hash:
+		case known != nil && e.Seq == known.Seq && e.Hash != known.Hash:
 			return bad(e.Seq, "is not the one that was recorded beside the database")
 		}
 		end = Head{e.Seq, e.Hash}
 	}
-	switch {
-	case rows.Err() != nil:
+	if rows.Err() != nil {
 		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, rows.Err()))
-	case errors.Is(headErr, fs.ErrNotExist):
-		return end, core.Errorf(core.Conflict, "the file %s is missing, so nobody can tell whether the audit log was cut after entry %d", s.headPath(), end.Seq)
-	case headErr != nil:
-		return end, headErr
-	case kept.Seq > end.Seq:
-		return bad(end.Seq+1, fmt.Sprintf("is missing: the log was cut; it had %d entries", kept.Seq))
 	}
 	return end, nil
 }

@@ -35,6 +35,11 @@ type Store struct {
 	read   *gorm.DB // read-only connections, opened when first used
 	key    core.FingerprintKey
 	headMu sync.Mutex // one writer of the head file at a time
+	probe  struct {
+		sync.Mutex
+		at  time.Time
+		err error
+	}
 }
 
 // Open opens the database at path, creates it if there is none and brings its
@@ -185,4 +190,17 @@ func take[Row any](ctx context.Context, s *Store, what, id string) (Row, error) 
 		return r, fmt.Errorf("read %s %s: %w", what, id, explain(s.path, err))
 	}
 	return r, nil
+}
+
+// Writable returns nil when the database takes a write, and what hinders it
+// otherwise. It looks again after a moment, not at every call.
+func (s *Store) Writable(ctx context.Context) error {
+	s.probe.Lock()
+	defer s.probe.Unlock()
+	if time.Since(s.probe.at) < 2*time.Second {
+		return s.probe.err
+	}
+	s.probe.err = s.SetSetting(ctx, "written", time.Now().UTC().Format(time.RFC3339))
+	s.probe.at = time.Now()
+	return s.probe.err
 }

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/access"
+	"github.com/basewright/basewright/core/apply"
+	"github.com/basewright/basewright/core/diagnose"
+	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/repairs"
+	"github.com/basewright/basewright/ui"
+)
+
+// agent is all rooms together, as `serve` runs them.
+type agent struct {
+	*ui.Agent
+	*workshop
+	engines *engines
+	library *repairs.Library
+	stop    context.CancelFunc
+	all     sync.WaitGroup
+}
+
+// engines connects to the Docker Engine when it is first needed, and again
+// after it was not there.
+type engines struct {
+	g *global
+
+	mu   sync.Mutex
+	host *docker.Host
+	err  error
+	at   time.Time
+}
+
+// get returns the engine. That none answers is remembered for a moment, so that
+// a hundred who ask do not wait a hundred times.
+func (e *engines) get(ctx context.Context) (*docker.Host, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.host != nil {
+		return e.host, nil
+	}
+	if time.Since(e.at) < 2*time.Second {
+		return nil, e.err
+	}
+	e.host, e.err = e.g.engine(context.WithoutCancel(ctx))
+	e.at = time.Now()
+	return e.host, e.err
+}
+
+func (e *engines) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.host != nil {
+		e.host.Close()
+	}
+}
+
+// newAgent opens the state and wires the rooms. Nothing runs yet.
+func newAgent(g *global, log *slog.Logger) (*agent, error) {
+	w, err := openState(g, nil)
+	if err != nil {
+		return nil, err
+	}
+	a := &agent{workshop: w, engines: &engines{g: g}, stop: func() {}}
+	keys, err := access.OpenKeyring(filepath.Join(g.data(), "signing-keys"), time.Now())
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	folder := filepath.Join(g.data(), "playbooks")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		w.close()
+		return nil, &core.Error{Code: core.Unreachable, Message: "the folder " + folder + " cannot be made", Err: err}
+	}
+	a.library = repairs.NewLibrary(os.DirFS(folder))
+	w.applier.Open = func(ctx context.Context, i core.Instance) (core.Engine, error) {
+		host, err := a.engines.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return host.Open(i), nil
+	}
+	w.applier.Diagnose = func(ctx context.Context, e core.Engine, _ core.Instance) (*core.Diagnosis, error) {
+		return look(ctx, e, w.store.Key(), a.books(ctx), diagnose.Options{Trigger: core.ByVerify})
+	}
+	hub, metrics := queue.NewHub(), ui.NewMetrics()
+	a.Agent = &ui.Agent{
+		Works: a.works(), Store: w.store, Keyring: keys, Hub: hub, Metrics: metrics, Log: log, Version: version(), Now: time.Now,
+		Changes:   queue.NewChanges(hub, log),
+		Diagnoses: queue.NewDiagnoses(a.diagnose, w.store, hub, log),
+		Scheduler: &queue.Scheduler{Store: w.store, Hub: hub, Log: log, Allowed: a.allowed, Run: a.runSchedule},
+	}
+	a.Changes.Ended, a.Diagnoses.Ended = metrics.Change, metrics.Diagnosis
+	metrics.Gauge("basewright_changes_running", "Changes under way.", func() float64 { return float64(a.Changes.Running()) })
+	metrics.Gauge("basewright_event_readers", "Readers of events.", func() float64 { return float64(hub.Readers()) })
+	metrics.Gauge("basewright_audit_entries", "Entries of the audit log.", func() float64 {
+		last, err := w.store.Audit(context.Background(), 1)
+		if err != nil || len(last) == 0 {
+			return 0
+		}
+		return float64(last[0].Seq)
+	})
+	return a, nil
+}
+
+// start makes the first user, and begins what runs in the background.
+func (a *agent) start(ctx context.Context) error {
+	if err := a.firstUser(ctx); err != nil {
+		return err
+	}
+	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	a.all.Go(func() { a.putBack(ctx) })
+	a.all.Go(func() { a.Scheduler.Serve(ctx) })
+	return nil
+}
+
+// firstUser makes the user admin when there is nobody, and prints the password,
+// once.
+func (a *agent) firstUser(ctx context.Context) error {
+	users, err := a.Store.Users(ctx)
+	if err != nil || len(users) > 0 {
+		return err
+	}
+	password := rand.Text()
+	u := core.User{ID: core.NewID(), Name: "admin", Created: time.Now(), Grants: map[string]core.Role{core.EveryInstance: core.Admin}}
+	e := core.AuditEntry{At: time.Now(), Actor: "system", Action: "user.add", Outcome: "ok", Detail: "admin, at the first start"}
+	if err := a.Store.AddUser(ctx, u, access.Hash(password), e); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "First start: log in as admin with the password %s (shown this once; change it)\n", password)
+	return nil
+}
+
+// putBack recovers interrupted changes. Those that must wait for the engine are
+// tried again.
+func (a *agent) putBack(ctx context.Context) {
+	for said := ""; ; {
+		w := *a.workshop.applier
+		w.RecoverWithin = unasked
+		done, err := w.Recover(ctx)
+		for _, c := range done {
+			a.Log.Warn("an interrupted change was put back", "change", c.ID, "instance", c.Instance, "state", c.State)
+		}
+		if err == nil {
+			return
+		}
+		if err.Error() != said {
+			said = err.Error()
+			a.Log.Error("an interrupted change waits", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(20 * time.Second):
+		}
+	}
+}
+
+// close ends what runs and lets go of everything. It reports whether every
+// change ended.
+func (a *agent) close(grace time.Duration) bool {
+	a.Hub.Close()
+	a.stop()
+	ended := a.Changes.Close(grace)
+	a.all.Wait()
+	a.engines.close()
+	a.workshop.close()
+	return ended
+}
+
+// books returns the playbooks; without them a diagnosis still says what is
+// wrong, and no more how it is mended.
+func (a *agent) books(ctx context.Context) []core.Playbook {
+	books, _, err := a.library.Books(ctx)
+	if err != nil {
+		a.Log.Error("the playbooks cannot be read", "error", err)
+	}
+	return books
+}
+
+// job makes a change that runs under the given ID and tells how far it is.
+func (a *agent) job(do func(ctx context.Context, w apply.Applier) (*core.Change, error)) queue.Job {
+	return func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
+		w := *a.workshop.applier
+		w.NewID, w.Progress = func() string { return id }, progress
+		return do(ctx, w)
+	}
+}

@@ -1,0 +1,316 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/basewright/basewright/checks"
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
+	"github.com/basewright/basewright/core/diagnose"
+	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/logs"
+	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/core/snapshot"
+	"github.com/basewright/basewright/repairs"
+	"github.com/basewright/basewright/ui"
+)
+
+// works is what the routes get of the rooms that they do not know.
+func (a *agent) works() ui.Works {
+	return ui.Works{
+		Engine: a.engineAnswers,
+		Discover: func(ctx context.Context) ([]core.Instance, error) {
+			host, err := a.engines.get(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return host.Discover(ctx)
+		},
+		Category: a.category, SignUp: a.signUp, Logs: a.logs,
+		Plan: func(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, error) {
+			p, _, err := a.planRepair(ctx, i, o)
+			return p, err
+		},
+		Repair: a.repairJob, Operate: a.operate, Undo: a.undo,
+		Snapshot: a.takeSnapshot, VerifySnapshot: a.verifySnapshot,
+		Playbooks: a.listBooks, CheckPlaybook: checkBook, SavePlaybook: a.saveBook,
+		Checks: checks.All,
+	}
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return cmp.Or(info.Main.Version, "devel")
+	}
+	return "devel"
+}
+
+func (a *agent) engineAnswers(ctx context.Context) error {
+	host, err := a.engines.get(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := host.Client().Ping(ctx); err != nil {
+		return &core.Error{Code: core.Unreachable, Message: "the Docker Engine does not answer any more"}
+	}
+	return nil
+}
+
+// open returns the engine of an instance, at the place where its files are now:
+// a stack may have been moved, or made anew from another folder.
+func (a *agent) open(ctx context.Context, i core.Instance) (core.Instance, core.Engine, *docker.Host, error) {
+	host, err := a.engines.get(ctx)
+	if err != nil {
+		return i, nil, nil, err
+	}
+	found, err := host.Discover(ctx)
+	if err != nil {
+		return i, nil, nil, err
+	}
+	n := slices.IndexFunc(found, func(f core.Instance) bool { return f.Project == i.Project })
+	if n >= 0 && (found[n].Dir != i.Dir || !slices.Equal(found[n].Files, i.Files)) {
+		i.Dir, i.Files = found[n].Dir, found[n].Files
+		if err := a.store.SetPlace(ctx, i.ID, i.Dir, i.Files); err != nil {
+			a.Log.Warn("the new place of an instance could not be kept", "instance", i.ID, "error", err)
+		}
+	}
+	return i, host.Open(i), host, nil
+}
+
+func (a *agent) diagnose(ctx context.Context, i core.Instance, depth core.Depth, t core.Trigger) (*core.Diagnosis, error) {
+	_, e, _, err := a.open(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	return look(ctx, e, a.store.Key(), a.books(ctx), diagnose.Options{Depth: depth, Trigger: t})
+}
+
+// some runs the checks that wanted picks.
+func (a *agent) some(ctx context.Context, i core.Instance, depth core.Depth, wanted func(core.Checker) bool) (*core.Diagnosis, error) {
+	_, e, _, err := a.open(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	books := a.books(ctx)
+	picked := slices.DeleteFunc(checks.All(), func(c core.Checker) bool { return !wanted(c) })
+	return diagnose.Run(ctx, core.Target{Observation: obs, Inspector: e, Key: a.store.Key()}, picked, diagnose.Options{
+		Depth: depth, Remedies: func(code string) []core.Remedy { return repairs.Remedies(books, code) },
+	}), nil
+}
+
+func (a *agent) category(ctx context.Context, i core.Instance, c core.Category) (*core.Diagnosis, error) {
+	return a.some(ctx, i, core.Full, func(k core.Checker) bool { return k.Category == c })
+}
+
+func (a *agent) signUp(ctx context.Context, i core.Instance) (*core.Diagnosis, error) {
+	return a.some(ctx, i, core.Deep, func(k core.Checker) bool { return k.ID == "auth.signup" })
+}
+
+func (a *agent) logs(ctx context.Context, i core.Instance, q ui.LogQuery, emit func(logs.Entry) error, note func(string)) error {
+	host, err := a.engines.get(ctx)
+	if err != nil {
+		return err
+	}
+	f := logFlags{services: q.Services, level: string(q.Level), output: "json", tail: q.Tail, follow: q.Follow}
+	if q.Range > 0 {
+		f.span = q.Range.String()
+	}
+	if err := f.validate(time.Now()); err != nil {
+		return err
+	}
+	r := &logReader{api: host.Client(), flags: f, project: i.Project, note: note}
+	if q.Follow {
+		return r.follow(ctx, emit)
+	}
+	return r.merge(ctx, emit)
+}
+
+// planRepair makes the plan of a playbook from the instance as it is now.
+func (a *agent) planRepair(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, *core.Finding, error) {
+	i, e, _, err := a.open(ctx, i)
+	if err != nil {
+		return core.Plan{}, nil, err
+	}
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return core.Plan{}, nil, err
+	}
+	target := core.Target{Observation: obs, Inspector: e, Key: a.store.Key()}
+	d := check(ctx, target, a.books(ctx), diagnose.Options{Trigger: core.ByHand})
+	book, finding, err := a.pickBook(ctx, d, o)
+	if err != nil {
+		return core.Plan{}, nil, err
+	}
+	p, err := repairs.Plan(ctx, book, target, d, finding, o.Params)
+	if err != nil {
+		return core.Plan{}, nil, err
+	}
+	return p, finding, a.applier.Check(p, obs)
+}
+
+// pickBook returns the playbook to use and the finding that it is to mend, nil
+// when none of those it fixes is there.
+func (a *agent) pickBook(ctx context.Context, d *core.Diagnosis, o ui.RepairOrder) (core.Playbook, *core.Finding, error) {
+	var book core.Playbook
+	var err error
+	if o.Playbook != "" {
+		if book, err = a.library.Find(ctx, o.Playbook); err != nil {
+			return book, nil, err
+		}
+	}
+	n := slices.IndexFunc(d.Findings, func(f core.Finding) bool {
+		return o.Finding != "" && strings.EqualFold(f.Code, o.Finding) || o.Finding == "" && slices.Contains(book.Fixes, f.Code)
+	})
+	switch {
+	case n < 0 && o.Finding != "":
+		return book, nil, core.Errorf(core.NotFound, "%s has no finding %q now", d.InstanceID, clipped(o.Finding, 40))
+	case n < 0:
+		return book, nil, nil
+	case book.ID != "":
+		return book, &d.Findings[n], nil
+	}
+	f := &d.Findings[n]
+	if len(f.Remedies) == 0 {
+		return book, nil, core.Errorf(core.NotFound, "no playbook mends %s", f.Code)
+	}
+	if len(f.Remedies) > 1 {
+		var ids []string
+		for _, r := range f.Remedies {
+			ids = append(ids, r.Playbook)
+		}
+		return book, nil, core.Errorf(core.Invalid, "several playbooks mend %s: %s; name one", f.Code, strings.Join(ids, ", "))
+	}
+	book, err = a.library.Find(ctx, f.Remedies[0].Playbook)
+	return book, f, err
+}
+
+func (a *agent) repairJob(i core.Instance, o ui.RepairOrder, actor string) queue.Job {
+	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
+		p, finding, err := a.planRepair(ctx, i, o)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case p.Hash != o.PlanHash:
+			return nil, &core.Error{Code: core.Conflict, Message: "the plan is no longer the one that was approved: the instance or the playbook changed since", Hint: "look at the new plan"}
+		case p.Risk == core.HighRisk && o.Confirm != i.ID:
+			return nil, core.Errorf(core.Invalid, `this plan may change data; "confirm" must be the instance's id, %s`, i.ID)
+		}
+		if i, _, _, err = a.open(ctx, i); err != nil {
+			return nil, err
+		}
+		w.Basis = func(obs *core.Observation, _ core.Plan) map[string]string {
+			return repairs.Basis(obs, finding, a.store.Key())
+		}
+		return w.Apply(ctx, i, p, actor, p.Hash)
+	})
+}
+
+func (a *agent) operate(i core.Instance, what ui.Operation, actor string) queue.Job {
+	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
+		i, e, _, err := a.open(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		obs, err := e.Observe(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p, err := w.Power(i, obs, string(what))
+		if err != nil {
+			return nil, err
+		}
+		if what == ui.Stop {
+			return w.Stop(ctx, i, p, actor)
+		}
+		w.Settle = 2 * time.Minute // all of them start at once
+		return w.Apply(ctx, i, p, actor, p.Hash)
+	})
+}
+
+func (a *agent) undo(change, actor string) queue.Job {
+	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) { return w.Undo(ctx, change, actor) })
+}
+
+// takeSnapshot takes a snapshot while no change is under way.
+func (a *agent) takeSnapshot(ctx context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error) {
+	release, err := a.applier.Hold(i.ID, "a snapshot being taken")
+	if err != nil {
+		return core.Snapshot{}, err
+	}
+	defer release()
+	i, e, _, err := a.open(ctx, i)
+	if err != nil {
+		return core.Snapshot{}, err
+	}
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return core.Snapshot{}, err
+	}
+	s, err := a.folder.TakeScope(ctx, e, i, obs, snapshot.Request{Scope: scope, Reason: reason})
+	if err != nil {
+		return s, err
+	}
+	if err := a.store.SaveSnapshot(ctx, s); err != nil {
+		return s, err
+	}
+	return s, a.retain(ctx, i.ID)
+}
+
+// verifySnapshot reads a snapshot back and keeps what was seen.
+func (a *agent) verifySnapshot(ctx context.Context, s core.Snapshot) (core.Snapshot, error) {
+	proof, err := a.folder.Check(s, core.Readable)
+	if err != nil && proof.Level != core.Damaged || s.Proof.Level == core.Proven && err == nil {
+		return s, err // nothing was seen, or less than is known
+	}
+	s.Proof = proof
+	return s, errors.Join(err, a.store.SaveSnapshot(ctx, s))
+}
+
+func (a *agent) listBooks(ctx context.Context) ([]core.Playbook, []string, error) {
+	books, problems, err := a.library.Books(ctx)
+	return books, sentences(problems), err
+}
+
+func sentences(problems []repairs.Problem) []string {
+	list := []string{}
+	for _, p := range problems {
+		list = append(list, p.String())
+	}
+	return list
+}
+
+func checkBook(ctx context.Context, id, source string) []string {
+	return sentences(repairs.Check(ctx, id+".lua", source))
+}
+
+// saveBook puts a playbook into the user's folder, whole or not at all.
+func (a *agent) saveBook(_ context.Context, id, source string) error {
+	root, err := os.OpenRoot(filepath.Join(a.data(), "playbooks"))
+	if err != nil {
+		return &core.Error{Code: core.Unreachable, Message: "the folder of playbooks cannot be opened", Err: err}
+	}
+	defer root.Close()
+	temp := "." + core.NewID()
+	err = root.WriteFile(temp, []byte(source), 0o600)
+	if err == nil {
+		err = root.Rename(temp, id+".lua")
+	}
+	if err != nil {
+		return errors.Join(&core.Error{Code: core.Unreachable, Message: fmt.Sprintf("the playbook %s cannot be written", id), Err: err}, root.Remove(temp))
+	}
+	return nil
+}

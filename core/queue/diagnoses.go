@@ -1,0 +1,152 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/store"
+)
+
+// How often and how long diagnoses count.
+const (
+	Fresh      = 5 * time.Minute // a full diagnosis is served again for so long
+	ManualPace = 2 * time.Minute // between two runs that people ask for, per instance
+	atOnce     = 4               // diagnoses at once; each asks its services in parallel
+	longest    = 2 * time.Minute // of one run, the sign-up probe included
+)
+
+// Look diagnoses an instance; package diagnose does it.
+type Look func(ctx context.Context, i core.Instance, d core.Depth, t core.Trigger) (*core.Diagnosis, error)
+
+// Limited says that an instance was diagnosed too short a time ago.
+type Limited struct {
+	Instance string
+	Wait     time.Duration
+}
+
+func (l *Limited) Error() string {
+	return fmt.Sprintf("%s was diagnosed less than %s ago; wait %d s, or read the last diagnosis", l.Instance, ManualPace, int(l.Wait.Seconds())+1)
+}
+
+// Diagnoses runs diagnoses, keeps them, and lets those who ask for the same at
+// once share one.
+type Diagnoses struct {
+	Look  Look
+	Store *store.Store
+	Hub   *Hub
+	Log   *slog.Logger
+	Ended func(*core.Diagnosis, error) // for metrics; may be nil
+	Now   func() time.Time
+
+	mu      sync.Mutex
+	flights map[flightKey]*flight
+	manual  map[string]time.Time
+	slots   chan struct{}
+}
+
+type flightKey struct {
+	instance string
+	depth    core.Depth
+}
+
+// flight is a diagnosis under way.
+type flight struct {
+	done chan struct{}
+	d    *core.Diagnosis
+	err  error
+}
+
+// NewDiagnoses returns a desk at which nothing runs.
+func NewDiagnoses(look Look, s *store.Store, hub *Hub, log *slog.Logger) *Diagnoses {
+	return &Diagnoses{Look: look, Store: s, Hub: hub, Log: log, Now: time.Now,
+		flights: map[flightKey]*flight{}, manual: map[string]time.Time{}, slots: make(chan struct{}, atOnce)}
+}
+
+// Manual runs a diagnosis that a person asked for: at most one per instance in
+// two minutes, else it is *Limited. One that runs already is joined.
+func (q *Diagnoses) Manual(ctx context.Context, i core.Instance, depth core.Depth) (*core.Diagnosis, error) {
+	q.mu.Lock()
+	_, runs := q.flights[flightKey{i.ID, depth}]
+	now := q.Now()
+	last, ok := q.manual[i.ID]
+	if wait := ManualPace - now.Sub(last); !runs && ok && wait > 0 && wait <= ManualPace {
+		q.mu.Unlock()
+		return nil, &Limited{i.ID, wait}
+	}
+	if !runs {
+		q.manual[i.ID] = now
+	}
+	q.mu.Unlock()
+	d, err := q.Run(ctx, i, depth, core.ByHand)
+	if err != nil {
+		q.mu.Lock()
+		delete(q.manual, i.ID) // nothing was seen, so nothing counts
+		q.mu.Unlock()
+	}
+	return d, err
+}
+
+// Run diagnoses an instance, or joins a run of the same depth. That goes on
+// when ctx ends: others may wait for it, and its result is kept.
+func (q *Diagnoses) Run(ctx context.Context, i core.Instance, depth core.Depth, t core.Trigger) (*core.Diagnosis, error) {
+	key := flightKey{i.ID, depth}
+	q.mu.Lock()
+	f, runs := q.flights[key]
+	if !runs {
+		f = &flight{done: make(chan struct{})}
+		q.flights[key] = f
+		go q.fly(context.WithoutCancel(ctx), key, f, i, t)
+	}
+	q.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.d, f.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (q *Diagnoses) fly(ctx context.Context, key flightKey, f *flight, i core.Instance, t core.Trigger) {
+	defer func() {
+		if p := recover(); p != nil {
+			f.err = fmt.Errorf("diagnose %s: panic: %v", i.ID, p)
+		}
+		q.mu.Lock()
+		delete(q.flights, key)
+		q.mu.Unlock()
+		close(f.done)
+	}()
+	q.slots <- struct{}{}
+	defer func() { <-q.slots }()
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	f.d, f.err = q.Look(ctx, i, key.depth, t)
+	if q.Ended != nil {
+		q.Ended(f.d, f.err)
+	}
+	if f.err != nil {
+		return
+	}
+	f.d.InstanceID = i.ID
+	if err := q.Store.SaveDiagnosis(context.WithoutCancel(ctx), f.d); err != nil {
+		q.Log.Error("a diagnosis could not be kept", "instance", i.ID, "error", err) // it is shown all the same
+	}
+	q.Hub.Publish("diagnosis", i.ID, map[string]any{"id": f.d.ID, "instance_id": i.ID, "status": f.d.Status, "root_causes": f.d.RootCauses, "timestamp": f.d.Timestamp})
+}
+
+// Recent returns the last full diagnosis of an instance if it is fresh; an old
+// one, or none, is core.NotFound.
+func (q *Diagnoses) Recent(ctx context.Context, instance string) (core.Diagnosis, error) {
+	d, err := q.Store.LastDiagnosis(ctx, instance)
+	if err != nil {
+		return d, err
+	}
+	if age := q.Now().Sub(d.Timestamp); age > Fresh || age < -Fresh {
+		return d, core.Errorf(core.NotFound, "the last diagnosis of %s is older than %s", instance, Fresh)
+	}
+	return d, nil
+}

@@ -1,0 +1,89 @@
+// Package ui is all that is spoken over HTTP. routes.go is its table of
+// contents; each resource has a file of its own.
+package ui
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/access"
+	"github.com/basewright/basewright/core/logs"
+	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/core/store"
+)
+
+// Agent is what the routes work with.
+type Agent struct {
+	Works
+	Store     *store.Store
+	Keyring   *access.Keyring
+	Hub       *queue.Hub
+	Changes   *queue.Changes
+	Diagnoses *queue.Diagnoses
+	Scheduler *queue.Scheduler
+	Log       *slog.Logger
+	Metrics   *Metrics
+	Version   string
+	Now       func() time.Time
+
+	logins      logins
+	description []byte // OpenAPI
+}
+
+// Works is what the routes need of rooms that this one does not know.
+type Works struct {
+	// Engine returns nil when the Docker Engine answers.
+	Engine   func(ctx context.Context) error
+	Discover func(ctx context.Context) ([]core.Instance, error)
+	// Category runs the checks of one category now; SignUp the sign-up probe.
+	Category func(ctx context.Context, i core.Instance, c core.Category) (*core.Diagnosis, error)
+	SignUp   func(ctx context.Context, i core.Instance) (*core.Diagnosis, error)
+	// Logs gives emit what the services logged, in the order of time, and note
+	// what is left out. With Follow it goes on until ctx ends.
+	Logs func(ctx context.Context, i core.Instance, q LogQuery, emit func(logs.Entry) error, note func(string)) error
+
+	Plan   func(ctx context.Context, i core.Instance, o RepairOrder) (core.Plan, error)
+	Repair func(i core.Instance, o RepairOrder, actor string) queue.Job
+	// Operate starts, stops or safely restarts an instance.
+	Operate func(i core.Instance, what Operation, actor string) queue.Job
+	Undo    func(change, actor string) queue.Job
+
+	Snapshot func(ctx context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error)
+	// VerifySnapshot returns the snapshot with what a look at it proved.
+	VerifySnapshot func(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
+
+	Playbooks     func(ctx context.Context) (books []core.Playbook, problems []string, err error)
+	CheckPlaybook func(ctx context.Context, id, source string) (problems []string)
+	SavePlaybook  func(ctx context.Context, id, source string) error
+	Checks        func() []core.Checker
+}
+
+// RepairOrder says how to repair an instance.
+type RepairOrder struct {
+	Playbook string            `json:"playbook,omitempty" doc:"id of a playbook; may be left out when one alone mends the finding"`
+	Finding  string            `json:"finding,omitempty" doc:"code of the finding to mend"`
+	Params   map[string]string `json:"params,omitempty"`
+	PlanHash string            `json:"plan_hash,omitempty" doc:"of the plan that was looked at and approved"`
+	Confirm  string            `json:"confirm,omitempty" doc:"the instance's id, for a plan of high risk"`
+}
+
+// Operation is what is done to an instance as a whole.
+type Operation string
+
+// The operations that a route asks for by its last part.
+const (
+	Start       Operation = "start"
+	Stop        Operation = "stop"
+	SafeRestart Operation = "safe-restart"
+)
+
+// LogQuery says which lines of the logs are wanted.
+type LogQuery struct {
+	Services []string
+	Level    logs.Level
+	Range    time.Duration // zero means the newest lines, however old
+	Tail     int           // lines of each service; zero means the usual number
+	Follow   bool
+}

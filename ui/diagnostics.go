@@ -1,0 +1,231 @@
+package ui
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/queue"
+)
+
+type diagnosticOut struct {
+	reply
+	Diagnostic *core.Diagnosis `json:"diagnostic"`
+}
+
+func (c *call) runDiagnostics() (any, error) {
+	depth := core.Depth(c.DefaultQuery("mode", string(core.Full)))
+	switch {
+	case !slices.Contains([]core.Depth{core.Quick, core.Full, core.Deep}, depth):
+		return nil, core.Errorf(core.Invalid, "mode=%q is not one of: quick, full, deep", clip(string(depth), 20))
+	case depth == core.Deep && c.Request.Method == http.MethodGet:
+		return nil, core.Errorf(core.Invalid, "a deep diagnosis makes a user and deletes it again; ask for it with POST")
+	}
+	d, err := c.Diagnoses.Manual(c.Request.Context(), c.instance, depth)
+	if err != nil {
+		return nil, err
+	}
+	return diagnosticOut{ok("the diagnosis is done"), d}, nil
+}
+
+type lastOut struct {
+	reply
+	Diagnostic *core.Diagnosis `json:"diagnostic"`
+	RunURL     string          `json:"run_diagnostic_url,omitempty"`
+}
+
+func (c *call) lastDiagnostic() (any, error) {
+	d, err := c.Diagnoses.Recent(c, c.instance.ID)
+	if err != nil && core.CodeOf(err) == core.NotFound {
+		return lastOut{reply{false, "there is no diagnosis of the last five minutes"}, nil, "/api/instances/" + c.instance.ID + "/run-diagnostics"}, nil
+	}
+	return lastOut{ok(""), &d, ""}, err
+}
+
+type healthLine struct {
+	ID      string      `json:"instance_id"`
+	Name    string      `json:"instance_name"`
+	Healthy bool        `json:"healthy"`
+	Status  core.Status `json:"status"`
+	Issues  []string    `json:"issues"`
+}
+
+type allHealthOut struct {
+	reply
+	Timestamp time.Time    `json:"timestamp"`
+	Total     int          `json:"total_instances"`
+	Results   []healthLine `json:"results"`
+}
+
+// checkAllHealth takes what is fresh and looks at the rest, side by side.
+func (c *call) checkAllHealth() (any, error) {
+	all, err := c.Store.Instances(c)
+	if err != nil {
+		return nil, err
+	}
+	out := allHealthOut{ok(""), c.Now().UTC(), len(all), make([]healthLine, len(all))}
+	var wg sync.WaitGroup
+	for n, i := range all {
+		wg.Go(func() { out.Results[n] = c.healthOf(i) })
+	}
+	wg.Wait()
+	return out, nil
+}
+
+func (c *call) healthOf(i core.Instance) healthLine {
+	line := healthLine{ID: i.ID, Name: i.Name, Status: core.Unknown, Issues: []string{}}
+	d, err := c.Diagnoses.Recent(c, i.ID)
+	if err != nil {
+		fresh, err := c.Diagnoses.Run(c.Request.Context(), i, core.Full, core.ByHand)
+		if err != nil {
+			line.Issues = append(line.Issues, "it could not be looked at: "+plain(err))
+			return line
+		}
+		d = *fresh
+	}
+	line.Status, line.Healthy = d.Status, d.Status == core.Healthy
+	for _, f := range d.Findings {
+		if f.CausedBy == nil {
+			line.Issues = append(line.Issues, f.Code+" "+f.Title)
+		}
+	}
+	return line
+}
+
+type categoryOut struct {
+	reply
+	Category   core.Category       `json:"category"`
+	Result     core.CategoryResult `json:"result"`
+	Findings   []core.Finding      `json:"findings"`
+	Diagnostic *core.Diagnosis     `json:"diagnostic"`
+}
+
+// shortNames are what people say for a category.
+var shortNames = map[string]core.Category{
+	"auth": core.AuthService, "containers": core.ContainerStatus, "services": core.ServiceHealth, "database": core.DatabaseConnection,
+	"api": core.APIEndpoints, "disk": core.DiskUsage, "network": core.NetworkConnectivity, "config": core.Configuration,
+}
+
+func (c *call) category() (any, error) {
+	category := core.Category(c.Param("category"))
+	if long, found := shortNames[string(category)]; found {
+		category = long
+	}
+	if !slices.Contains(core.Categories, category) {
+		return nil, core.Errorf(core.NotFound, "there is no category %q; there are %v", clip(string(category), 40), core.Categories)
+	}
+	d, err := c.Category(c.Request.Context(), c.instance, category)
+	if err != nil {
+		return nil, err
+	}
+	d.InstanceID = c.instance.ID
+	return categoryOut{ok(""), category, d.Results[category], d.Findings, d}, nil
+}
+
+type signupOut struct {
+	reply
+	Healthy    bool            `json:"healthy"`
+	Steps      []signupStep    `json:"steps"`
+	Findings   []core.Finding  `json:"findings"`
+	Diagnostic *core.Diagnosis `json:"diagnostic"`
+}
+
+type signupStep struct {
+	Step   string `json:"step"`
+	Status string `json:"status" doc:"ok, failed, or not reached"`
+	Detail string `json:"detail,omitempty"`
+}
+
+func (c *call) testUserCreation() (any, error) {
+	if err := c.Store.Append(c, c.entry("probe.signup", "intent", "a user is created and deleted again")); err != nil {
+		return nil, err
+	}
+	d, err := c.SignUp(c.Request.Context(), c.instance)
+	if err != nil {
+		return nil, err
+	}
+	d.InstanceID = c.instance.ID
+	out := signupOut{ok("a user was created, signed in and deleted again"), len(d.Findings) == 0 && len(d.Unknowns) == 0, signupSteps(d), d.Findings, d}
+	switch {
+	case len(d.Findings) > 0:
+		out.Message = d.Findings[0].Code + ": " + d.Findings[0].Title
+	case len(d.Unknowns) > 0:
+		out.Message = "the probe could not be run: " + d.Unknowns[0].Reason
+	}
+	return out, nil
+}
+
+// stepOf says at which step of the probe a code shows itself.
+var stepOf = map[string]int{"AUTH-17": 0, "SIGN-02": 1, "SIGN-03": 2, "SIGN-01": 3}
+
+// signupSteps tells the findings of the probe as the steps that it took.
+func signupSteps(d *core.Diagnosis) []signupStep {
+	steps := []signupStep{{Step: "reach auth through the gateway"}, {Step: "create a user"}, {Step: "sign in and refresh the session"}, {Step: "delete the user"}}
+	failed, detail := len(steps), ""
+	for _, f := range d.Findings {
+		at, known := stepOf[f.Code]
+		if !known {
+			at = 1 // a cause of its own: a trigger, a full sequence, a missing key
+		}
+		if at < failed {
+			failed, detail = at, f.Code+": "+f.Title
+		}
+	}
+	if len(d.Unknowns) > 0 && failed == len(steps) {
+		failed, detail = 0, d.Unknowns[0].Reason
+	}
+	for i := range steps {
+		switch {
+		case i < failed:
+			steps[i].Status = "ok"
+		case i == failed:
+			steps[i].Status, steps[i].Detail = "failed", detail
+		default:
+			steps[i].Status = "not reached"
+		}
+	}
+	return steps
+}
+
+type historyOut struct {
+	reply
+	Total       int              `json:"total"`
+	Diagnostics []core.Diagnosis `json:"diagnostics"`
+}
+
+func (c *call) history() (any, error) {
+	limit, err := c.number("limit", 20, 100)
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.Store.Diagnoses(c, c.instance.ID, limit)
+	return historyOut{ok(""), len(list), list}, err
+}
+
+type reportOut struct {
+	reply
+	queue.Report
+}
+
+func (c *call) healthReport() (any, error) {
+	days, err := c.number("days", 7, 366)
+	if err != nil {
+		return nil, err
+	}
+	format := c.DefaultQuery("format", "json")
+	if format != "json" && format != "csv" {
+		return nil, core.Errorf(core.Invalid, "format=%q is not json or csv", clip(format, 20))
+	}
+	r, err := queue.MakeReport(c, c.Store, c.instance.ID, days, c.Now())
+	if err != nil {
+		return nil, err
+	}
+	if format == "json" {
+		return reportOut{ok(""), r}, nil
+	}
+	c.Header("Content-Type", "text/csv; charset=utf-8")
+	c.Header("Content-Disposition", `attachment; filename="report-`+c.instance.ID+`.csv"`)
+	return nil, r.CSV(c.Writer)
+}

@@ -1,0 +1,84 @@
+package ui
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+type healthOut struct {
+	reply
+	Status  string `json:"status"`
+	Version string `json:"version"`
+}
+
+func (c *call) health() (any, error) { return healthOut{ok(""), "alive", c.Version}, nil }
+
+type readyOut struct {
+	reply
+	Status string            `json:"status" doc:"ready, degraded (part of it works) or unavailable"`
+	Parts  map[string]string `json:"parts" doc:"what works is ok, what does not says why"`
+}
+
+// ready says what works. Without its state the agent is of no use; without a
+// Docker Engine it can still show what it knows.
+func (c *call) ready() (any, error) {
+	out := readyOut{ok(""), "ready", map[string]string{"state": "ok", "engine": "ok", "changes": "ok"}}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), 3*time.Second)
+	defer cancel()
+	if err := c.Engine(ctx); err != nil {
+		out.Status, out.Parts["engine"] = "degraded", plain(err)
+	}
+	if open, err := c.Store.Unfinished(ctx); err == nil {
+		for _, ch := range open {
+			if c.Changes.Holder(ch.Instance) == "" {
+				out.Status, out.Parts["changes"] = "degraded", "an interrupted change waits to be put back"
+			}
+		}
+	}
+	if err := c.Store.Writable(ctx); err != nil {
+		out.Success, out.Status, out.Parts["state"] = false, "unavailable", plain(err)
+		c.JSON(http.StatusServiceUnavailable, out)
+	}
+	return out, nil
+}
+
+// plain is an error as anybody may read it.
+func plain(err error) string {
+	if core.CodeOf(err) == core.Internal {
+		return "it does not answer"
+	}
+	return problemOf(err).Detail
+}
+
+func (c *call) landing() (any, error) {
+	c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Basewright</title>
+<h1>Basewright</h1>
+<p>The agent runs. Its API is described at <a href="/api/openapi.json">/api/openapi.json</a>;
+what works and what does not is said at <a href="/readyz">/readyz</a>.</p>
+</html>
+`))
+	return nil, nil
+}
+
+// Broken returns what is served while the state cannot be opened: nobody can
+// log in, so all that is told is why, and what to do.
+func Broken(cause error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		_, _ = w.Write([]byte(`{"success":true,"status":"alive"}`))
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		p := problemOf(cause)
+		if core.CodeOf(cause) == core.Internal {
+			p.Detail = "the state cannot be opened; the log says why"
+		}
+		p.Status, p.Title, p.Error, p.Retry = http.StatusServiceUnavailable, http.StatusText(http.StatusServiceUnavailable), p.Detail, 10
+		p.write(w)
+	})
+	return harden(mux)
+}

@@ -1,0 +1,222 @@
+package ui
+
+import (
+	"context"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/basewright/basewright/core"
+)
+
+// instanceView is an instance with what is known of it now.
+type instanceView struct {
+	core.Instance
+	Status    core.Status `json:"status" doc:"of the last diagnosis; unknown without one"`
+	Diagnosed *time.Time  `json:"diagnosed_at"`
+	Change    string      `json:"change_id,omitempty" doc:"the change that is under way"`
+}
+
+type instancesOut struct {
+	reply
+	Instances []instanceView `json:"instances"`
+}
+
+type instanceOut struct {
+	reply
+	Instance instanceView `json:"instance"`
+}
+
+// view adds the last diagnosis to an instance.
+func (c *call) view(i core.Instance) (instanceView, error) {
+	v := instanceView{Instance: i, Status: core.Unknown, Change: c.Changes.Holder(i.ID)}
+	if v.Files == nil {
+		v.Files = []string{}
+	}
+	d, err := c.Store.LastDiagnosis(c, i.ID)
+	if err != nil && core.CodeOf(err) != core.NotFound {
+		return v, err
+	}
+	if err == nil {
+		v.Status, v.Diagnosed = d.Status, &d.Timestamp
+	}
+	return v, nil
+}
+
+func (c *call) show(i core.Instance, message string) (any, error) {
+	v, err := c.view(i)
+	return instanceOut{ok(message), v}, err
+}
+
+func (c *call) listInstances() (any, error) {
+	all, err := c.Store.Instances(c)
+	out := instancesOut{ok(""), []instanceView{}}
+	for _, i := range all {
+		if !c.who.may(core.MayRead, i.ID) {
+			continue
+		}
+		v, err := c.view(i)
+		if err != nil {
+			return nil, err
+		}
+		out.Instances = append(out.Instances, v)
+	}
+	return out, err
+}
+
+func (c *call) showInstance() (any, error) { return c.show(c.instance, "") }
+
+type discovered struct {
+	core.Instance
+	Adopted bool `json:"adopted"`
+}
+
+type discoverOut struct {
+	reply
+	Instances []discovered `json:"instances"`
+}
+
+func (c *call) discover() (any, error) {
+	found, err := c.Discover(c)
+	if err != nil {
+		return nil, err
+	}
+	have, err := c.Store.Instances(c)
+	out := discoverOut{ok(""), []discovered{}}
+	for _, i := range found {
+		if i.Files == nil {
+			i.Files = []string{}
+		}
+		known := slices.ContainsFunc(have, func(h core.Instance) bool { return h.Project == i.Project })
+		out.Instances = append(out.Instances, discovered{i, known})
+	}
+	return out, err
+}
+
+type adoptIn struct {
+	Project string `json:"project" doc:"Compose project, or the id that discover shows"`
+	Name    string `json:"name,omitempty" doc:"for people"`
+}
+
+// reserved are words that stand where the id of an instance does in a path.
+var reserved = []string{"adopt", "check-all-health"}
+
+func (c *call) adopt() (any, error) {
+	var in adoptIn
+	if err := c.body(&in); err != nil {
+		return nil, err
+	}
+	i, err := Adoptable(c, c.Discover, in.Project)
+	if err != nil {
+		return nil, err
+	}
+	if in.Name != "" {
+		if i.Name, err = displayName(in.Name); err != nil {
+			return nil, err
+		}
+	}
+	c.instance = i
+	if err := c.Store.AddInstance(c, i, c.entry("instance.adopt", "ok", "the project "+i.Project+", to observe it")); err != nil {
+		return nil, err
+	}
+	return c.show(i, "the instance is adopted and observed; switch its mode to control to change it")
+}
+
+// Adoptable returns the instance that a project would be. It begins in the mode
+// that only observes.
+func Adoptable(ctx context.Context, discover func(context.Context) ([]core.Instance, error), project string) (core.Instance, error) {
+	found, err := discover(ctx)
+	if err != nil {
+		return core.Instance{}, err
+	}
+	n := slices.IndexFunc(found, func(i core.Instance) bool { return i.Project == project })
+	if n < 0 {
+		n = slices.IndexFunc(found, func(i core.Instance) bool { return i.ID == project })
+	}
+	if n < 0 {
+		return core.Instance{}, core.Errorf(core.NotFound, "this Docker Engine has no Supabase project %q", clip(project, 60))
+	}
+	i := found[n]
+	i.Origin, i.Mode = core.Adopted, core.Observe
+	if slices.Contains(reserved, i.ID) {
+		return i, core.Errorf(core.Invalid, "an instance cannot have the id %s, which is a word of the API", i.ID)
+	}
+	return i, nil
+}
+
+// displayName refuses names that would not stay on their line.
+func displayName(s string) (string, error) {
+	bad := func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar
+	}
+	if n := utf8.RuneCountInString(s); n < 1 || n > 80 || slices.ContainsFunc([]rune(s), bad) {
+		return "", core.Errorf(core.Invalid, "a display name has 1 to 80 characters, none of which are invisible")
+	}
+	return s, nil
+}
+
+type patchIn struct {
+	Name *string    `json:"name,omitempty"`
+	Mode *core.Mode `json:"mode,omitempty" doc:"observe or control"`
+}
+
+func (c *call) patchInstance() (any, error) {
+	var in patchIn
+	if err := c.body(&in); err != nil {
+		return nil, err
+	}
+	i := c.instance
+	detail := "nothing"
+	if in.Name != nil {
+		name, err := displayName(*in.Name)
+		if err != nil {
+			return nil, err
+		}
+		i.Name, detail = name, "the display name"
+	}
+	if in.Mode != nil {
+		if *in.Mode != core.Observe && *in.Mode != core.Control {
+			return nil, core.Errorf(core.Invalid, "%q is not a mode: observe or control", clip(string(*in.Mode), 60))
+		}
+		i.Mode, detail = *in.Mode, "mode "+string(*in.Mode)
+	}
+	if err := c.Store.SetInstance(c, i.ID, i.Name, i.Mode, c.entry("instance.edit", "ok", detail)); err != nil {
+		return nil, err
+	}
+	return c.show(i, "the instance is changed")
+}
+
+func (c *call) forgetInstance() (any, error) {
+	if id := c.Changes.Holder(c.instance.ID); id != "" {
+		return nil, core.Errorf(core.Conflict, "change %s is under way on %s", id, c.instance.ID)
+	}
+	if c.instance.Origin == core.Created {
+		return nil, notThere("deleting an instance that Basewright created")
+	}
+	err := c.Store.RemoveInstance(c, c.instance.ID, c.entry("instance.forget", "ok", "its containers and data are not touched"))
+	return ok("the instance is forgotten; its containers and data are as they were"), err
+}
+
+type createIn struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+}
+
+func (c *call) createInstance() (any, error) {
+	return nil, notThere("creating an instance over the API")
+}
+
+// notThere is said of what the contract has and this version has not.
+func notThere(what string) error {
+	return &statusError{501, what + " is not available in this version"}
+}
+
+type configIn struct {
+	Field   string            `json:"field,omitempty"`
+	Value   string            `json:"value,omitempty"`
+	Changes map[string]string `json:"changes,omitempty"`
+}
+
+func (c *call) showConfig() (any, error) { return nil, notThere("reading the configuration") }
+func (c *call) editConfig() (any, error) { return nil, notThere("editing the configuration") }

@@ -1,0 +1,57 @@
+package ui
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// line lets so many requests in at once, so many wait for a moment, and sends
+// the others away: a server that takes on everything answers nobody.
+type line struct {
+	inside, waiting, watching chan struct{}
+}
+
+func newLine(inside, waiting, watching int) *line {
+	return &line{make(chan struct{}, inside), make(chan struct{}, waiting), make(chan struct{}, watching)}
+}
+
+// enter waits for a place. Streams have places of their own, since they stay.
+func (l *line) enter(ctx context.Context, watches bool) (leave func(), err error) {
+	if watches {
+		select {
+		case l.watching <- struct{}{}:
+			return func() { <-l.watching }, nil
+		default:
+			return nil, &statusError{http.StatusServiceUnavailable, "too many are watching; come back in a moment"}
+		}
+	}
+	leave = func() { <-l.inside }
+	select {
+	case l.inside <- struct{}{}:
+		return leave, nil
+	default:
+	}
+	select {
+	case l.waiting <- struct{}{}:
+		defer func() { <-l.waiting }()
+	default:
+		return nil, crowded()
+	}
+	patience := time.NewTimer(lineTime)
+	defer patience.Stop()
+	select {
+	case l.inside <- struct{}{}:
+		return leave, nil
+	case <-patience.C:
+		return nil, crowded()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func crowded() error {
+	return &core.Error{Code: core.Unreachable, Message: "too many requests at once", Hint: "try again in a moment"}
+}

@@ -1,0 +1,76 @@
+package ui
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Metrics are the figures for Prometheus, by name. None names an instance: who
+// scrapes them has no login.
+type Metrics struct {
+	registry  *prometheus.Registry
+	diagnoses *prometheus.CounterVec
+	took      prometheus.Histogram
+	findings  *prometheus.CounterVec
+	changes   *prometheus.CounterVec
+	requests  *prometheus.CounterVec
+	latency   *prometheus.HistogramVec
+}
+
+// NewMetrics returns figures that are all zero.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry:  prometheus.NewRegistry(),
+		diagnoses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "basewright_diagnoses_total", Help: "Diagnoses by status and what asked for them."}, []string{"status", "trigger"}),
+		took:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "basewright_diagnosis_seconds", Help: "Time of a diagnosis.", Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30}}),
+		findings:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "basewright_findings_total", Help: "Findings by code."}, []string{"code"}),
+		changes:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "basewright_changes_total", Help: "Changes by how they ended."}, []string{"state"}),
+		requests:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "basewright_http_requests_total", Help: "HTTP requests."}, []string{"method", "route", "status"}),
+		latency:   prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "basewright_http_seconds", Help: "Time of HTTP requests.", Buckets: []float64{.002, .01, .05, .25, 1, 5, 30}}, []string{"route"}),
+	}
+	m.registry.MustRegister(m.diagnoses, m.took, m.findings, m.changes, m.requests, m.latency,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Gauge adds a figure that is asked for when it is read.
+func (m *Metrics) Gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
+// Diagnosis counts a diagnosis that ended.
+func (m *Metrics) Diagnosis(d *core.Diagnosis, err error) {
+	if err != nil {
+		m.diagnoses.WithLabelValues("failed", "").Inc()
+		return
+	}
+	m.diagnoses.WithLabelValues(string(d.Status), string(d.Trigger)).Inc()
+	m.took.Observe(float64(d.DurationMS) / 1000)
+	for _, f := range d.Findings {
+		m.findings.WithLabelValues(f.Code).Inc()
+	}
+}
+
+// Change counts a change that ended.
+func (m *Metrics) Change(c *core.Change) { m.changes.WithLabelValues(string(c.State)).Inc() }
+
+// request counts by the route, not by the address: strangers make those up.
+func (m *Metrics) request(method, route string, status int, took time.Duration) {
+	if route == "" {
+		method, route = "", "none"
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	m.latency.WithLabelValues(route).Observe(took.Seconds())
+}
+
+func (c *call) metrics() (any, error) {
+	promhttp.HandlerFor(c.Metrics.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}).ServeHTTP(http.ResponseWriter(c.Writer), c.Request)
+	return nil, nil
+}

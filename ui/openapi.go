@@ -1,0 +1,80 @@
+package ui
+
+import (
+	"net/http"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+func (c *call) openapi() (any, error) {
+	c.Data(http.StatusOK, "application/json; charset=utf-8", c.description)
+	return nil, nil
+}
+
+// describe makes the OpenAPI document out of a route table and the types of
+// the bodies.
+func describe(routes []route) *huma.OpenAPI {
+	registry := schemas()
+	doc := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info:    &huma.Info{Title: "Basewright", Version: "1", Description: "Diagnoses and repairs self-hosted Supabase stacks."},
+		Components: &huma.Components{Schemas: registry, SecuritySchemes: map[string]*huma.SecurityScheme{
+			"bearer": {Type: "http", Scheme: "bearer", Description: "the JWT of POST /api/login, or an API token"},
+			"cookie": {Type: "apiKey", In: "cookie", Name: cookieName},
+		}},
+		Paths: map[string]*huma.PathItem{},
+	}
+	for _, r := range routes {
+		path := parameter.ReplaceAllString(r.path, "{$1}")
+		item := doc.Paths[path]
+		if item == nil {
+			item = &huma.PathItem{}
+			doc.Paths[path] = item
+		}
+		*map[string]**huma.Operation{get: &item.Get, post: &item.Post, put: &item.Put, patch: &item.Patch, del: &item.Delete}[r.method] = operation(r, registry)
+	}
+	return doc
+}
+
+// schemas makes schemas of Go types, named as they are.
+func schemas() huma.Registry {
+	return huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+}
+
+var parameter = regexp.MustCompile(`:([a-z]+)`)
+
+func operation(r route, registry huma.Registry) *huma.Operation {
+	op := &huma.Operation{
+		OperationID: strings.ToLower(r.method) + strings.NewReplacer("/api", "", "/", "-", ":", "", ".", "-").Replace(r.path),
+		Summary:     r.does, Responses: map[string]*huma.Response{"default": content("application/problem+json", "What went wrong", registry, Problem{})},
+	}
+	if r.on != everybody {
+		op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
+		op.Description = "Needs the permission " + string(r.may) + "."
+	}
+	for _, m := range parameter.FindAllStringSubmatch(r.path, -1) {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: m[1], In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})
+	}
+	for _, q := range r.query {
+		name, meaning, _ := strings.Cut(q, ": ")
+		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: meaning, Schema: &huma.Schema{Type: "string"}})
+	}
+	if r.in != nil {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: content("application/json", "", registry, r.in).Content}
+	}
+	success := &huma.Response{Description: "Done"}
+	if r.out != nil {
+		success = content("application/json", "Done", registry, r.out)
+	}
+	op.Responses[strconv.Itoa(r.status)] = success
+	return op
+}
+
+func content(kind, does string, registry huma.Registry, v any) *huma.Response {
+	schema := registry.Schema(reflect.TypeOf(v), true, reflect.TypeOf(v).Name())
+	return &huma.Response{Description: does, Content: map[string]*huma.MediaType{kind: {Schema: schema}}}
+}

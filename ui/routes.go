@@ -1,0 +1,100 @@
+package ui
+
+import (
+	"net/http"
+
+	"github.com/basewright/basewright/core"
+)
+
+const (
+	get   = http.MethodGet
+	post  = http.MethodPost
+	put   = http.MethodPut
+	del   = http.MethodDelete
+	patch = http.MethodPatch
+
+	read, tail, conf = core.MayRead, core.MayReadLogs, core.MayReadConf
+	diagnose, power  = core.MayDiagnose, core.MayRestart
+	shoot, mend      = core.MaySnapshot, core.MayRepair
+	plan, admin      = core.MaySchedule, core.MayAdmin
+)
+
+var askLogs = asks("services: roles, with commas", "service: as services", "level: least level", "range: 15m, 1h or 2d", "tail: lines of each service")
+
+// routes is everything that the agent answers, with who may ask. To add one is
+// to add a line.
+var routes = []route{
+	to(get, "/", "", everybody, "Says what this is", (*call).landing, streams),
+	to(get, "/healthz", "", everybody, "The process lives", (*call).health, gives[healthOut]),
+	to(get, "/readyz", "", everybody, "What works and what does not", (*call).ready, gives[readyOut]),
+	to(get, "/metrics", "", everybody, "Figures for Prometheus", (*call).metrics, streams),
+	to(get, "/api/openapi.json", "", everybody, "This description", (*call).openapi, streams),
+
+	to(post, "/api/login", "", everybody, "Log in by password; answers a JWT", (*call).login, takes[loginIn], gives[loginOut]),
+	to(post, "/api/session", "", everybody, "Log in by password; sets a cookie", (*call).openSession, takes[loginIn], gives[meOut]),
+	to(post, "/api/logout", read, anybody, "End this login", (*call).logout, gives[reply]),
+	to(get, "/api/me", read, anybody, "Who I am and what I may", (*call).me, gives[meOut]),
+	to(post, "/api/me/password", admin, anybody, "Change my password; ends my other logins", (*call).changePassword, takes[passwordIn], gives[reply]),
+
+	to(get, "/api/instances", read, anybody, "The instances that I may see", (*call).listInstances, gives[instancesOut]),
+	to(post, "/api/instances", admin, everything, "Create an instance", (*call).createInstance, takes[createIn], accepts),
+	to(get, "/api/discover", admin, everything, "Supabase projects of the Docker Engine", (*call).discover, gives[discoverOut]),
+	to(post, "/api/instances/adopt", admin, everything, "Register a project that runs, to observe it", (*call).adopt, takes[adoptIn], creates[instanceOut]),
+	to(get, "/api/instances/check-all-health", admin, everything, "The status of every instance", (*call).checkAllHealth, gives[allHealthOut]),
+	to(get, "/api/instances/:id", read, oneInstance, "One instance", (*call).showInstance, gives[instanceOut]),
+	to(patch, "/api/instances/:id", admin, oneInstance, "Change its display name or its mode", (*call).patchInstance, takes[patchIn], gives[instanceOut]),
+	to(del, "/api/instances/:id", admin, oneInstance, "Forget an adopted instance; its containers and data stay", (*call).forgetInstance, gives[reply]),
+
+	to(get, "/api/instances/:id/run-diagnostics", diagnose, oneInstance, "Diagnose it now", (*call).runDiagnostics, gives[diagnosticOut], asks("mode: quick, full or deep")),
+	to(post, "/api/instances/:id/run-diagnostics", diagnose, oneInstance, "Diagnose it now", (*call).runDiagnostics, gives[diagnosticOut], asks("mode: quick, full or deep")),
+	to(get, "/api/instances/:id/last-diagnostic", read, oneInstance, "The last diagnosis, if it is not older than 5 minutes", (*call).lastDiagnostic, gives[lastOut]),
+	to(get, "/api/instances/:id/diagnostics/:category", diagnose, oneInstance, "One category, looked at now", (*call).category, gives[categoryOut]),
+	to(get, "/api/instances/:id/diagnostic-history", read, oneInstance, "The last diagnoses, newest first", (*call).history, gives[historyOut], asks("limit: 1 to 100")),
+	to(get, "/api/instances/:id/health-report", read, oneInstance, "Uptime, trend, most common findings", (*call).healthReport, gives[reportOut], asks("days: 1 to 366", "format: json or csv")),
+	to(post, "/api/instances/:id/test/user-creation", diagnose, oneInstance, "The sign-up probe: a user comes and goes", (*call).testUserCreation, gives[signupOut]),
+	to(get, "/api/instances/:id/logs", tail, oneInstance, "What the services logged", (*call).showLogs, gives[logsOut], askLogs),
+	to(get, "/api/instances/:id/diagnostic-logs", tail, oneInstance, "What the services logged", (*call).showLogs, gives[logsOut], askLogs),
+	to(get, "/api/instances/:id/logs/stream", tail, oneInstance, "The logs as they come (SSE)", (*call).streamLogs, streams, askLogs),
+
+	to(post, "/api/instances/:id/start", power, oneInstance, "Start every service", operate(Start), accepts),
+	to(post, "/api/instances/:id/stop", power, oneInstance, "Stop every service, the database last", operate(Stop), accepts),
+	to(post, "/api/instances/:id/safe-restart", power, oneInstance, "Restart it under a snapshot, verified", operate(SafeRestart), accepts),
+	to(get, "/api/instances/:id/config", conf, oneInstance, "Its settings, secrets masked", (*call).showConfig, gives[reply]),
+	to(put, "/api/instances/:id/config", mend, oneInstance, "Change settings", (*call).editConfig, takes[configIn], accepts),
+	to(post, "/api/instances/:id/repairs/plan", mend, oneInstance, "Exactly what a playbook would do now", (*call).planRepair, takes[RepairOrder], gives[planOut]),
+	to(post, "/api/instances/:id/repairs", mend, oneInstance, "Apply the plan with this hash", (*call).repair, takes[RepairOrder], accepts),
+	to(get, "/api/instances/:id/changes", read, oneInstance, "Its changes, newest first", (*call).listChanges, gives[changesOut], asks("limit: 1 to 1000")),
+	to(get, "/api/changes/:cid", read, oneChange, "A change, its journal and receipt", (*call).showChange, gives[changeOut]),
+	to(post, "/api/changes/:cid/undo", mend, oneChange, "Put the instance back to before a change", (*call).undo, accepts),
+
+	to(get, "/api/instances/:id/snapshots", read, oneInstance, "Its snapshots, newest first", (*call).listSnapshots, gives[snapshotsOut]),
+	to(post, "/api/instances/:id/snapshots", shoot, oneInstance, "Take a snapshot", (*call).takeSnapshot, takes[snapshotIn], creates[snapshotOut]),
+	to(post, "/api/snapshots/:sid/verify", shoot, oneSnapshot, "Read a snapshot back and compare", (*call).verifySnapshot, gives[snapshotOut]),
+	to(post, "/api/snapshots/:sid/restore", mend, oneSnapshot, "Put the instance back from a snapshot", (*call).restoreSnapshot, accepts),
+
+	to(get, "/api/schedules", read, anybody, "The schedules that I may see", (*call).listSchedules, gives[schedulesOut]),
+	to(post, "/api/schedules", plan, anybody, "Add a schedule", (*call).addSchedule, takes[scheduleIn], creates[scheduleOut]),
+	to(put, "/api/schedules/:schedule", plan, oneSchedule, "Change a schedule", (*call).editSchedule, takes[scheduleIn], gives[scheduleOut]),
+	to(del, "/api/schedules/:schedule", plan, oneSchedule, "Remove a schedule", (*call).removeSchedule, gives[reply]),
+	to(get, "/api/instances/:id/schedule-config", read, oneInstance, "Lines for the system's crontab", (*call).scheduleConfig, gives[crontabOut], asks("interval: 1h, 6h, 12h or 24h")),
+
+	to(get, "/api/playbooks", read, anybody, "The playbooks, built in and your own", (*call).listPlaybooks, gives[playbooksOut]),
+	to(put, "/api/playbooks/:pid", admin, everything, "Write a playbook of your own", (*call).savePlaybook, takes[playbookIn], gives[playbookCheckOut]),
+	to(post, "/api/playbooks/check", admin, everything, "Check a playbook's text", (*call).checkPlaybook, takes[playbookIn], gives[playbookCheckOut]),
+	to(get, "/api/checks", read, anybody, "Every check and the codes that it finds", (*call).listChecks, gives[checksOut]),
+
+	to(get, "/api/events", read, anybody, "What happens, as it happens (SSE)", (*call).events, streams, asks("instance: only of this one")),
+
+	to(get, "/api/audit", admin, everything, "Who did what, newest first", (*call).listAudit, gives[auditOut], asks("limit: 1 to 1000")),
+	to(get, "/api/audit/verify", admin, everything, "Prove that the audit log is whole", (*call).verifyAudit, gives[auditVerifyOut]),
+
+	to(get, "/api/users", admin, everything, "Every user", (*call).listUsers, gives[usersOut]),
+	to(post, "/api/users", admin, everything, "Add a user", (*call).addUser, takes[userIn], creates[userOut]),
+	to(patch, "/api/users/:uid", admin, everything, "Set a password, lock out or let in", (*call).patchUser, takes[userPatch], gives[userOut]),
+	to(del, "/api/users/:uid", admin, everything, "Remove a user", (*call).removeUser, gives[reply]),
+	to(put, "/api/users/:uid/grants/:instance", admin, everything, "Give a role on an instance, or on * for all", (*call).grant, takes[grantIn], gives[userOut]),
+	to(del, "/api/users/:uid/grants/:instance", admin, everything, "Take a role away", (*call).revokeGrant, gives[userOut]),
+	to(get, "/api/tokens", admin, anybody, "My API tokens; for an admin with all=1 everybody's", (*call).listTokens, gives[tokensOut], asks("all: 1 for everybody's")),
+	to(post, "/api/tokens", admin, anybody, "Make an API token; its text is shown once", (*call).addToken, takes[tokenIn], creates[tokenOut]),
+	to(del, "/api/tokens/:tid", admin, anybody, "Revoke an API token", (*call).revokeToken, gives[reply]),
+}

@@ -1,0 +1,180 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Bounds of what strangers can make us hold.
+const (
+	maxHeader   = 32 << 10
+	headerTime  = 5 * time.Second  // for the header of a request
+	bodyTime    = 20 * time.Second // for all of a request
+	idleTime    = 60 * time.Second
+	answerTime  = 3 * time.Minute // for an answer that is no stream; a deep diagnosis fits in
+	atOnce      = 64              // requests that are worked on
+	inLine      = 512             // requests that wait
+	lineTime    = 5 * time.Second
+	maxWatchers = 1000 // streams
+)
+
+// Server returns the HTTP server for a handler, with every deadline set.
+func Server(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime}
+}
+
+// Handler returns all routes behind their guards. trusted are the addresses of
+// proxies whose X-Forwarded-For counts.
+func (a *Agent) Handler(trusted []string) (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode)
+	g := gin.New()
+	g.HandleMethodNotAllowed = true
+	g.RedirectTrailingSlash = false
+	g.ContextWithFallback = true
+	if err := g.SetTrustedProxies(trusted); err != nil {
+		return nil, core.Errorf(core.Invalid, "a trusted proxy is not an address or a network: %v", err)
+	}
+	a.logins.init(a.Now)
+	var err error
+	if a.description, err = json.MarshalIndent(describe(routes), "", " "); err != nil {
+		return nil, fmt.Errorf("describe the API: %w", err)
+	}
+	line := newLine(atOnce, inLine, maxWatchers)
+	g.Use(a.observed)
+	for i := range routes {
+		r := &routes[i]
+		if r.on == nobody || r.on != everybody && r.may == "" {
+			return nil, fmt.Errorf("route %s %s has no permission", r.method, r.path)
+		}
+		g.Handle(r.method, r.path, a.guard(r, line))
+	}
+	g.NoRoute(func(c *gin.Context) {
+		a.refuse(c, core.Errorf(core.NotFound, "there is nothing at %s", clip(c.Request.URL.Path, 120)))
+	})
+	g.NoMethod(func(c *gin.Context) {
+		a.refuse(c, &statusError{http.StatusMethodNotAllowed, "this address does not take " + clip(c.Request.Method, 20)})
+	})
+	cross := http.NewCrossOriginProtection()
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problemOf(core.Errorf(core.Forbidden, "a page of another site may not do this")).write(w)
+	}))
+	return harden(cross.Handler(g)), nil
+}
+
+// harden sets the headers that every answer has.
+func harden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// observed gives the request an id, logs and counts it, and survives a panic.
+func (a *Agent) observed(c *gin.Context) {
+	start, id := time.Now(), core.NewID()[:16]
+	c.Header("X-Request-Id", id)
+	c.Set("id", id)
+	defer func() {
+		if p := recover(); p != nil {
+			a.Log.Error("a request panicked", "request", id, "path", c.FullPath(), "panic", p, "stack", string(debug.Stack()))
+			if !c.Writer.Written() {
+				a.refuse(c, fmt.Errorf("panic: %v", p))
+			}
+		}
+		took := time.Since(start)
+		a.Metrics.request(c.Request.Method, c.FullPath(), c.Writer.Status(), took)
+		a.Log.Debug("request", "request", id, "method", c.Request.Method, "route", c.FullPath(), "status", c.Writer.Status(),
+			"actor", c.GetString("actor"), "took", took)
+	}()
+	c.Next()
+}
+
+// guard is the way of every request to its handler: its turn, its bounds, who
+// asks, whether they may.
+func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		watches := r.stream && r.on != everybody
+		leave, err := l.enter(g, watches)
+		if err != nil {
+			a.refuse(g, err)
+			return
+		}
+		defer leave()
+		g.Request.Body = http.MaxBytesReader(g.Writer, g.Request.Body, maxBody)
+		if !watches {
+			ctx, cancel := context.WithTimeout(g.Request.Context(), answerTime)
+			defer cancel()
+			g.Request = g.Request.WithContext(ctx)
+		}
+		c := &call{Agent: a, Context: g, route: r}
+		if r.on != everybody {
+			if c.who, err = a.authenticate(g); err != nil {
+				a.refuse(g, err)
+				return
+			}
+			g.Set("actor", c.who.actor())
+		}
+		if err := c.permit(); err != nil {
+			c.denied(err)
+			a.refuse(g, err)
+			return
+		}
+		c.answer()
+	}
+}
+
+// answer runs the handler and sends what it returns.
+func (c *call) answer() {
+	out, err := c.route.serve(c)
+	if err != nil {
+		if c.route.stream && c.Writer.Written() {
+			return // it was cut, which the reader sees
+		}
+		c.refuse(c.Context, err)
+		return
+	}
+	if !c.route.stream && !c.Writer.Written() {
+		c.JSON(c.route.status, out)
+	}
+}
+
+// denied writes down that somebody with a login tried to change what they may
+// not.
+func (c *call) denied(err error) {
+	if core.CodeOf(err) != core.Forbidden || c.Request.Method == http.MethodGet || !c.logins.mayNote(c.who.user.ID) {
+		return
+	}
+	e := c.entry("access.denied", "denied", c.Request.Method+" "+c.route.path)
+	e.Instance = clip(c.Param("id"), 60)
+	if err := c.Store.Append(c, e); err != nil {
+		c.Log.Error("a denied request could not be written down", "error", err)
+	}
+}
+
+// refuse answers with a problem; what it hides goes into the log.
+func (a *Agent) refuse(c *gin.Context, err error) {
+	p := problemOf(err)
+	p.RequestID = c.GetString("id")
+	if p.Status == http.StatusConflict && strings.HasPrefix(c.FullPath(), "/api/instances/:id/") {
+		p.ChangeID = a.Changes.Holder(c.Param("id"))
+	}
+	if p.Status >= http.StatusInternalServerError && c.Request.Context().Err() == nil {
+		a.Log.Error("a request failed", "request", p.RequestID, "method", c.Request.Method, "route", c.FullPath(), "status", p.Status, "error", err)
+	}
+	p.write(c.Writer)
+	c.Abort()
+}

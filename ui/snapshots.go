@@ -1,0 +1,70 @@
+package ui
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+)
+
+type snapshotsOut struct {
+	reply
+	Snapshots []core.Snapshot `json:"snapshots"`
+}
+
+type snapshotOut struct {
+	reply
+	Snapshot core.Snapshot `json:"snapshot"`
+}
+
+type snapshotIn struct {
+	Scope  core.Scope `json:"scope,omitempty" doc:"config, database, volumes or full; config when left out"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+func (c *call) listSnapshots() (any, error) {
+	list, err := c.Store.Snapshots(c, c.instance.ID)
+	return snapshotsOut{ok(""), listed(list)}, err
+}
+
+func (c *call) takeSnapshot() (any, error) {
+	var in snapshotIn
+	if err := c.body(&in); err != nil {
+		return nil, err
+	}
+	scope := cmp.Or(in.Scope, core.ConfigScope)
+	if !slices.Contains([]core.Scope{core.ConfigScope, core.DatabaseScope, core.VolumesScope, core.FullScope}, scope) {
+		return nil, core.Errorf(core.Invalid, "scope=%q is not one of: config, database, volumes, full", clip(string(scope), 20))
+	}
+	reason := "manual"
+	if in.Reason != "" {
+		text, err := displayName(in.Reason)
+		if err != nil {
+			return nil, core.Errorf(core.Invalid, "the reason has more than 80 characters, or invisible ones")
+		}
+		reason = "manual: " + text
+	}
+	if err := c.Store.Append(c, c.entry("snapshot.take", "intent", string(scope))); err != nil {
+		return nil, err
+	}
+	s, err := c.Snapshot(c.Request.Context(), c.instance, scope, reason)
+	if err != nil {
+		return nil, err
+	}
+	return snapshotOut{ok("the snapshot is taken and was read back"), s}, nil
+}
+
+func (c *call) verifySnapshot() (any, error) {
+	s, err := c.Store.Snapshot(c, c.Param("sid"))
+	if err != nil {
+		return nil, err
+	}
+	if s, err = c.VerifySnapshot(c.Request.Context(), s); err != nil {
+		return nil, err
+	}
+	return snapshotOut{ok("every byte of it is what was written"), s}, nil
+}
+
+func (c *call) restoreSnapshot() (any, error) {
+	return nil, notThere("restoring a snapshot by itself; a change can be undone")
+}
