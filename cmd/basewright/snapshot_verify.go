@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/snapshot"
 )
 
 type verifyFlags struct {
@@ -31,7 +35,10 @@ newest row. Only a drill proves a snapshot. The instance is not touched.`,
 			if f.level != string(core.Exists) && f.level != string(core.Readable) {
 				return core.Errorf(core.Invalid, "--level %q is not one of: exists, readable; or give --drill", f.level)
 			}
-			return withState(g, func(w *workshop) error { return w.verifySnapshot(cmd.Context(), args[0], f) })
+			if !f.drill {
+				return withState(g, func(w *workshop) error { return w.verifySnapshot(cmd.Context(), args[0], f) })
+			}
+			return withWorkshop(cmd.Context(), g, func(w *workshop) error { return w.verifySnapshot(cmd.Context(), args[0], f) })
 		},
 	}
 	cmd.Flags().StringVar(&f.level, "level", string(core.Readable), "how closely to look: exists or readable")
@@ -52,13 +59,45 @@ func (w *workshop) verifySnapshot(ctx context.Context, id string, f verifyFlags)
 	if f.output == "text" {
 		w.folder.Progress = progressPrinter(w.console)
 	}
+	if f.drill {
+		return w.drillSnapshot(ctx, s, f)
+	}
 	proof, err := w.folder.Check(s, core.ProofLevel(f.level))
-	return w.proved(ctx, s, proof, err, f)
+	return w.proved(ctx, s, proof, nil, err, f)
+}
+
+func (w *workshop) drillSnapshot(ctx context.Context, s core.Snapshot, f verifyFlags) error {
+	inst, err := w.folder.Instance(s)
+	if err != nil {
+		return exit{exitFound, err}
+	}
+	var proof core.Proof
+	var drill snapshot.Drill
+	failed := w.audited(ctx, "snapshot.drill", s.Instance, "snapshot "+s.ID, func() (string, error) {
+		proof, drill, err = w.folder.Drill(ctx, w.host.Open(inst), s)
+		return proof.Detail, err
+	})
+	return w.proved(ctx, s, proof, &drill, failed, f)
+}
+
+// printDrill shows what came back, the largest tables first.
+func printDrill(c *console, d snapshot.Drill) {
+	st := style{c.tty}
+	for _, db := range d.Databases {
+		fmt.Fprintf(c.out, "%s  %d tables, %d rows, extensions: %s\n", st.bold(printable(db.Name)), len(db.Tables), db.Rows(), printable(strings.Join(db.Extensions, ", ")))
+		if db.Newest != "" {
+			field(c.out, st, "Newest row", printable(db.Newest))
+		}
+		tables := slices.SortedFunc(slices.Values(db.Tables), func(a, b snapshot.DrilledTable) int { return cmp.Compare(b.Rows, a.Rows) })
+		for _, t := range tables[:min(len(tables), 10)] {
+			field(c.out, st, "Table", fmt.Sprintf("%s: %d rows", printable(t.Name), t.Rows))
+		}
+	}
 }
 
 // proved keeps what a look at a snapshot showed, and prints it. A shallower look
 // does not take away what a deeper one proved.
-func (w *workshop) proved(ctx context.Context, s core.Snapshot, p core.Proof, failed error, f verifyFlags) error {
+func (w *workshop) proved(ctx context.Context, s core.Snapshot, p core.Proof, d *snapshot.Drill, failed error, f verifyFlags) error {
 	if failed != nil && p.Level != core.Damaged {
 		return exit{exitFound, failed}
 	}
@@ -69,10 +108,13 @@ func (w *workshop) proved(ctx context.Context, s core.Snapshot, p core.Proof, fa
 		}
 	}
 	if f.output == "json" {
-		if err := printAsJSON(w.console, s); err != nil {
+		if err := printAsJSON(w.console, map[string]any{"snapshot": s, "drill": d}); err != nil {
 			return err
 		}
 	} else if failed == nil {
+		if d != nil {
+			printDrill(w.console, *d)
+		}
 		fmt.Fprintf(w.out, "snapshot %s is %s", s.ID, p.Level)
 		if p.Detail != "" {
 			fmt.Fprintf(w.out, ": %s", printable(p.Detail))

@@ -113,8 +113,7 @@ func alterations(want, now []Role) (string, error) {
 	if b.Len() == 0 {
 		return "", nil
 	}
-	return "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\nSET log_min_duration_statement = -1;\n" +
-		"BEGIN;\n" + b.String() + "COMMIT;\n", nil
+	return quiet + "BEGIN;\n" + b.String() + "COMMIT;\n", nil
 }
 
 func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
