@@ -97,6 +97,7 @@ func openState(g *global, host *docker.Host) (*workshop, error) {
 		Basis:     func(o *core.Observation, _ core.Plan) map[string]string { return repairs.Basis(o, nil, s.Key()) },
 		Journal:   s,
 		Snapshots: snapshots,
+		Data:      snapshots,
 		LockDir:   filepath.Join(data, "locks"),
 		MayExec:   w.mayExec,
 		Failpoint: apply.FailpointFromEnv(),

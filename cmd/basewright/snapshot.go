@@ -25,7 +25,7 @@ a throwaway database and looks at what came back.
 
 Exit code: 0 done, 1 refused, damaged or rolled back, 2 could not start.`,
 	}
-	cmd.AddCommand(snapshotCreate(g), snapshotList(g), snapshotShow(g), snapshotVerify(g), snapshotDelete(g))
+	cmd.AddCommand(snapshotCreate(g), snapshotList(g), snapshotShow(g), snapshotVerify(g), snapshotRestore(g), snapshotDelete(g))
 	return cmd
 }
 

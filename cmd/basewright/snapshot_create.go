@@ -106,7 +106,7 @@ func (w *workshop) takeSnapshot(ctx context.Context, name string, f createFlags,
 	if err != nil {
 		return err
 	}
-	release, err := w.applier.Hold(inst.ID, "a snapshot being taken")
+	release, err := w.applier.Hold(inst, "a snapshot being taken")
 	if err != nil {
 		return refused(err)
 	}

@@ -50,8 +50,17 @@ func (a *Applier) hold(instance, change string) (release func(), err error) {
 
 // Hold takes the instance for work that is no change but must not meet one, such
 // as taking a snapshot. Whoever comes meanwhile is told what holds it.
-func (a *Applier) Hold(instance, work string) (release func(), err error) {
-	return a.hold(instance, "("+work+")")
+func (a *Applier) Hold(inst core.Instance, work string) (release func(), err error) {
+	mine, err := a.hold(inst.ID, "("+work+")")
+	if err != nil {
+		return nil, err
+	}
+	folder, err := a.holdFolder(inst)
+	if err != nil {
+		mine()
+		return nil, err
+	}
+	return func() { folder(); mine() }, nil
 }
 
 func note(f *os.File, change string) error {

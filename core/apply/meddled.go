@@ -83,6 +83,9 @@ func fate(obs *core.Observation, service, policy string) string {
 // mayHaveStopped reports whether an action of this change can be why a service
 // does not run: it stops it, or it is about it and did not end well.
 func (t *transaction) mayHaveStopped(s core.Service) bool {
+	if t.c.Plan.Playbook == RestorePlaybook {
+		return true // a restore stops every service itself
+	}
 	for _, i := range slices.Backward(t.began) {
 		a := t.c.Plan.Actions[i]
 		if !ops[a.Op].moves || a.Service != "" && a.Service != s {

@@ -65,7 +65,13 @@ func (t *transaction) verifyUndone(ctx context.Context, snap core.Snapshot) erro
 // tells. Its snapshot may be gone, or the instance changed since.
 func CanUndo(c core.Change) bool {
 	bySQL := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool { return a.Op == core.OpSQL && a.Text("inverse") != "" })
-	return c.State == core.Committed && c.Snapshot != "" && !bySQL
+	return c.State == core.Committed && c.Snapshot != "" && !bySQL && !replacedData(c)
+}
+
+// replacedData reports whether the change brought databases or volumes back: what
+// was written since would be lost. The snapshot taken before it can be restored.
+func replacedData(c core.Change) bool {
+	return c.Plan.Playbook == RestorePlaybook && c.Plan.Scope != core.ConfigScope
 }
 
 // undoable returns the snapshot from which a change can be undone.
@@ -78,6 +84,8 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 		return no("it is " + string(old.State) + ", not committed")
 	case old.Snapshot == "":
 		return no("there is nothing before it that could be put back")
+	case replacedData(old):
+		return no("it replaced data, and what was written since would be lost; restore the snapshot that was taken before it")
 	case !CanUndo(old):
 		return no("it changed the database by SQL")
 	}

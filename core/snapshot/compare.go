@@ -145,6 +145,9 @@ func (f *Folder) Same(ctx context.Context, e core.Engine, inst core.Instance, sn
 	if err != nil {
 		return err
 	}
+	if err := f.sameData(ctx, e, filepath.Join(f.Dir, snap.Instance, snap.ID)); err != nil {
+		return err
+	}
 	want := digestsOf(c.Files, c.Roles, c.State)
 	return whenItAnswers(ctx, cmp.Or(f.Patience, patience), func() error {
 		now, err := present(ctx, e, c)

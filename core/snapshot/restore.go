@@ -68,10 +68,23 @@ func (f *Folder) Covers(snap core.Snapshot, files []string, roles bool) error {
 }
 
 // Restore puts an instance back as the snapshot saw it: files, role passwords,
-// containers. What is already so is left alone, so it can be run again. A file that
-// holds something else is first kept beside the snapshot, for it may be somebody's
-// work. The containers of the compose services in leave are not touched.
+// containers; and, before them, the databases and volumes that a Replace with this
+// safety snapshot put aside. What is already so is left alone, so it can be run
+// again. A file that holds something else is first kept beside the snapshot, for
+// it may be somebody's work. The containers of the compose services in leave are
+// not touched.
 func (f *Folder) Restore(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot, leave ...string) error {
+	dir, err := f.path(snap.Instance, snap.ID)
+	if err != nil {
+		return err
+	}
+	if err := f.undoSwap(ctx, e, dir); err != nil {
+		return fmt.Errorf("put back what was put aside of %s: %w", inst.ID, err)
+	}
+	return f.restoreConfig(ctx, e, inst, snap, leave...)
+}
+
+func (f *Folder) restoreConfig(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot, leave ...string) error {
 	c, err := f.open(snap, inst.ID)
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", inst.ID, err)

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
+	"github.com/basewright/basewright/core/snapshot"
+)
+
+type restoreFlags struct {
+	only           []string
+	onlyFiles      bool
+	into, identity string
+	output         string
+	plan, yes      bool
+}
+
+func snapshotRestore(g *global) *cobra.Command {
+	var f restoreFlags
+	cmd := &cobra.Command{
+		Use: "restore SNAPSHOT", Short: "Bring a snapshot back: in place as one transaction, or into a new folder",
+		Long: `In place: the whole snapshot is read first, and refused when it is damaged, of
+another instance or another major version of PostgreSQL. A safety snapshot is taken,
+services are stopped with the database last, what is there is put aside by renaming,
+the snapshot comes in its place, and the instance is diagnosed. If that is worse than
+before, everything goes back. What was put aside stays until a person removes it.
+
+With --into the snapshot is unpacked into a new folder and nothing else is touched.`,
+		Example: "  basewright snapshot restore ID --plan\n  basewright snapshot restore ID --only database --yes\n  basewright snapshot restore ID --into /srv/shop-copy",
+		Args:    exactly(1, "one snapshot"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.validate(); err != nil {
+				return err
+			}
+			if f.into != "" {
+				return withState(g, func(w *workshop) error { return w.restoreInto(cmd.Context(), args[0], f) })
+			}
+			return withWorkshop(cmd.Context(), g, func(w *workshop) error { return w.restoreSnapshot(cmd.Context(), args[0], f) })
+		},
+	}
+	cmd.Flags().StringArrayVar(&f.only, "only", nil, "restore only this part: config, database or volumes; may be given several times")
+	cmd.Flags().BoolVar(&f.onlyFiles, "only-files", false, "the same as --only config: files, role passwords and containers")
+	cmd.Flags().StringVar(&f.into, "into", "", "unpack into this new folder")
+	cmd.Flags().StringVar(&f.identity, "identity-file", "", "file with the age identity that opens it (default: BASEWRIGHT_AGE_IDENTITY)")
+	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
+	cmd.Flags().BoolVar(&f.plan, "plan", false, "show the plan and change nothing")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "restore without asking")
+	return cmd
+}
+
+func (f *restoreFlags) validate() error {
+	if f.onlyFiles {
+		f.only = append(f.only, string(core.ConfigScope))
+	}
+	for _, p := range f.only {
+		if !slices.Contains([]core.Scope{core.ConfigScope, core.DatabaseScope, core.VolumesScope}, core.Scope(p)) {
+			return core.Errorf(core.Invalid, "--only %q is not one of: config, database, volumes", p)
+		}
+	}
+	switch {
+	case f.plan && f.yes:
+		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
+	case f.into != "" && (f.plan || len(f.only) > 0):
+		return core.Errorf(core.Invalid, "--into unpacks the whole snapshot and touches no instance; leave --plan and --only out")
+	}
+	return textOrJSON(f.output)
+}
+
+// parts are what is restored.
+func (f restoreFlags) parts(s core.Snapshot) []core.Scope {
+	if len(f.only) == 0 {
+		return snapshot.Parts(s)
+	}
+	var parts []core.Scope
+	for _, p := range f.only {
+		if !slices.Contains(parts, core.Scope(p)) {
+			parts = append(parts, core.Scope(p))
+		}
+	}
+	return parts
+}
+
+func (w *workshop) restoreInto(ctx context.Context, id string, f restoreFlags) error {
+	s, err := w.store.Snapshot(ctx, id)
+	if err != nil {
+		return err
+	}
+	if w.folder.Identities, err = identities(f.identity); err != nil {
+		return err
+	}
+	dir := absolute(f.into)
+	var wrote []string
+	err = w.audited(ctx, "snapshot.unpack", s.Instance, "snapshot "+s.ID+" into "+dir, func() (string, error) {
+		wrote, err = w.folder.Into(s, dir)
+		return fmt.Sprintf("%d files and volumes", len(wrote)), err
+	})
+	if err != nil {
+		return exit{exitFound, err}
+	}
+	if f.output == "json" {
+		return printAsJSON(w.console, map[string]any{"snapshot": s, "into": dir, "wrote": wrote})
+	}
+	fmt.Fprintf(w.out, "snapshot %s is unpacked in %s, which holds secrets: %d files and volumes\n", s.ID, printable(dir), len(wrote))
+	return nil
+}
+
+func (w *workshop) restoreSnapshot(ctx context.Context, id string, f restoreFlags) error {
+	s, err := w.store.Snapshot(ctx, id)
+	if err != nil {
+		return err
+	}
+	if w.folder.Identities, err = identities(f.identity); err != nil {
+		return err
+	}
+	inst, err := w.present(ctx, s)
+	if err != nil {
+		return err
+	}
+	e := w.host.Open(inst)
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	parts := f.parts(s)
+	if err := w.folder.Ready(ctx, e, inst, obs, s, parts); err != nil {
+		return exit{exitFound, err}
+	}
+	plan, r, err := w.restorePlan(inst, obs, s, parts)
+	if err != nil {
+		return err
+	}
+	if f.output == "text" {
+		printPlan(w.console, plan)
+	}
+	if f.plan {
+		return w.printJSON(repairFlags{output: f.output}, plan)
+	}
+	if !f.yes {
+		if err := w.confirm(plan); err != nil {
+			return err
+		}
+	}
+	return w.applyRestore(ctx, inst, plan, r, f)
+}
+
+// present returns the instance that a snapshot is of, as it is now; where no
+// container is left of it, as it was.
+func (w *workshop) present(ctx context.Context, s core.Snapshot) (core.Instance, error) {
+	instances, err := w.host.Discover(ctx)
+	if err != nil {
+		return core.Instance{}, err
+	}
+	for _, i := range instances {
+		if i.ID == s.Instance {
+			return i, nil
+		}
+	}
+	inst, err := w.folder.Instance(s)
+	if err != nil {
+		return inst, exit{exitFound, err}
+	}
+	return inst, nil
+}
+
+// restorePlan says what a restore will do, as data that is shown and approved.
+func (w *workshop) restorePlan(inst core.Instance, obs *core.Observation, s core.Snapshot, parts []core.Scope) (core.Plan, apply.Restoration, error) {
+	m, err := w.folder.Manifest(s)
+	if err != nil {
+		return core.Plan{}, apply.Restoration{}, exit{exitFound, err}
+	}
+	var names []string
+	for _, p := range parts {
+		names = append(names, string(p))
+	}
+	plan := core.Plan{
+		Instance: inst.ID, Playbook: apply.RestorePlaybook, Risk: core.HighRisk, Scope: safetyScope(parts), Downtime: time.Minute,
+		Title: fmt.Sprintf("Restore %s from snapshot %s of %s", strings.Join(names, ", "), s.ID, s.Created.Local().Format(time.DateTime)),
+		Basis: map[string]string{"engine": obs.Host.EngineID, "snapshot": s.SHA256},
+	}
+	r := apply.Restoration{
+		Ready: func(ctx context.Context, e core.Engine, obs *core.Observation) error {
+			return w.folder.Ready(ctx, e, inst, obs, s, parts)
+		},
+		Do: func(ctx context.Context, e core.Engine, safety core.Snapshot) error {
+			return w.folder.Replace(ctx, e, inst, s, safety, parts)
+		},
+	}
+	if slices.Contains(parts, core.ConfigScope) {
+		r.Roles = m.Roles.Kept
+		for _, file := range m.Files {
+			r.Files = append(r.Files, file.Name)
+		}
+		plan.Diff = append(plan.Diff, core.Diff{Target: "configuration", Before: "as it is", After: fmt.Sprintf("%d files, role passwords and containers of the snapshot", len(m.Files))})
+	}
+	for _, d := range m.Streams {
+		part := core.DatabaseScope
+		if d.Volume != nil {
+			part = core.VolumesScope
+		}
+		if slices.Contains(parts, part) {
+			plan.Diff = append(plan.Diff, core.Diff{Target: string(d.Kind) + " " + d.Name, Before: "put aside", After: bytesText(d.RawSize) + " of the snapshot"})
+		}
+	}
+	return plan, r, plan.Seal()
+}
+
+// safetyScope is what is kept before parts are replaced.
+func safetyScope(parts []core.Scope) core.Scope {
+	data := slices.DeleteFunc(slices.Clone(parts), func(p core.Scope) bool { return p == core.ConfigScope })
+	switch len(data) {
+	case 0:
+		return core.ConfigScope
+	case 1:
+		return data[0]
+	}
+	return core.FullScope
+}
+
+func (w *workshop) applyRestore(ctx context.Context, inst core.Instance, plan core.Plan, r apply.Restoration, f restoreFlags) error {
+	inst.Mode = core.Control // whoever may run this on the host decides by approving the plan
+	if f.output == "text" {
+		w.applier.Progress, w.folder.Progress = stepPrinter(w.console), progressPrinter(w.console)
+	}
+	c, err := w.applier.Restore(ctx, inst, plan, r, actor(), plan.Hash)
+	if c == nil {
+		return refused(err)
+	}
+	if f.output == "json" {
+		if err := printAsJSON(w.console, c); err != nil {
+			return err
+		}
+	} else {
+		printReceipt(w.console, *c)
+		w.printAside(ctx, *c)
+	}
+	if c.State != core.Committed {
+		return exit{code: exitFound}
+	}
+	return nil
+}
+
+// printAside tells what of before is still there, under other names.
+func (w *workshop) printAside(ctx context.Context, c core.Change) {
+	if c.State != core.Committed {
+		return
+	}
+	s, err := w.store.Snapshot(ctx, c.Snapshot)
+	if err != nil {
+		return
+	}
+	aside, _ := w.folder.Aside(s)
+	for _, a := range aside {
+		field(w.out, style{w.tty}, "Put aside", printable(a))
+	}
+}

@@ -1,0 +1,54 @@
+package apply
+
+import (
+	"context"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Restoration is what a restore of a snapshot does to an instance, beyond what
+// every change does.
+type Restoration struct {
+	// Ready refuses before anything is touched.
+	Ready func(ctx context.Context, e core.Engine, obs *core.Observation) error
+	// Do brings the snapshot back. What it takes the place of it notes with the
+	// safety snapshot, so that Snapshots.Restore of that puts it back.
+	Do    func(ctx context.Context, e core.Engine, safety core.Snapshot) error
+	Files []string // of the instance folder, that Do may write
+	Roles bool     // Do may change role passwords
+}
+
+// RestorePlaybook is what the plan of a restore names as its playbook.
+const RestorePlaybook = "restore"
+
+// Restore carries out the restore of a snapshot, as the plan says that was
+// approved by its hash. It is kept only if nothing critical is new afterwards;
+// otherwise the instance is put back.
+func (a *Applier) Restore(ctx context.Context, inst core.Instance, plan core.Plan, r Restoration, actor, approvedHash string) (*core.Change, error) {
+	sealed := plan
+	if err := sealed.Seal(); err != nil {
+		return nil, err
+	}
+	switch {
+	case inst.Mode == core.Observe:
+		return nil, &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
+	case plan.Instance != inst.ID || plan.Playbook != RestorePlaybook || len(plan.Actions) > 0:
+		return nil, core.Errorf(core.Invalid, "the plan is not one of restoring %s", inst.ID)
+	case plan.Hash != sealed.Hash || approvedHash != plan.Hash:
+		return nil, core.Errorf(core.Conflict, "what was approved is not this plan; look at it again")
+	}
+	return a.carryOut(ctx, inst, plan, actor, work{
+		ready: func(ctx context.Context, t *transaction, obs *core.Observation) error {
+			if err := t.sameEngine(obs); err != nil {
+				return err
+			}
+			return r.Ready(ctx, t.e, obs)
+		},
+		do: func(ctx context.Context, t *transaction) error {
+			return t.step(ctx, "restore", plan.Title, func() error { return r.Do(ctx, t.e, t.snap) })
+		},
+		verify: func(ctx context.Context, t *transaction) error { return t.verify(ctx) },
+		writes: func(string) []string { return r.Files },
+		roles:  r.Roles,
+	})
+}

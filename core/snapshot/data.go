@@ -1,0 +1,62 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Save takes a snapshot of that scope, for a change that may alter data.
+func (f *Folder) Save(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error) {
+	return f.TakeScope(ctx, e, inst, obs, Request{Scope: scope, Reason: reason})
+}
+
+// Load brings the data of a snapshot back, not its configuration. What it takes
+// the place of stays aside. An earlier Load that did not end is taken back first.
+func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error {
+	dir, err := f.path(s.Instance, s.ID)
+	if err != nil {
+		return err
+	}
+	if err := f.undoSwap(ctx, e, dir); err != nil {
+		return err
+	}
+	parts := slices.DeleteFunc(Parts(s), func(p core.Scope) bool { return p == core.ConfigScope })
+	if len(parts) == 0 {
+		return nil
+	}
+	if err := f.Replace(ctx, e, inst, s, s, parts); err != nil {
+		return err
+	}
+	// From here on what was aside is not to come back by itself.
+	if err := os.Remove(filepath.Join(dir, swapName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("load snapshot %s: %w", s.ID, err)
+	}
+	return syncDir(dir)
+}
+
+// Aside lists what the restore with this safety snapshot put aside: databases and
+// folders that hold what was there before. Nobody but a person removes them.
+func (f *Folder) Aside(safety core.Snapshot) ([]string, error) {
+	dir, err := f.path(safety.Instance, safety.ID)
+	if err != nil {
+		return nil, err
+	}
+	s, _, err := readSwap(dir)
+	var names []string
+	for _, d := range s.Databases {
+		if d.OID != 0 {
+			names = append(names, "database "+d.Aside+" (was "+d.Name+")")
+		}
+	}
+	for _, v := range s.Volumes {
+		names = append(names, "folder "+v.Aside)
+	}
+	return names, err
+}
