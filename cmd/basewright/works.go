@@ -247,7 +247,7 @@ func (a *agent) undo(change, actor string) queue.Job {
 
 // takeSnapshot takes a snapshot while no change is under way.
 func (a *agent) takeSnapshot(ctx context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error) {
-	release, err := a.applier.Hold(i.ID, "a snapshot being taken")
+	release, err := a.applier.Hold(i, "a snapshot being taken")
 	if err != nil {
 		return core.Snapshot{}, err
 	}
