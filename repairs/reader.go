@@ -174,7 +174,7 @@ func (r *reader) statements(wants map[string]any) (sql, databases map[string]str
 				databases = map[string]string{}
 			}
 			databases[name] = r.text(v, "database")
-			if !plainName.ok(v["database"]) {
+			if !databaseName.ok(v["database"]) {
 				r.problem("wants", "wants: sql %s: database is missing", oneLine(name))
 			}
 			r.only("wants: sql "+oneLine(name), v, "database", "query")

@@ -56,6 +56,7 @@ var (
 	lineOfText   = kind{"one line of text", func(v any) bool { s, ok := v.(string); return ok && isText(v, 4096) && s == oneLineOf(s) }}
 	envKey       = shape("the name of a variable", envKeyShape)
 	roleName     = shape("the name of a role", roleShape)
+	databaseName = shape("the name of a database", regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$`))
 	plainName    = shape("a name", nameShape)
 	fileMode     = shape(`a file mode such as "0600"`, modeShape)
 	webPath      = shape(`a path such as "/health"`, webPathShape)
@@ -105,7 +106,7 @@ var signatures = map[core.Op]signature{
 	core.OpChmod:        {args: map[string]argument{"path": {fileInside, true}, "mode": {fileMode, true}}},
 	core.OpQuarantine:   {args: map[string]argument{"path": {fileInside, true}}},
 	core.OpSQL: {args: map[string]argument{
-		"statement": {anyText, true}, "database": {plainName, false}, "inverse": {anyText, false}}},
+		"statement": {anyText, true}, "database": {databaseName, false}, "inverse": {anyText, false}}},
 	core.OpSetRolePassword: {args: map[string]argument{"role": {roleName, true}, "password": {handle, true}}},
 	core.OpConnectNetwork: {service: oneService, downtime: 1, args: map[string]argument{
 		"network": {plainName, true}, "alias": {plainName, false}}},
