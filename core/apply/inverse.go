@@ -71,6 +71,7 @@ var inverses = map[string]func(a, b map[string]any) bool{
 	},
 	"CommentStmt":          otherwise("comment"),
 	"AlterOwnerStmt":       otherwise("newowner"),
+	"AlterRoleStmt":        otherwise("options"),
 	"AlterRoleSetStmt":     setInverse,
 	"AlterDatabaseSetStmt": setInverse,
 }

@@ -139,7 +139,7 @@ func (t *transaction) undoActions(ctx context.Context) error {
 		var err error
 		switch a := t.c.Plan.Actions[i]; {
 		case a.Op == core.OpSQL && a.Text("inverse") != "":
-			err = runSQL(ctx, t.e, a.Text("database"), a.Text("inverse"))
+			err = t.takeBack(ctx, a)
 		case a.Op == core.OpExec && words(a, "inverse") != nil:
 			err = t.command(ctx, a, words(a, "inverse"))
 		}

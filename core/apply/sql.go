@@ -28,7 +28,7 @@ const (
 var statements = map[string]class{
 	"SelectStmt": reads, "VariableShowStmt": reads, "ExplainStmt": reads,
 	"GrantStmt": safe, "GrantRoleStmt": safe, "CommentStmt": safe, "AlterOwnerStmt": safe,
-	"AlterRoleSetStmt": safe, "AlterDatabaseSetStmt": safe, "AlterDefaultPrivilegesStmt": safe,
+	"AlterRoleSetStmt": safe, "AlterRoleStmt": safe, "AlterDatabaseSetStmt": safe, "AlterDefaultPrivilegesStmt": safe,
 }
 
 // functions are those that a statement may call. Any other may do anything, in
@@ -47,6 +47,9 @@ func checkSQL(a core.Action) error {
 	stmts, err := parse(a.Text("statement"))
 	if err != nil {
 		return err
+	}
+	if retires(a.Text("statement"), a.Text("inverse")) {
+		return nil
 	}
 	if what := never(stmts); what != "" {
 		return core.Errorf(core.Forbidden, "no plan may run %s", what)
@@ -68,6 +71,9 @@ func checkSQL(a core.Action) error {
 
 // sqlRisk says why a statement cannot be taken back by another.
 func sqlRisk(a core.Action) error {
+	if retires(a.Text("statement"), a.Text("inverse")) {
+		return nil
+	}
 	c, err := classify(a.Text("statement"))
 	switch {
 	case err != nil:
@@ -195,6 +201,10 @@ func classOf(node any) (worst class, what string) {
 				if role := mightyRole(v); role != "" {
 					worse(dangerous, "membership of "+role)
 				}
+			case "AlterRoleStmt":
+				if fields, _ := v.(map[string]any); !onlyOptions(fields["options"], "canlogin") || fields["action"] != 1.0 {
+					worse(dangerous, "what a role may do")
+				}
 			case "intoClause":
 				worse(dangerous, "SELECT INTO")
 			case "FuncCall":
@@ -225,6 +235,9 @@ func functionName(call any) string {
 // doSQL runs a statement; one that may lose data only when its snapshot is there.
 func doSQL(ctx context.Context, t *transaction, a core.Action) error {
 	sql := a.Text("statement")
+	if made, ok := creation(sql); ok && retires(sql, a.Text("inverse")) {
+		return t.create(ctx, databaseOf(a), sql, made)
+	}
 	c, err := classify(sql)
 	if err != nil && t.data.ID == "" {
 		return err
@@ -244,21 +257,35 @@ func runSQL(ctx context.Context, e core.Engine, database, sql string) error {
 }
 
 func runParsed(ctx context.Context, e core.Engine, database, sql string, c class) error {
-	tree, err := pgquery.Parse(sql)
+	plain, err := deparsed(sql)
 	if err != nil {
-		return fmt.Errorf("parse the SQL: %w", err)
-	}
-	plain, err := pgquery.Deparse(tree)
-	if err != nil {
-		return fmt.Errorf("write the SQL anew: %w", err)
+		return err
 	}
 	begin := "BEGIN;\n"
 	if c == reads {
 		begin = "BEGIN READ ONLY;\n"
 	}
-	script := begin + "SET LOCAL lock_timeout = '10s';\nSET LOCAL statement_timeout = '60s';\n" + plain + ";\nCOMMIT;\n"
+	script := begin + limits + plain + ";\nCOMMIT;\n"
 	if _, err := psql(ctx, e, cmp.Or(database, "postgres"), script); err != nil {
 		return fmt.Errorf("run the SQL: %w", err)
 	}
 	return nil
+}
+
+// limits keep a statement from waiting, or running, for ever.
+const limits = "SET LOCAL lock_timeout = '10s';\nSET LOCAL statement_timeout = '60s';\n"
+
+func databaseOf(a core.Action) string { return cmp.Or(a.Text("database"), "postgres") }
+
+// deparsed writes SQL anew from its parse tree.
+func deparsed(sql string) (string, error) {
+	tree, err := pgquery.Parse(sql)
+	if err != nil {
+		return "", fmt.Errorf("parse the SQL: %w", err)
+	}
+	plain, err := pgquery.Deparse(tree)
+	if err != nil {
+		return "", fmt.Errorf("write the SQL anew: %w", err)
+	}
+	return plain, nil
 }
