@@ -17,6 +17,13 @@ return {
     if not key then
       return nil, "there is no finding to tell which key it is; start it with --finding RT-03 or RT-08"
     end
+    local about = key ~= "SECRET_KEY_BASE"
+    for _, e in ipairs(t.finding.evidence or {}) do
+      about = about or string.find(e.text, key, 1, true) ~= nil
+    end
+    if not about then
+      return nil, "it is not about SECRET_KEY_BASE; the compose file lacks a variable of realtime"
+    end
     if t.env[key] == nil then
       return nil, key .. " is not set in .env; realtime gets it from elsewhere"
     end
@@ -41,12 +48,14 @@ return {
     },
     {
       given = {
-        finding = { code = "RT-08", service = "realtime" }, services = { realtime = { state = "restarting" }, pooler = { state = "running" } },
+        finding = { code = "RT-08", service = "realtime", evidence = { { source = "env:realtime", text = "SECRET_KEY_BASE has 9 characters" } } },
+        services = { realtime = { state = "restarting" }, pooler = { state = "running" } },
         env = { SECRET_KEY_BASE = { secret = "env:SECRET_KEY_BASE", fingerprint = "ab12cd34" } },
       },
       plan = { "generate_secret key=SECRET_KEY_BASE", "recreate realtime", "recreate pooler", "wait_healthy realtime", "wait_healthy pooler" },
     },
     { given = { finding = { code = "RT-03", service = "realtime" } }, refuses = "REALTIME_DB_ENC_KEY is not set in .env; realtime gets it from elsewhere" },
+    { given = { finding = { code = "RT-08", service = "realtime" } }, refuses = "it is not about SECRET_KEY_BASE; the compose file lacks a variable of realtime" },
     { given = {}, refuses = "there is no finding to tell which key it is; start it with --finding RT-03 or RT-08" },
   },
 }

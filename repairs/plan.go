@@ -28,6 +28,11 @@ func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagno
 		findings = d.Findings
 	}
 	facts := Facts(t.Observation, finding, findings, wanted, t.Key)
+	if slices.Contains(book.Needs, core.OpAllocatePort) {
+		if err := addTakenPorts(ctx, t, facts); err != nil {
+			return core.Plan{}, err
+		}
+	}
 	actions, refusal, err := Evaluate(ctx, book, facts, params)
 	switch {
 	case err != nil:
@@ -57,6 +62,20 @@ func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagno
 		p.Finding = finding.Code
 	}
 	return p, p.Seal()
+}
+
+// addTakenPorts tells a playbook that may allocate ports which ones nobody can have.
+func addTakenPorts(ctx context.Context, t core.Target, facts map[string]any) error {
+	taken, err := t.TakenPorts(ctx)
+	if err != nil {
+		return fmt.Errorf("look for free ports: %w", err)
+	}
+	list := []any{}
+	for _, p := range slices.Concat(taken, t.Reserved) {
+		list = append(list, float64(p))
+	}
+	facts["ports"].(map[string]any)["taken"] = list
+	return nil
 }
 
 // settlePorts gives each action that allocates a port one that is free now, so

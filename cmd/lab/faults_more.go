@@ -48,7 +48,10 @@ end $$;`)},
 		{code: "PG-03", does: "Role anon is gone (renamed), so requests without a session fail.",
 			apply: then(`alter role anon rename to anon_gone;`), shows: sqlShows("postgres", `select not exists (select from pg_roles where rolname = 'anon');`),
 			mend: then(`do $$ begin
-  if exists (select from pg_roles where rolname = 'anon_gone') then alter role anon_gone rename to anon; end if;
+  if exists (select from pg_roles where rolname = 'anon_gone') then
+    if exists (select from pg_roles where rolname = 'anon') then drop owned by anon; drop role anon; end if;
+    alter role anon_gone rename to anon;
+  end if;
 end $$;`)},
 		{code: "PG-25", does: "The database's settings hold a JWT secret from before a rotation.",
 			apply: then(`alter database postgres set "app.settings.jwt_secret" to 'of-last-year';`),

@@ -140,8 +140,8 @@ func onlyOptions(options any, allowed ...string) bool {
 // mark is the comment on what a change made.
 func (t *transaction) mark() string { return "made by change " + t.c.ID }
 
-// create runs a statement that creates or renames something, and marks it.
-func (t *transaction) create(ctx context.Context, database, sql string, made object) error {
+// createObject runs a statement that creates or renames something, and marks it.
+func (t *transaction) createObject(ctx context.Context, database, sql string, made object) error {
 	name := made.name
 	if made.to != "" {
 		name = made.to
@@ -169,7 +169,7 @@ var isOurs = map[string]string{
 	"database":    "EXISTS (SELECT FROM pg_database WHERE datname = %[1]s AND shobj_description(oid, 'pg_database') = %[2]s)",
 }
 
-// retire takes back what create did. It may be run again.
+// retire takes back what createObject did. It may be run again.
 func (t *transaction) retire(ctx context.Context, database string, made object) error {
 	name := made.name
 	if made.to != "" {

@@ -236,7 +236,7 @@ func functionName(call any) string {
 func doSQL(ctx context.Context, t *transaction, a core.Action) error {
 	sql := a.Text("statement")
 	if made, ok := creation(sql); ok && retires(sql, a.Text("inverse")) {
-		return t.create(ctx, databaseOf(a), sql, made)
+		return t.createObject(ctx, databaseOf(a), sql, made)
 	}
 	c, err := classify(sql)
 	if err != nil && t.data.ID == "" {

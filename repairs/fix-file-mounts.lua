@@ -1,0 +1,92 @@
+-- A file that a service mounts did not exist when its container was created, so
+-- Docker made an empty folder of its name, and the service cannot start. This sets
+-- the folder aside, puts the release's file in its place, and makes the container
+-- anew. A script that prepares the database is put back too, but runs only on an
+-- empty data folder: what it did not make is for create-missing-database-objects.
+local main = "volumes/functions/main/index.ts"
+
+return {
+  title = "Put back files that are mounted",
+  fixes = { "DK-08", "VEC-02", "FN-01" },
+  risk = "medium",
+  needs = { "quarantine", "write_file", "recreate", "wait_healthy" },
+  params = {
+    timeout = { type = "duration", default = "120s", help = "how long each service may take to be healthy" },
+  },
+  wants = {
+    files = { "@mounted", "volumes/functions/main/index.ts" },
+    release = {
+      "volumes/api/kong.yml", "volumes/api/kong-entrypoint.sh", "volumes/pooler/pooler.exs", "volumes/functions/main/index.ts",
+      "volumes/db/_supabase.sql", "volumes/db/jwt.sql", "volumes/db/logs.sql", "volumes/db/pooler.sql", "volumes/db/realtime.sql",
+      "volumes/db/roles.sql", "volumes/db/webhooks.sql",
+    },
+  },
+
+  plan = function(t, params)
+    local names, actions, again = {}, {}, {}
+    for name, s in pairs(t.stats) do
+      if s.kind ~= "file" and (name ~= main or t.services.functions) then
+        names[#names + 1] = name
+      end
+    end
+    if #names == 0 then
+      return nil, "every file that is mounted is there"
+    end
+    table.sort(names)
+    for _, name in ipairs(names) do
+      local text = t.release.files[name]
+      if not text then
+        return nil, "release " .. t.release.name .. " has no " .. name .. "; put the file there yourself"
+      end
+      if t.stats[name].kind == "folder" then
+        actions[#actions + 1] = { op = "quarantine", path = name, why = "it is a folder where a file belongs" }
+      end
+      actions[#actions + 1] = { op = "write_file", path = name, content = text, why = "as in release " .. t.release.name }
+      for service, s in pairs(t.services) do
+        for _, m in ipairs(s.mounts or {}) do
+          if not s.missing and service ~= "db" and (m.source == name or name == main and service == "functions") then
+            again[service] = true
+          end
+        end
+      end
+    end
+    local services = {}
+    for service in pairs(again) do
+      services[#services + 1] = service
+    end
+    table.sort(services)
+    for _, op in ipairs({ "recreate", "wait_healthy" }) do
+      for _, service in ipairs(services) do
+        actions[#actions + 1] = { op = op, service = service, timeout = op == "wait_healthy" and params.timeout or nil }
+      end
+    end
+    return actions
+  end,
+
+  examples = {
+    {
+      given = {
+        services = { gateway = { state = "exited", mounts = { { source = "volumes/api/kong.yml", target = "/home/kong/temp.yml" } } } },
+        stats = { ["volumes/api/kong.yml"] = { kind = "folder" }, ["volumes/functions/main/index.ts"] = { kind = "missing" } },
+        release = { name = "0.8.1", files = { ["volumes/api/kong.yml"] = "routes" } },
+      },
+      plan = {
+        "quarantine path=volumes/api/kong.yml", "write_file content=routes path=volumes/api/kong.yml",
+        "recreate gateway", "wait_healthy gateway timeout=120s",
+      },
+    },
+    {
+      given = {
+        services = { functions = { state = "restarting", mounts = { { source = "volumes/functions", target = "/home/deno/functions" } } } },
+        stats = { ["volumes/functions/main/index.ts"] = { kind = "missing" } },
+        release = { name = "0.8.1", files = { ["volumes/functions/main/index.ts"] = "serve" } },
+      },
+      plan = { "write_file content=serve path=volumes/functions/main/index.ts", "recreate functions", "wait_healthy functions" },
+    },
+    {
+      given = { stats = { ["volumes/x/own.conf"] = { kind = "missing" } }, release = { name = "0.8.1", files = {} } },
+      refuses = "release 0.8.1 has no volumes/x/own.conf; put the file there yourself",
+    },
+    { given = { stats = { ["volumes/api/kong.yml"] = { kind = "file" } } }, refuses = "every file that is mounted is there" },
+  },
+}
