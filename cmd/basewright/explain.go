@@ -9,6 +9,7 @@ import (
 
 	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/repairs"
 )
 
 func explainCommand(g *global) *cobra.Command {
@@ -17,16 +18,24 @@ func explainCommand(g *global) *cobra.Command {
 		Short:   "Say what a finding means, what it breaks and what to do",
 		Example: "  basewright explain PG-01",
 		Args:    exactly(1, "one code, such as PG-01"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			code := strings.ToUpper(args[0])
 			e, checker, ok := checks.Explain(code)
 			if !ok {
 				return unknownCode(code, args[0])
 			}
+			books, err := g.playbooks(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var mends []string
+			for _, r := range repairs.Remedies(books, code) {
+				mends = append(mends, fmt.Sprintf("%s (%s risk)", printable(r.Playbook), r.Risk))
+			}
 			s := style{g.colour}
 			fmt.Fprintf(g.out, "%s  %s  %s\n\n", s.bold(e.Code), s.bold(e.Title), s.dim(string(e.Severity)))
 			for _, p := range []struct{ label, text string }{
-				{"What", e.What}, {"How", checks.How(checker)}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
+				{"What", e.What}, {"How", checks.How(checker)}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Playbook", strings.Join(mends, ", ")}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
 			} {
 				if p.text != "" {
 					g.field(p.label, p.text)

@@ -100,6 +100,7 @@ var faultRows = []faultRow{
 	{fault: "SEC-04"},
 	{fault: "SEC-12"},
 	{fault: "SEC-15"},
+	{fault: "SEC-02", wants: "SEC-01 SEC-02"},
 	{fault: "ST-05"},
 	{fault: "ST-09"},
 	{fault: "ST-10"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -26,6 +27,8 @@ func fileFaults() []fault {
 			save: saveEnv("REALTIME_DB_ENC_KEY"), apply: shortRealtimeKey, shows: dies(core.Realtime, "key size"), mend: restoreEnvAnd(core.Realtime)},
 		{code: "AUTH-10", does: "The stack has a public URL, and links in mails still lead to localhost.",
 			save: saveEnv("SUPABASE_PUBLIC_URL", "SITE_URL"), apply: publicURL, shows: envHolds("SUPABASE_PUBLIC_URL=https://api.lab.example"), mend: restoreEnvAnd()},
+		{code: "SEC-02", does: "The stack runs with the JWT secret and API keys that upstream publishes.",
+			save: saveEnv("JWT_SECRET", "ANON_KEY", "SERVICE_ROLE_KEY"), apply: demoKeys, shows: envHolds("JWT_SECRET=your-super-secret-jwt"), mend: restoreEnvAnd()},
 		{code: "SEC-15", does: "Edge functions run without a token.",
 			save: saveEnv("FUNCTIONS_VERIFY_JWT"), apply: openFunctions, shows: envHolds("FUNCTIONS_VERIFY_JWT=false"), mend: restoreEnvAnd(core.Functions)},
 	}
@@ -96,4 +99,20 @@ func openFunctions(ctx context.Context, b *bench, _ saved) error {
 		return err
 	}
 	return b.recreate(ctx, core.Functions)
+}
+
+func demoKeys(ctx context.Context, b *bench, _ saved) error {
+	const secret = "your-super-secret-jwt-token-with-at-least-32-characters-long"
+	anon, err := mint("anon", secret, time.Now())
+	if err != nil {
+		return err
+	}
+	service, err := mint("service_role", secret, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := b.setEnv(map[string]string{"JWT_SECRET": secret, "ANON_KEY": anon, "SERVICE_ROLE_KEY": service}); err != nil {
+		return err
+	}
+	return b.up(ctx)
 }
