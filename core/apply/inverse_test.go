@@ -69,7 +69,7 @@ func TestOnlyWhatCanBeUndoneSaysSo(t *testing.T) {
 		"rolled back, it ran SQL":  {core.RolledBack, []core.Action{sql}, false},
 		"nobody knows how it went": {core.RollbackFailed, nil, false},
 	} {
-		if got := CanUndo(core.Change{State: tt.state, Plan: core.Plan{Actions: tt.actions}}); got != tt.want {
+		if got := CanUndo(core.Change{State: tt.state, Snapshot: "S", Plan: core.Plan{Actions: tt.actions}}); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
