@@ -68,6 +68,19 @@ var innerClues = []clue{
 		return []core.Finding{{Service: core.Auth, Evidence: sqlProof("auth.users", "% users have NULL in confirmation_token, recovery_token, email_change_token_new or email_change", rows)}}
 	}},
 	{core.Explanation{
+		Code: "RT-04", Title: "Realtime works with older settings of its tenant", Severity: core.Warning, SymptomOf: []string{"PG-01", "DK-07"},
+		What:   "Realtime keeps the JWT secret and the database's address in a row of _realtime.tenants, and reads them from there. The row is older than the settings: it is written anew at a start with SEED_SELF_HOST=true only.",
+		Breaks: "Realtime rejects clients (\"Failed to validate JWT signature\"), or cannot connect to the database.",
+		Do:     "Set SEED_SELF_HOST=true as upstream does, and restart realtime, which writes the row anew.", Data: "Limits that were set by hand in the row are lost by that.", Sources: "supabase/realtime priv/repo/seeds.exs",
+	}, "realtime_tenant", staleTenant},
+	{core.Explanation{
+		Code: "DK-28", Title: "The volume with the database's root key is younger than its data", Severity: core.Warning,
+		What:   "The volume at /etc/postgresql-custom was made more than a day after the data folder: it was removed, as `docker compose down -v` does, or the data was moved here without it.",
+		Breaks: "Vault's secrets cannot be decrypted unless pgsodium_root.key was put back; settings in conf.d are gone.",
+		Do:     "If a snapshot of the old volume exists, restore pgsodium_root.key from it. If the key is in place already, nothing is to be done.",
+		Data:   "Vault's secrets are lost with the key. Keep every copy of the old volume.", Sources: "Supabase docs, PostgreSQL 17 upgrade",
+	}, "cluster", youngKeyVolume},
+	{core.Explanation{
 		Code: "POOL-07", Title: "The pooler's tenant points to another database host", Severity: core.Warning,
 		What:   "The tenant in _supavisor was made for another host than POSTGRES_HOST says now.",
 		Breaks: "Clients of the pooler reach the old database, or none.",

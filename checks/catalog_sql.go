@@ -3,12 +3,14 @@ package checks
 import "github.com/basewright/basewright/core"
 
 // questions are what database.catalog asks, at once. Only catalogues are read,
-// but for the last three, which may miss: a table of auth, of the pooler and of
-// analytics. No column that holds a secret leaves the database.
+// but for the last four, which may miss: a table of auth, of realtime, of the
+// pooler and of analytics. No column that holds a secret leaves the database.
 var questions = []question{
 	{database: "postgres", sql: serverSQL},
 	{database: "postgres", sql: schemaSQL},
 	{database: "postgres", sql: usersSQL, when: has(core.Auth)},
+	{database: "postgres", sql: clusterSQL},
+	{database: "postgres", sql: tenantsSQL, when: has(core.Realtime)},
 	{database: "_supabase", sql: poolerSQL, when: has(core.Pooler)},
 	{database: "_supabase", sql: analyticsSQL, when: has(core.Analytics)},
 }
@@ -86,6 +88,16 @@ select 'null_tokens', count(*)::text, '', '' from auth.users
   where (select reltuples from pg_class where oid = 'auth.users'::regclass) < 1000000
     and (confirmation_token is null or recovery_token is null or email_change_token_new is null or email_change is null)
   having count(*) > 0`
+
+// clusterSQL tells when the data folder was made, of a database that may hold
+// encrypted secrets. It needs a superuser.
+const clusterSQL = `
+select 'cluster', extract(epoch from (pg_stat_file('PG_VERSION')).modification)::bigint::text, count(*)::text, '' from pg_extension
+  where extname in ('supabase_vault', 'pgsodium') having count(*) > 0`
+
+// tenantsSQL brings realtime's encrypted secret as its SHA-256 only.
+const tenantsSQL = `
+select 'realtime_tenant', external_id, encode(sha256(convert_to(jwt_secret, 'UTF8')), 'hex'), updated_at::text from _realtime.tenants where jwt_secret is not null`
 
 const poolerSQL = `
 select 'tenant', external_id, db_host, db_port::text from _supavisor.tenants`

@@ -59,7 +59,7 @@ func init() {
 				Data:   "No data is at risk.", Sources: "supabase/supabase#16777, #40725",
 			},
 			{
-				Code: "DK-12", Title: "The kernel killed a service for lack of memory", Severity: core.Critical,
+				Code: "DK-12", Title: "The kernel killed a service for lack of memory", Severity: core.Critical, SymptomOf: []string{"HOST-01"},
 				What:   "The container's main process was killed because its memory limit, or the host's memory, ran out.",
 				Breaks: "The service is down or restarts again and again.",
 				Do:     "Raise the limit, add memory or swap, or leave out analytics and vector; upstream asks for 4 GB a stack.",

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"regexp"
+	"slices"
 	"sync"
 
 	"github.com/basewright/basewright/core"
@@ -19,6 +21,25 @@ func init() {
 			Breaks: "The database stops writing, and files that are being written come out empty.",
 			Do:     "Free logs and unused images (`docker image prune`); never volumes, never files of pg_wal. Then restart what failed, the database last.",
 			Data:   "Data is at risk if the database runs out of room in the middle of a write: take a snapshot to another disk first.", Sources: "supabase/supabase#18847",
+		}},
+	})
+	register(core.Checker{
+		ID: "host.memory", Title: "The host has memory left", Category: core.ServiceHealth, Depth: core.Quick, Check: hostMemory,
+		Finds: []core.Explanation{{
+			Code: "HOST-01", Title: "The host has hardly any memory left", Severity: core.Warning,
+			What:   "Next to nothing of the host's memory is available to programs.",
+			Breaks: "The kernel kills whatever is largest, mostly the database or analytics; everything else crawls.",
+			Do:     "See with `docker stats` who holds it; stop what is not needed, add memory or swap, or set memory limits. Upstream asks for 4 GB a stack.",
+			Data:   "A killed database recovers from its log.", Sources: "Supabase docs, self-hosting requirements",
+		}},
+	})
+	register(core.Checker{
+		ID: "host.names", Title: "Names on the internet can be resolved", Category: core.NetworkConnectivity, Check: hostNames,
+		Finds: []core.Explanation{{
+			Code: "HOST-02", Title: "Names on the internet cannot be resolved on this host", Severity: core.Warning,
+			What:   "Several services log that the name server does not answer: Docker's own asks the host's, and that does not.",
+			Breaks: "Mail, OAuth, S3 and modules of edge functions fail; the services themselves find each other.",
+			Do:     "Check /etc/resolv.conf of the host and that its name servers answer, or set dns in daemon.json.", Data: "No data is at risk.", Sources: "Docker docs, DNS services",
 		}},
 	})
 	register(core.Checker{
@@ -69,6 +90,49 @@ func fullness(d core.Disk) (core.Severity, bool) {
 		return core.Warning, true
 	}
 	return "", false
+}
+
+// hostMemory warns below 5 % and 1 GiB; where the kernel has killed a service
+// that has no limit of its own, it is what killed it.
+func hostMemory(_ context.Context, t core.Target) ([]core.Finding, error) {
+	total, left := t.Host.MemoryTotal, t.Host.MemoryAvailable
+	if total == 0 || left == 0 || left >= gib || float64(left) >= 0.05*float64(total) {
+		return nil, nil // also when it cannot be read; the gap says so
+	}
+	f := core.Finding{Code: "HOST-01", Service: core.Host, Severity: core.Warning,
+		Evidence: []core.Evidence{evidence("proc:meminfo", fmt.Sprintf("%d of %d MiB are available", left>>20, total>>20))}}
+	for _, c := range t.Containers {
+		if c.Service != "" && c.OOMKilled && c.MemoryLimit == 0 {
+			f.Severity = core.Critical
+			f.Evidence = append(f.Evidence, evidence("inspect:"+c.Name, describe(c)))
+		}
+	}
+	return []core.Finding{f}, nil
+}
+
+// noNameServer matches what programs say when a name server does not answer. That
+// a name does not exist is another matter. Sources: glibc, Go, Node, Erlang.
+var noNameServer = regexp.MustCompile(`Temporary failure in name resolution|EAI_AGAIN|lookup \S+( on \S+)?: (i/o timeout|server misbehaving)|read udp \S+->\S+:53: i/o timeout`)
+
+// hostNames wants two services to say so within the last minutes: one alone may
+// ask for an odd name.
+func hostNames(_ context.Context, t core.Target) ([]core.Finding, error) {
+	f := core.Finding{Code: "HOST-02", Service: core.Host}
+	for _, c := range t.Containers {
+		for _, l := range slices.Backward(c.Logs) {
+			if c.Service == "" || t.At.Sub(l.At) > recentRequest {
+				break
+			}
+			if noNameServer.MatchString(l.Text) {
+				f.Evidence = append(f.Evidence, logEvidence(c.Service, l))
+				break
+			}
+		}
+	}
+	if len(f.Evidence) < 2 {
+		return nil, nil
+	}
+	return []core.Finding{f}, nil
 }
 
 func publishedPorts(ctx context.Context, t core.Target) ([]core.Finding, error) {

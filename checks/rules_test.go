@@ -24,7 +24,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("found %q", got)
 		}
 	})
-	rows := slices.Concat(secretRows, urlRows, versionRows, composeRows, settingRows, logRows, catalogRows, lineRows)
+	rows := slices.Concat(secretRows, urlRows, versionRows, composeRows, settingRows, logRows, catalogRows, lineRows, peerRows)
 	covered := map[string]bool{}
 	for _, row := range rows {
 		code, _, _ := strings.Cut(row.want, " ")

@@ -165,7 +165,7 @@ func (s *scene) sql(row ...string) {
 // rulesOf are the checkers whose rows are in TestRules.
 func rulesOf() []core.Checker {
 	return slices.DeleteFunc(All(), func(c core.Checker) bool {
-		mine := strings.HasPrefix(c.ID, "security.") || strings.HasPrefix(c.ID, "configuration.") && c.ID != "configuration.environment"
+		mine := strings.HasPrefix(c.ID, "security.") && c.ID != "security.mcp" || strings.HasPrefix(c.ID, "isolation.") || strings.HasPrefix(c.ID, "configuration.") && c.ID != "configuration.environment"
 		return !mine && c.ID != "database.catalog" && c.ID != "logs.known"
 	})
 }

@@ -69,9 +69,11 @@ type probe struct {
 	judge func(core.Response) (code, title string)
 }
 
+var restProbe = probe{service: core.Rest, port: "PGRST_SERVER_PORT", usual: 3000, path: "/", judge: judgeRest}
+
 var probes = []probe{
 	{service: core.Auth, port: "GOTRUE_API_PORT", usual: 9999, path: "/health", judge: want200},
-	{service: core.Rest, port: "PGRST_SERVER_PORT", usual: 3000, path: "/", judge: judgeRest},
+	restProbe,
 	{service: core.Gateway, usual: 8000, path: "/", judge: wantAnswer},
 	{service: core.Realtime, port: "PORT", usual: 4000, path: "/api/tenants/realtime-dev/health", anonKey: true, judge: judgeRealtime},
 	{service: core.Storage, port: "SERVER_PORT", usual: 5000, path: "/health", judge: judgeStorage},

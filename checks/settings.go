@@ -30,6 +30,12 @@ func init() {
 			Data:   "No data is at risk.", Sources: "Supabase docs, self-hosting auth keys",
 		}, halfAsymmetric},
 		{core.Explanation{
+			Code: "RT-17", Title: "Realtime logs every health check", Severity: core.Info,
+			What:   "Most of what realtime logs are its health checks; DISABLE_HEALTHCHECK_LOGGING is not set.",
+			Breaks: "Nothing; the log grows by millions of lines, also in analytics' tables.",
+			Do:     "Set DISABLE_HEALTHCHECK_LOGGING=true as upstream's compose file does, and recreate realtime.", Data: "No data is at risk until the disk is full.", Sources: "supabase/realtime#1175; supabase/supabase docker/CHANGELOG 2026-01",
+		}, loggedHealth},
+		{core.Explanation{
 			Code: "META-01", Title: "Studio and postgres-meta hold different encryption keys", Severity: core.Warning,
 			What:   "Studio sends postgres-meta an encrypted connection string; PG_META_CRYPTO_KEY of Studio and CRYPTO_KEY of meta differ.",
 			Breaks: "Studio's tables stay empty: 500 \"failed to process upstream connection details\".",

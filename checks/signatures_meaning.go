@@ -80,6 +80,21 @@ var requestMeanings = []core.Explanation{
 		Breaks: "Uploads fail with 500.", Do: "Move the folder to ext4 or xfs, or use an S3 backend.", Data: "Files that are there stay.", Sources: "supabase/supabase#14324, #20096",
 	},
 	{
+		Code: "ST-02", Title: "Storage may not write to its folder", Severity: core.Warning,
+		What:   "The folder that storage keeps files in belongs to another user, or is mounted read-only.",
+		Breaks: "Uploads fail with 500; downloads work.", Do: "Give the folder to the user that storage runs as (chown), and mount it writable; with SELinux add :z to the mount.", Data: "No data is at risk.",
+	},
+	{
+		Code: "ST-04", Title: "A file is larger than storage accepts", Severity: core.Info,
+		What:   "An upload was refused with EntityTooLarge: it is past FILE_SIZE_LIMIT or the bucket's own limit.",
+		Breaks: "That upload fails with 413.", Do: "Raise FILE_SIZE_LIMIT of storage and the bucket's limit, and client_max_body_size of a proxy in front.", Data: "No data is at risk.", Sources: "supabase/storage codes.ts; docker-compose.yml",
+	},
+	{
+		Code: "ST-08", Title: "Files of storage have lost their attributes", Severity: core.Warning,
+		What:   "Storage keeps a file's type and cache time in extended attributes, and a file has none: the folder was copied or restored without them.",
+		Breaks: "These files are not served, or with a wrong type.", Do: "Restore the folder with its attributes: rsync -X, cp -a, or tar --xattrs.", Data: "The files themselves are there.", Sources: "supabase/storage#201",
+	},
+	{
 		Code: "ST-06", Title: "Storage rejects S3 credentials", Severity: core.Info,
 		What:   "A client of the S3 protocol used another key, secret or region than storage has, or a proxy changed the Host header.",
 		Breaks: "That client's requests fail with 403.", Do: "Compare S3_PROTOCOL_ACCESS_KEY_ID, its secret and REGION with the client.", Data: "No data is at risk.", Sources: "supabase/storage#495, #533",

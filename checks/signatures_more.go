@@ -34,6 +34,10 @@ var moreSignatures = []signature{
 	line(core.Vector, `Listing currently running containers failed|permission denied.*docker\.sock|All sources have finished`, "VEC-01", "Vector cannot use Docker's socket"),
 
 	live(core.Storage, `does not support extended attributes`, "ST-01", "The file system under storage cannot hold what it needs"),
+	live(core.Storage, `(EACCES|EROFS|EPERM)[:,].{0,200}(/var/lib/storage|mkdir|open|rename)`, "ST-02", "Storage may not write to its folder"),
+	live(core.Storage, `EntityTooLarge|exceeded the maximum allowed size`, "ST-04", "A file is larger than storage accepts"),
+	live(core.Storage, `[Tt]he extended attribute does not exist`, "ST-08", "Files of storage have lost their attributes"),
+	live(core.Realtime, `UnableToConnectToTenantDatabase`, "RT-04", "Realtime works with older settings of its tenant"),
 	live(core.Storage, `SignatureDoesNotMatch|InvalidAccessKeyId`, "ST-06", "Storage rejects S3 credentials"),
 	live(core.Functions, `InvalidWorkerCreation|BOOT_ERROR`, "FN-02", "An edge function does not start"),
 	live(core.Functions, `UNAUTHORIZED_(LEGACY_JWT|ASYMMETRIC_JWT|UNSUPPORTED_TOKEN_ALGORITHM|INVALID_JWT_FORMAT)`, "FN-03", "Edge functions reject tokens"),

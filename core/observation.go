@@ -16,7 +16,16 @@ type Observation struct {
 	Env        EnvFile
 	Compose    Compose
 	Host       HostFacts
+	Peers      []Peer // the other instances on the engine
 	Gaps       []Gap
+}
+
+// Peer is another instance on the same engine, as far as two can get into each
+// other's way.
+type Peer struct {
+	Instance   Instance
+	Env        EnvFile     // its .env; its secrets are compared, and shown as fingerprints only
+	Containers []Container // names, roles, states, ports, networks and mounts; nothing else of them
 }
 
 // Gap is a part of the instance that could not be looked at.
@@ -80,6 +89,8 @@ type Mount struct {
 	Source   string // path on the host
 	Target   string // path in the container
 	ReadOnly bool
+
+	CreatedAt time.Time // of a volume of the database, zero when not known
 }
 
 // LogLine is one line of a container's log, without ANSI sequences, cut at a

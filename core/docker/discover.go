@@ -49,7 +49,7 @@ func (h *Host) Discover(ctx context.Context) ([]core.Instance, error) {
 		}
 	}
 	distinguish(found)
-	h.discovered.Store(&discovery{at: time.Now(), projects: len(found)})
+	h.discovered.Store(&discovery{at: time.Now(), instances: slices.Clone(found), listed: projects})
 	slices.SortFunc(found, func(a, b core.Instance) int { return cmp.Compare(a.ID, b.ID) })
 	return found, nil
 }

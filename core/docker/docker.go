@@ -33,12 +33,6 @@ type Host struct {
 	}
 }
 
-// discovery is what Discover saw, and when.
-type discovery struct {
-	at       time.Time
-	projects int
-}
-
 // Connect finds the engine and makes sure that it answers. An empty host means
 // DOCKER_HOST, then the current Docker context, then the usual socket. The API
 // version is negotiated; 1.41 (Engine 20.10) is the oldest that is tested.

@@ -39,8 +39,11 @@ func (h *Host) engineFacts(ctx context.Context) (engineFacts, error) {
 		return nil
 	})
 	var projects int
-	work.Go(func() (err error) {
-		projects, err = h.projects(ctx)
+	work.Go(func() error {
+		seen, err := h.lastDiscovery(ctx)
+		if err == nil {
+			projects = len(seen.instances)
+		}
 		return err
 	})
 	if err := work.Wait(); err != nil {
@@ -53,16 +56,6 @@ func (h *Host) engineFacts(ctx context.Context) (engineFacts, error) {
 		Local: local, MemoryTotal: uint64(max(0, info.MemTotal)), Projects: projects}}
 	h.facts.at = time.Now()
 	return h.facts.value, nil
-}
-
-// projects returns how many Supabase instances the engine has, as Discover saw
-// it a moment ago.
-func (h *Host) projects(ctx context.Context) (int, error) {
-	if seen := h.discovered.Load(); seen != nil && time.Since(seen.at) < factsAge {
-		return seen.projects, nil
-	}
-	found, err := h.Discover(ctx)
-	return len(found), err
 }
 
 // hostFacts adds what changes by the minute, and can be seen only on the spot.

@@ -50,6 +50,10 @@ func (e *Engine) Glance(ctx context.Context) (*core.Observation, func() (*core.O
 		return nil
 	})
 	later.Go(func() (err error) {
+		o.Peers, err = e.host.neighbours(laterCtx, e.instance.Project)
+		return err
+	})
+	later.Go(func() (err error) {
 		o.Host, host, err = e.host.hostFacts(laterCtx, e.instance.Dir)
 		return err
 	})
@@ -144,6 +148,9 @@ func (e *Engine) hearAll(ctx context.Context, seen []sight) ([]core.Gap, error) 
 
 func (e *Engine) hear(ctx context.Context, s *sight) ([]core.Gap, error) {
 	gaps := e.measureMemory(ctx, &s.Container)
+	if s.Service == core.DB {
+		e.dateVolumes(ctx, s)
+	}
 	var err error
 	if s.Logs, err = e.host.tail(ctx, s.ID, s.tty); err != nil {
 		gap, err := e.gap(ctx, "logs of "+cmp.Or(string(s.Service), s.Name), err)
