@@ -16,7 +16,7 @@ func init() {
 		ID: "host.disk", Title: "There is room on the disks that the stack writes to",
 		Category: core.DiskUsage, Depth: core.Quick, Check: diskRoom,
 		Finds: []core.Explanation{{
-			Code: "DK-14", Title: "A disk is almost full", Severity: core.Critical,
+			Code: "DK-14", Title: "A disk is almost full", Severity: core.Critical, OnHost: true,
 			What:   "The file system that holds the stack's data or Docker's has next to no room, or no inodes, left.",
 			Breaks: "The database stops writing, and files that are being written come out empty.",
 			Do:     "Free logs and unused images (`docker image prune`); never volumes, never files of pg_wal. Then restart what failed, the database last.",
@@ -26,7 +26,7 @@ func init() {
 	register(core.Checker{
 		ID: "host.memory", Title: "The host has memory left", Category: core.ServiceHealth, Depth: core.Quick, Check: hostMemory,
 		Finds: []core.Explanation{{
-			Code: "HOST-01", Title: "The host has hardly any memory left", Severity: core.Warning,
+			Code: "HOST-01", Title: "The host has hardly any memory left", Severity: core.Warning, OnHost: true,
 			What:   "Next to nothing of the host's memory is available to programs.",
 			Breaks: "The kernel kills whatever is largest, mostly the database or analytics; everything else crawls.",
 			Do:     "See with `docker stats` who holds it; stop what is not needed, add memory or swap, or set memory limits. Upstream asks for 4 GB a stack.",
@@ -36,7 +36,7 @@ func init() {
 	register(core.Checker{
 		ID: "host.names", Title: "Names on the internet can be resolved", Category: core.NetworkConnectivity, Check: hostNames,
 		Finds: []core.Explanation{{
-			Code: "HOST-02", Title: "Names on the internet cannot be resolved on this host", Severity: core.Warning,
+			Code: "HOST-02", Title: "Names on the internet cannot be resolved on this host", Severity: core.Warning, OnHost: true,
 			What:   "Several services log that the name server does not answer: Docker's own asks the host's, and that does not.",
 			Breaks: "Mail, OAuth, S3 and modules of edge functions fail; the services themselves find each other.",
 			Do:     "Check /etc/resolv.conf of the host and that its name servers answer, or set dns in daemon.json.", Data: "No data is at risk.", Sources: "Docker docs, DNS services",

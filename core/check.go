@@ -103,6 +103,10 @@ type Explanation struct {
 	// level on a service that its own depends on; a Cause stands by itself.
 	Level Level
 
+	// OnHost says that it is about the machine, so that every instance on it has
+	// it, and a report of several tells it once.
+	OnHost bool
+
 	// SymptomOf names causes under which this one goes all the same when both
 	// are found on one path, though it can stand on its own.
 	SymptomOf []string

@@ -97,7 +97,7 @@ func show(g *global, f doctorFlags, diagnoses []*core.Diagnosis) error {
 	case "json":
 		enc := json.NewEncoder(g.out)
 		enc.SetIndent("", "  ")
-		if err := enc.Encode(map[string]any{"diagnoses": diagnoses}); err != nil {
+		if err := enc.Encode(map[string]any{"diagnoses": diagnoses, "host": diagnose.OfHost(diagnoses, meaning)}); err != nil {
 			return err
 		}
 	case "html":
@@ -118,8 +118,11 @@ func meaning(code string) (core.Explanation, bool) {
 	return e, ok
 }
 
-// diagnoseAll looks at the instances side by side, four at a time: each already
-// asks its services in parallel.
+// sideBySide is how many instances are looked at at once: each already asks its
+// services in parallel.
+const sideBySide = 8
+
+// diagnoseAll looks at the instances side by side.
 func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []core.Instance, depth core.Depth) ([]*core.Diagnosis, error) {
 	books, err := g.playbooks(ctx)
 	if err != nil {
@@ -134,7 +137,7 @@ func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []
 	}
 	p := g.newProgress(names)
 	defer p.end()
-	slots := make(chan struct{}, 4)
+	slots := make(chan struct{}, sideBySide)
 	var wg sync.WaitGroup
 	for i, instance := range instances {
 		wg.Go(func() {

@@ -71,7 +71,11 @@ func record(id string) *recorded {
 		}
 		c.Logs = slices.Clone(recordedLog)
 	}
+	e.Containers[1].Env["GOTRUE_MAILER_AUTOCONFIRM"] = "true"
 	answer := coretest.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/mcp") {
+			w.WriteHeader(http.StatusForbidden)
+		}
 		fmt.Fprint(w, `{"healthy":true,"data":{"healthy":true}}`)
 	}))
 	for s, port := range recordedPorts {
