@@ -115,8 +115,8 @@ func readPlain(root *os.Root, name string) (core.File, error) {
 		}
 		return file, unread(root, name, err)
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return file, notPlain(filepath.Join(root.Name(), name))
+	if err := plainFile(filepath.Join(root.Name(), name), info); err != nil {
+		return file, err
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -143,8 +143,15 @@ func unread(root *os.Root, name string, err error) error {
 	return core.Errorf(core.Unreachable, "%s cannot be read: %v", path, reasonOf(err))
 }
 
-func notPlain(path string) error {
-	return core.Errorf(core.Invalid, "%s is not a plain file of at most %d MiB", path, maxFile>>20)
+// plainFile refuses what is no file, and a file that is too large to look at.
+func plainFile(path string, info fs.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
+		return core.Errorf(core.Invalid, "%s is not a plain file", path)
+	case info.Size() > maxFile:
+		return core.Errorf(core.Invalid, "%s is larger than %d MiB", path, maxFile>>20)
+	}
+	return nil
 }
 
 // reasonOf is what went wrong without the operation and the path, which the
@@ -165,8 +172,9 @@ func (s *folder) readable(path string) error {
 		return core.Errorf(core.NotFound, "there is no compose file %s", path)
 	case err != nil:
 		return core.Errorf(core.Unreachable, "%s cannot be looked at: %v", path, reasonOf(err))
-	case !info.Mode().IsRegular() || info.Size() > maxFile:
-		return notPlain(path)
+	}
+	if err := plainFile(path, info); err != nil {
+		return err
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -146,7 +146,7 @@ func (s *folder) composeFiles(env core.EnvFile) ([]string, error) {
 		for name := range strings.SplitSeq(list.Reveal(), cmp.Or(separator.Reveal(), ":")) {
 			files = append(files, s.at(strings.TrimSpace(name)))
 		}
-		return files, nil
+		return files, s.inside(files)
 	}
 	for _, name := range composeNames {
 		if !exists(s.at(name)) {
@@ -157,9 +157,28 @@ func (s *folder) composeFiles(env core.EnvFile) ([]string, error) {
 		if override := s.at(strings.TrimSuffix(name, ext) + ".override" + ext); exists(override) {
 			files = append(files, override)
 		}
-		return files, nil
+		return files, s.inside(files)
 	}
 	return nil, core.Errorf(core.NotFound, "there is no compose file in %s; name it with --file", s.dir)
+}
+
+// inside refuses compose files that somebody else than the caller chose, and
+// that lead out of the folder.
+func (s *folder) inside(files []string) error {
+	root, err := filepath.EvalSymlinks(s.dir)
+	if err != nil {
+		return core.Errorf(core.Unreachable, "the folder %s cannot be looked at: %v", s.dir, reasonOf(err))
+	}
+	for _, path := range files {
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			real = filepath.Clean(path)
+		}
+		if rel, err := filepath.Rel(root, real); exists(path) && (err != nil || !filepath.IsLocal(rel)) {
+			return core.Errorf(core.Unreachable, "the compose file %s is outside the stack's folder and is not read; name it with --file if it is meant", path)
+		}
+	}
+	return nil
 }
 
 var variable = regexp.MustCompile(`\$\{(\w+)(?::?-([^}]*))?\}|\$(\w+)`)

@@ -209,10 +209,13 @@ func closingQuote(text string, quote byte) int {
 	return -1
 }
 
+// variableName is what statements finds again, and shells take or ignore.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-\[\]]*$`)
+
 // SetEnv returns data with key set to value; every other line stays as it is,
 // byte for byte, and so does the file's line ending. A new key goes to the end.
 func SetEnv(data []byte, key, value string) ([]byte, error) {
-	if !assignment.MatchString(key + "=") {
+	if !variableName.MatchString(key) {
 		return nil, core.Errorf(core.Invalid, "%q cannot be the name of a variable", key)
 	}
 	line, err := quote(value)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -27,6 +28,7 @@ const (
 	maxFile  = 1 << 20  // bytes of one file
 	maxFiles = 500      // files opened, counting each time
 	maxNodes = 100_000  // YAML nodes of all files, aliases followed
+	maxPorts = 2000     // ports in all ranges of one service: Compose compares each with each
 	maxText  = 16 << 20 // bytes of their texts, aliases followed and variables filled in
 )
 
@@ -248,6 +250,9 @@ func (r *inspector) services(content map[string]any, s scope) error {
 	services, _ := content["services"].(map[string]any)
 	for _, one := range services {
 		service, _ := one.(map[string]any)
+		if countPorts(service, s.env) > maxPorts {
+			return core.Errorf(core.Invalid, "a service publishes more than %d ports", maxPorts)
+		}
 		env := s.env
 		for _, key := range []string{"env_file", "label_file"} {
 			for _, entry := range list(service[key]) {
@@ -272,6 +277,20 @@ func (r *inspector) services(content map[string]any, s scope) error {
 		}
 	}
 	return nil
+}
+
+var portRange = regexp.MustCompile(`(\d{1,5})-(\d{1,5})`)
+
+// countPorts adds up the ranges of ports that a service opens.
+func countPorts(service map[string]any, env map[string]string) (n int) {
+	for _, entry := range slices.Concat(list(service["ports"]), list(service["expose"])) {
+		for _, m := range portRange.FindAllStringSubmatch(filled(fmt.Sprint(entry), env), -1) {
+			from, _ := strconv.Atoi(m[1])
+			to, _ := strconv.Atoi(m[2])
+			n += max(to-from+1, 1)
+		}
+	}
+	return n
 }
 
 // entry looks at one file of env_file or label_file: a path, or a path with a
@@ -384,12 +403,23 @@ func list(v any) []any {
 // fromFile are the beginnings of what the library says about a line of a file.
 var fromFile = regexp.MustCompile(`unterminated quoted value|unexpected character|key cannot contain|failed to read`)
 
+var (
+	quotedName = regexp.MustCompile(`'[^']*'`)
+	plainName  = regexp.MustCompile(`^'[A-Za-z0-9_. -]{1,64}'$`)
+)
+
 // clean returns what Compose's library says without what it quotes of values:
 // a name of a key in the files is none.
 func (r *inspector) clean(text, dir string) string {
 	if fromFile.MatchString(text) {
 		return "a file of variables cannot be read"
 	}
+	text = quotedName.ReplaceAllStringFunc(text, func(name string) string {
+		if plainName.MatchString(name) {
+			return name
+		}
+		return "'…'" // a file that is none of a stack has anything for keys
+	})
 	const here = "\x00"
 	text = strings.ReplaceAll(text, dir, here)
 	slices.SortFunc(r.values, func(a, b string) int { return len(b) - len(a) })

@@ -56,6 +56,7 @@ func TestRenderRefuses(t *testing.T) {
 		"include outside":           {map[string]string{"compose.yml": db("include: [" + outside + "/out.yml]\n")}, "out.yml, which include names, is outside"},
 		"variables of an include":   {map[string]string{"compose.yml": db("include: [{path: b.yml, env_file: link.env}]\n"), "b.yml": "{}"}, "link.env, which include names, is outside"},
 		"extends outside":           {map[string]string{"compose.yml": db("    extends: {file: " + outside + "/out.yml, service: db}\n")}, "out.yml, which extends names, is outside"},
+		"too many ports":            {map[string]string{"compose.yml": db("    ports: ['${P}:1-65535']\n"), ".env": "P=1-65535\n"}, "more than 2000 ports"},
 		"env_file that is torn":     {map[string]string{"compose.yml": db("    env_file: b.env\n"), "b.env": "A=1\nB C=" + canary + "\n"}, "b.env: the file is not a valid .env: line 2 cannot be read"},
 		"env_file left open":        {map[string]string{"compose.yml": db("    env_file: b.env\n"), "b.env": "A='" + canary + "\n"}, "never closed"},
 		"a value in a wrong place":  {map[string]string{"compose.yml": db("    ports: ['${P}']\n"), ".env": "P=" + canary + "\n"}, "cannot be rendered"},
