@@ -58,6 +58,7 @@ var upOnce = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
+	stacksMade.Store(true)
 	for _, name := range stackNames {
 		w.run("lab", nil, "down", name) // of a killed run; mostly there is none
 	}
@@ -75,16 +76,18 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if worldMade.Load() {
 		w, _ := theWorld()
-		if out, failed := w.run("lab", nil, append([]string{"down"}, stackNames...)...); failed != 0 {
-			fmt.Fprintln(os.Stderr, out)
-			code = 1
+		if stacksMade.Load() {
+			if out, failed := w.run("lab", nil, append([]string{"down"}, stackNames...)...); failed != 0 {
+				fmt.Fprintln(os.Stderr, out)
+				code = 1
+			}
 		}
 		os.RemoveAll(w.dir)
 	}
 	os.Exit(code)
 }
 
-var worldMade atomic.Bool
+var worldMade, stacksMade atomic.Bool
 
 // onStacks returns the world, or skips the test where there is no engine.
 func onStacks(t *testing.T) *world {
