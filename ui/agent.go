@@ -44,6 +44,14 @@ type Works struct {
 	// what is left out. With Follow it goes on until ctx ends.
 	Logs func(ctx context.Context, i core.Instance, q LogQuery, emit func(logs.Entry) error, note func(string)) error
 
+	// Create checks an order against the host and returns what it will be. What it
+	// reserved is given back when the job is not begun or fails.
+	Create func(ctx context.Context, o CreateOrder, actor string) (core.Instance, queue.Job, error)
+	// Settings returns what is known of every setting of an instance; Configure
+	// plans an edit of some.
+	Settings  func(ctx context.Context, i core.Instance) ([]Setting, error)
+	Configure func(ctx context.Context, i core.Instance, changes map[string]core.Secret, actor string) (queue.Job, error)
+
 	Plan   func(ctx context.Context, i core.Instance, o RepairOrder) (core.Plan, error)
 	Repair func(i core.Instance, o RepairOrder, actor string) queue.Job
 	// Operate starts, stops or safely restarts an instance.

@@ -198,25 +198,7 @@ func (c *call) forgetInstance() (any, error) {
 	return ok("the instance is forgotten; its containers and data are as they were"), err
 }
 
-type createIn struct {
-	ID   string `json:"id"`
-	Name string `json:"name,omitempty"`
-}
-
-func (c *call) createInstance() (any, error) {
-	return nil, notThere("creating an instance over the API")
-}
-
 // notThere is said of what the contract has and this version has not.
 func notThere(what string) error {
 	return &statusError{501, what + " is not available in this version"}
 }
-
-type configIn struct {
-	Field   string            `json:"field,omitempty"`
-	Value   string            `json:"value,omitempty"`
-	Changes map[string]string `json:"changes,omitempty"`
-}
-
-func (c *call) showConfig() (any, error) { return nil, notThere("reading the configuration") }
-func (c *call) editConfig() (any, error) { return nil, notThere("editing the configuration") }

@@ -93,6 +93,7 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 	w.applier.Diagnose = func(ctx context.Context, e core.Engine, _ core.Instance) (*core.Diagnosis, error) {
 		return look(ctx, e, w.store.Key(), a.books(ctx), diagnose.Options{Trigger: core.ByVerify})
 	}
+	w.applier.Unmake = a.unmakeCreation
 	hub, metrics := queue.NewHub(), ui.NewMetrics()
 	a.Agent = &ui.Agent{
 		Works: a.works(), Store: w.store, Keyring: keys, Hub: hub, Metrics: metrics, Log: log, Version: version(), Now: time.Now,

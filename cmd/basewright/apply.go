@@ -102,7 +102,7 @@ func openState(g *global, host *docker.Host) (*workshop, error) {
 		MayExec:   w.mayExec,
 		Failpoint: apply.FailpointFromEnv(),
 		Retain:    w.retain,
-		Unmake:    w.unmake,
+		Unmake:    func(ctx context.Context, c core.Change) error { return w.unmake(ctx, host, c) },
 	}
 	return w, nil
 }

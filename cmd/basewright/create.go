@@ -7,16 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/create"
-	"github.com/basewright/basewright/core/diagnose"
 )
 
 type orderFlags struct {
@@ -109,7 +105,7 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 		return err
 	}
 	defer w.close()
-	place := w.place(f.root)
+	place := w.place(w.host, f.root)
 	job, plan, err := place.Prepare(ctx, f.order)
 	if refusal, ok := errors.AsType[*create.Refusal](err); ok {
 		return w.refuse(f, refusal)
@@ -131,7 +127,7 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 	if f.output == "text" {
 		w.applier.Progress = stepPrinter(w.console)
 	}
-	change, err := w.make(ctx, place, job, plan, f.keep)
+	change, err := w.make(ctx, *w.applier, place, job, plan, actor(), w.books, f.keep)
 	if change == nil {
 		return errors.Join(refused(err), place.Abandon(ctx, job))
 	}
@@ -165,65 +161,4 @@ func (w *workshop) showMade(f orderFlags, job *create.Job, c core.Change) error 
 		fmt.Fprintf(w.out, "  API keys, dashboard login and all other secrets are in %s (mode 0600)\n", filepath.Join(job.Instance.Dir, ".env"))
 	}
 	return nil
-}
-
-// place wires together where instances are made.
-func (w *workshop) place(root string) *create.Place {
-	if root == "" {
-		root = filepath.Join(w.data(), "instances")
-	}
-	return &create.Place{Host: w.host, Kept: w.store, Root: absolute(root), Known: w.store.Instances, Lint: w.lintFolder}
-}
-
-// lintFolder runs the checks of files on a folder.
-func (w *workshop) lintFolder(ctx context.Context, dir string) ([]core.Finding, error) {
-	stacks, err := findFolders(dir, nil, "")
-	if err != nil {
-		return nil, err
-	}
-	s := stacks[0] // a new folder has one
-	obs, err := s.Observe(ctx)
-	if err != nil {
-		return nil, err
-	}
-	only := slices.DeleteFunc(checks.All(), func(c core.Checker) bool { return !c.Files })
-	d := diagnose.Run(ctx, core.Target{Observation: obs, Inspector: s, Key: w.store.Key()}, only, diagnose.Options{Trigger: core.ByVerify})
-	return d.Findings, nil
-}
-
-// make carries a creating plan out.
-func (w *workshop) make(ctx context.Context, place *create.Place, job *create.Job, plan core.Plan, keep bool) (*core.Change, error) {
-	change, err := w.applier.Create(ctx, job.Instance, plan, actor(), apply.Creation{
-		Make:     job.Make,
-		Register: func(ctx context.Context) error { return w.register(ctx, job.Instance) },
-		Prove: func(ctx context.Context, e core.Engine) (*core.Diagnosis, error) {
-			return look(ctx, e, w.store.Key(), w.books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
-		},
-		Keep: keep,
-	})
-	if err == nil {
-		err = place.Finish(job.Instance)
-	}
-	return change, err
-}
-
-func (w *workshop) register(ctx context.Context, i core.Instance) error {
-	return w.store.AddInstance(ctx, i, core.AuditEntry{Actor: actor(), Action: "instance.register", Instance: i.ID, Outcome: "ok", Detail: "made by Basewright"})
-}
-
-// unmake removes all that a creating change made.
-func (w *workshop) unmake(ctx context.Context, c core.Change) error {
-	place := w.place("")
-	inst := place.Instance(c.Plan)
-	if err := w.host.Erase(ctx, inst, c.Created); err != nil {
-		return err
-	}
-	if err := place.RemoveFolder(inst.Dir, c.ID); err != nil {
-		return err
-	}
-	gone := core.AuditEntry{Actor: c.Actor, Action: "instance.unregister", Instance: inst.ID, Outcome: "ok", Detail: "its creation failed"}
-	if err := w.store.RemoveInstance(ctx, inst.ID, gone); err != nil && core.CodeOf(err) != core.NotFound {
-		return err
-	}
-	return w.store.Release(ctx, inst.ID)
 }

@@ -22,6 +22,9 @@ func (reservationRow) TableName() string { return "reservations" }
 // instance. Two at once wait for each other, so they never choose the same.
 func (s *Store) Reserve(ctx context.Context, instance string, choose func(taken []core.Reservation) ([]core.Reservation, error)) error {
 	return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := forgetOrphans(tx); err != nil {
+			return err
+		}
 		taken, err := reservations(tx)
 		if err != nil {
 			return err
@@ -38,6 +41,17 @@ func (s *Store) Reserve(ctx context.Context, instance string, choose func(taken 
 		}
 		return nil
 	})
+}
+
+// orphaned is how old a reservation is that belongs to nothing: whoever made it
+// died before the creation was written down.
+const orphaned = 10 * time.Minute
+
+func forgetOrphans(tx *gorm.DB) error {
+	return tx.Where("created < ?", stamp(time.Now().Add(-orphaned))).
+		Where("instance not in (?)", tx.Model(&instanceRow{}).Select("id")).
+		Where("instance not in (?)", tx.Model(&changeRow{}).Select("instance").Where("finished is null")).
+		Delete(&reservationRow{}).Error
 }
 
 // Reservations returns all that is reserved.

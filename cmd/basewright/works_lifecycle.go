@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
+	"github.com/basewright/basewright/core/configure"
+	"github.com/basewright/basewright/core/create"
+	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/core/supabase"
+	"github.com/basewright/basewright/repairs"
+	"github.com/basewright/basewright/ui"
+)
+
+// create checks an order and returns the job that makes the instance.
+func (a *agent) create(ctx context.Context, in ui.CreateOrder, who string) (core.Instance, queue.Job, error) {
+	host, err := a.engines.get(ctx)
+	if err != nil {
+		return core.Instance{}, nil, err
+	}
+	place := a.place(host, "")
+	made, plan, err := place.Prepare(ctx, orderOf(in))
+	if err != nil {
+		return core.Instance{}, nil, err
+	}
+	return made.Instance, func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
+		by := *a.workshop.applier
+		by.NewID, by.Progress = func() string { return id }, progress
+		c, err := a.make(ctx, by, place, made, plan, who, a.books(ctx), in.KeepOnFailure)
+		if c == nil {
+			err = errors.Join(err, place.Abandon(ctx, made))
+		}
+		return c, err
+	}, nil
+}
+
+func orderOf(in ui.CreateOrder) create.Order {
+	return create.Order{
+		ID: in.ID, Name: in.Name, Release: in.Release, URL: in.URL, SiteURL: in.SiteURL, Bind: in.Bind, Images: in.Images, PG: in.Postgres,
+		Ports:         create.Ports{Gateway: in.GatewayPort, Session: in.SessionPort, Transaction: in.TransactionPort},
+		DashboardUser: in.DashboardUser,
+		SMTP:          create.SMTP{Host: in.SMTPHost, Port: in.SMTPPort, User: in.SMTPUser, Password: in.SMTPPassword, From: in.SMTPFrom},
+	}
+}
+
+// unmakeCreation removes what a creation made, on whatever engine answers now.
+func (a *agent) unmakeCreation(ctx context.Context, c core.Change) error {
+	host, err := a.engines.get(ctx)
+	if err != nil {
+		return err
+	}
+	return a.unmake(ctx, host, c)
+}
+
+// settings returns what is known of an instance's settings: those in its .env,
+// then those that it could have.
+func (a *agent) settings(ctx context.Context, i core.Instance) ([]ui.Setting, error) {
+	i, e, _, err := a.open(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if obs.Env.Err != nil {
+		return nil, obs.Env.Err
+	}
+	list := []ui.Setting{}
+	seen := map[string]bool{}
+	for _, v := range obs.Env.Vars {
+		if seen[v.Key] {
+			continue
+		}
+		seen[v.Key] = true
+		known, err := supabase.SettingOf(v.Key)
+		if err != nil {
+			known = supabase.Setting{Key: v.Key, Type: supabase.TextType, Locked: "it is not a setting of Supabase; edit the .env"}
+		}
+		value, _ := obs.Env.Lookup(v.Key)
+		s := describe(known, obs)
+		s.Set, s.Value = true, maskedValue(v.Key, value, a.store.Key())
+		list = append(list, s)
+	}
+	for _, known := range supabase.Settings() {
+		if s := describe(known, obs); !seen[known.Key] && len(s.Services) > 0 {
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+func describe(s supabase.Setting, obs *core.Observation) ui.Setting {
+	users, err := supabase.Uses(obs.Instance.Files, s.Key)
+	if err != nil || users == nil {
+		users = []string{}
+	}
+	return ui.Setting{
+		Key: s.Key, Type: string(s.Type), Default: s.Default, Allowed: slices.Clone(s.Allowed), Help: s.Help, Secret: s.Secret, Locked: s.Locked, Services: users,
+	}
+}
+
+// configure plans an edit and returns the job that applies it.
+func (a *agent) configure(ctx context.Context, i core.Instance, changes map[string]core.Secret, who string) (queue.Job, error) {
+	i, e, _, err := a.open(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan, given, err := configure.Plan(obs, configure.Edit{Set: changes}, a.store.Key())
+	if err != nil {
+		return nil, err
+	}
+	plan.Basis = repairs.Basis(obs, nil, a.store.Key())
+	if err := plan.Seal(); err != nil {
+		return nil, err
+	}
+	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
+		w.Basis = func(obs *core.Observation, _ core.Plan) map[string]string {
+			return repairs.Basis(obs, nil, a.store.Key())
+		}
+		return w.ApplyGiven(ctx, i, plan, who, plan.Hash, given)
+	}), nil
+}

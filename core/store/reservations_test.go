@@ -1,0 +1,61 @@
+package store
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+func TestReservations(t *testing.T) {
+	s := opened(t)
+	port := core.Reservation{Kind: core.PortReservation, Value: "8000"}
+	reserve := func(instance string, want ...core.Reservation) error {
+		return s.Reserve(t.Context(), instance, func([]core.Reservation) ([]core.Reservation, error) { return want, nil })
+	}
+	if err := reserve("shop", port); err != nil {
+		t.Fatal(err)
+	}
+	if err := reserve("blog", port); err == nil {
+		t.Error("a port is kept for two")
+	}
+	no := errors.New("nothing is free")
+	err := s.Reserve(t.Context(), "blog", func(taken []core.Reservation) ([]core.Reservation, error) {
+		if len(taken) != 1 || taken[0].Instance != "shop" {
+			t.Errorf("taken is %+v", taken)
+		}
+		return nil, no
+	})
+	if !errors.Is(err, no) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Release(t.Context(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.Reservations(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("after its release %+v is kept, %v", list, err)
+	}
+}
+
+// TestOrphanedReservations has one whose creation was never written down.
+func TestOrphanedReservations(t *testing.T) {
+	s := opened(t)
+	old := stamp(time.Now().Add(-time.Hour))
+	rows := []reservationRow{{core.PortReservation, "1", "died", old}, {core.PortReservation, "2", "lives", old}, {core.PortReservation, "3", "new", stamp(time.Now())}}
+	if err := s.write.Create(&rows).Error; err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddInstance(t.Context(), core.Instance{ID: "lives", Project: "lives", Mode: core.Control}, core.AuditEntry{At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Reserve(t.Context(), "next", func(taken []core.Reservation) ([]core.Reservation, error) {
+		if len(taken) != 2 || taken[0].Instance != "lives" || taken[1].Instance != "new" {
+			t.Errorf("kept are %+v", taken)
+		}
+		return nil, nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,42 @@
+package ui
+
+import (
+	"github.com/basewright/basewright/core"
+)
+
+// CreateOrder is what a new instance is to be. What is left out is chosen.
+type CreateOrder struct {
+	Name            string      `json:"name" doc:"for people"`
+	ID              string      `json:"id,omitempty" doc:"fixed for life; made of the name when left out"`
+	Release         string      `json:"release,omitempty" doc:"of Supabase; the newest that is known when left out"`
+	URL             string      `json:"url,omitempty" doc:"where browsers reach the stack"`
+	SiteURL         string      `json:"site_url,omitempty" doc:"the app that users come from"`
+	Bind            string      `json:"bind,omitempty" doc:"address of the host to publish ports on; 127.0.0.1 when left out"`
+	GatewayPort     int         `json:"gateway_port,omitempty"`
+	SessionPort     int         `json:"session_port,omitempty"`
+	TransactionPort int         `json:"transaction_port,omitempty"`
+	Images          string      `json:"images,omitempty" doc:"prefix of all images, for a mirror"`
+	Postgres        int         `json:"postgres,omitempty" doc:"major version: 15 or 17"`
+	DashboardUser   string      `json:"dashboard_username,omitempty"`
+	SMTPHost        string      `json:"smtp_host,omitempty" doc:"mail server; without one users are confirmed at once"`
+	SMTPPort        int         `json:"smtp_port,omitempty"`
+	SMTPUser        string      `json:"smtp_user,omitempty"`
+	SMTPPassword    core.Secret `json:"smtp_password,omitempty"`
+	SMTPFrom        string      `json:"smtp_from,omitempty"`
+	KeepOnFailure   bool        `json:"keep_on_failure,omitempty" doc:"leave what was made when it fails"`
+}
+
+// createInstance checks the order, lists every problem at once, and begins to
+// make the instance.
+func (c *call) createInstance() (any, error) {
+	var in CreateOrder
+	if err := c.body(&in); err != nil {
+		return nil, err
+	}
+	inst, job, err := c.Create(c, in, c.who.actor())
+	if err != nil {
+		return nil, err
+	}
+	c.instance = inst
+	return c.begin(job)
+}
