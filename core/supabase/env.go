@@ -214,7 +214,26 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-\[\]]*$`)
 
 // SetEnv returns data with key set to value; every other line stays as it is,
 // byte for byte, and so does the file's line ending. A new key goes to the end.
+//
+// A file that Compose reads and would not read after the edit, or not as meant,
+// is refused: a last line without a value is nothing until another one follows.
 func SetEnv(data []byte, key, value string) ([]byte, error) {
+	out, err := assign(data, key, value)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := ParseEnv(data); err != nil {
+		return out, nil // it cannot become worse
+	}
+	vars, err := ParseEnv(out)
+	if got, _ := (core.EnvFile{Vars: vars}).Lookup(key); err != nil || got.Reveal() != value {
+		return nil, core.Errorf(core.Invalid, "%s cannot be set: a line of the file is no assignment and would swallow it; mend the file first", key)
+	}
+	return out, nil
+}
+
+// assign edits data as SetEnv does, whatever Compose makes of it.
+func assign(data []byte, key, value string) ([]byte, error) {
 	if !variableName.MatchString(key) {
 		return nil, core.Errorf(core.Invalid, "%q cannot be the name of a variable", key)
 	}

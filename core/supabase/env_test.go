@@ -163,3 +163,19 @@ func TestParseEnvIsBounded(t *testing.T) {
 		t.Errorf("a long value: %v", err)
 	}
 }
+
+// TestSetEnvBesideAnotherLine wants a last line that is no assignment either
+// left alone or refused, never made a part of the new one.
+func TestSetEnvBesideAnotherLine(t *testing.T) {
+	for text, want := range map[string]string{"0": "0\nA=1\n", "0\n": "0\nA=1\n", "B": "B\nA=1\n", "t s": "", "#x": "#x\nA=1\n", "": "A=1\n", "\n": "\nA=1\n"} {
+		got, err := SetEnv([]byte(text), "A", "1")
+		if string(got) != want || (err != nil) != (want == "") {
+			t.Errorf("%q became %q, %v; want %q", text, got, err, want)
+		}
+	}
+	for _, name := range []string{"A=B", "A B", "", "1A", "A\nB", "A#"} {
+		if _, err := SetEnv(nil, name, "1"); core.CodeOf(err) != core.Invalid {
+			t.Errorf("%q was taken for the name of a variable: %v", name, err)
+		}
+	}
+}
