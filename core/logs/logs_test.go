@@ -1,7 +1,7 @@
 package logs
 
 import (
-	"encoding/json"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -140,29 +140,24 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// FuzzParse wants no crash, no secret and nothing that a terminal obeys.
-func FuzzParse(f *testing.F) {
-	for _, l := range lines {
-		f.Add(l.text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		e := Parse(core.DB, core.LogLine{Text: text})
-		all := []string{e.Message, e.Code}
-		for _, field := range e.Fields {
-			all = append(all, field.Key, field.Value)
-		}
-		for _, s := range all {
-			if strings.ContainsAny(s, "\x1b\n\u202e\u0000") {
-				t.Errorf("%q came out as %q", text, s)
+// TestAllocations wants what one line costs bounded by what is kept of a line,
+// however long it is and whatever it looks like.
+func TestAllocations(t *testing.T) {
+	for name, begin := range map[string]string{
+		"words": "", "JSON": `{"level":"error","msg":"`, "JSON fields": `{"a":"`, "a request": `10.0.0.1 - - [21/Nov/2026:21:34:59 +0000] "GET /`, "PostgreSQL": `2026-11-21 21:34:37.429 UTC [30] a@b FATAL:  `,
+		"Elixir": "21:34:57.830 [error] ", "escapes": `{"msg":"` + strings.Repeat(`\n`, 1000), "secrets": strings.Repeat("password=a ", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := core.LogLine{Text: begin + strings.Repeat("é=\x1b[31m,", 1<<20)}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			Parse(core.DB, l)
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 64*MaxLine {
+				t.Errorf("%d KB for a line of %d MB", n>>10, len(l.Text)>>20)
 			}
-		}
-		if levelRank[e.Level] == 0 {
-			t.Errorf("level %q", e.Level)
-		}
-		if _, err := json.Marshal(e); err != nil {
-			t.Error(err)
-		}
-	})
+		})
+	}
 }
 
 // cpu is the processor time that this process has used.
