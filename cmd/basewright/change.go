@@ -34,14 +34,18 @@ func changeList(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(t, "CHANGE\tINSTANCE\tWHEN\tSTATE\tWHO\tWHAT")
-			for _, c := range changes {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.ID, printable(c.Instance), c.Created.Local().Format(time.DateTime), c.State, printable(c.Actor), printable(c.Plan.Title))
-			}
-			return t.Flush()
+			return printChanges(g.console, changes)
 		},
 	}
+}
+
+func printChanges(c *console, changes []core.Change) error {
+	t := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "CHANGE\tINSTANCE\tWHEN\tSTATE\tWHO\tWHAT")
+	for _, c := range changes {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(c.ID), printable(c.Instance), c.Created.Local().Format(time.DateTime), printable(string(c.State)), printable(c.Actor), printable(c.Plan.Title))
+	}
+	return t.Flush()
 }
 
 func changeShow(g *global) *cobra.Command {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,9 +94,7 @@ func doctor(ctx context.Context, g *global, f doctorFlags, names []string) error
 func show(g *global, f doctorFlags, diagnoses []*core.Diagnosis) error {
 	switch f.output {
 	case "json":
-		enc := json.NewEncoder(g.out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(map[string]any{"diagnoses": diagnoses, "host": diagnose.OfHost(diagnoses, meaning)}); err != nil {
+		if err := g.console.writeJSON(map[string]any{"diagnoses": diagnoses, "host": diagnose.OfHost(diagnoses, meaning)}, "  "); err != nil {
 			return err
 		}
 	case "html":

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -158,7 +157,7 @@ func envOf(ctx context.Context, in core.Inspector) []core.EnvVar {
 	return vars
 }
 
-func (g *global) printJSON(e logs.Entry) error { return json.NewEncoder(g.out).Encode(e) }
+func (g *global) printJSON(e logs.Entry) error { return g.console.writeJSON(e, "") }
 
 var levelColour = map[logs.Level]string{logs.Debug: "2", logs.Info: "36", logs.Warning: "33", logs.Error: "31", logs.Fatal: "31;1"}
 

@@ -15,11 +15,11 @@ func printPlan(c *console, p core.Plan) {
 	fmt.Fprintf(c.out, "Plan for %s: %s\n", s.bold(printable(p.Instance)), s.bold(printable(p.Title)))
 	c.field("Playbook", printable(p.Playbook))
 	if p.Finding != "" {
-		c.field("Mends", p.Finding+s.dim("  kept only if gone afterwards: ")+strings.Join(p.Claims, ", "))
+		c.field("Mends", printable(p.Finding)+s.dim("  kept only if gone afterwards: ")+printable(strings.Join(p.Claims, ", ")))
 	}
-	c.field("Risk", string(p.Risk))
+	c.field("Risk", printable(string(p.Risk)))
 	if p.Scope != "" {
-		c.field("Snapshot", string(p.Scope)+", before the first action")
+		c.field("Snapshot", printable(string(p.Scope))+", before the first action")
 	}
 	if p.Downtime > 0 {
 		c.field("Downtime", "about "+p.Downtime.Round(time.Second).String())
@@ -42,7 +42,7 @@ func printPlan(c *console, p core.Plan) {
 		}
 		c.field(label, s.bold(printable(d.Target))+": "+printable(strings.TrimPrefix(d.Before+" → "+d.After, " → ")))
 	}
-	c.field("Hash", p.Hash)
+	c.field("Hash", printable(p.Hash))
 }
 
 // stepPrinter prints each step of a change as it happens.
@@ -51,7 +51,7 @@ func stepPrinter(c *console) func(core.Event) {
 	return func(e core.Event) {
 		switch {
 		case e.Step == "":
-			fmt.Fprintf(c.out, "%s %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), s.bold(string(e.State)))
+			fmt.Fprintf(c.out, "%s %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), s.bold(printable(string(e.State))))
 		case e.Outcome == "":
 			fmt.Fprintf(c.out, "%s   %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), printable(e.Step))
 		case e.Outcome != "ok":
@@ -64,7 +64,7 @@ func stepPrinter(c *console) func(core.Event) {
 func printReceipt(c *console, ch core.Change) {
 	s := style{c.colour}
 	colour := map[core.ChangeState]string{core.Committed: "32", core.RolledBack: "33", core.RollbackFailed: "31"}[ch.State]
-	fmt.Fprintf(c.out, "\nReceipt %s  %s\n", s.bold(ch.ID), s.paint(colour+";1", string(ch.State)))
+	fmt.Fprintf(c.out, "\nReceipt %s  %s\n", s.bold(printable(ch.ID)), s.paint(colour+";1", printable(string(ch.State))))
 	c.field("What", printable(ch.Plan.Title+" ("+ch.Plan.Playbook+") on "+ch.Instance))
 	c.field("Who, when", printable(ch.Actor)+", "+ch.Created.Local().Format(time.DateTime)+fmt.Sprintf(", took %s", ch.Finished.Sub(ch.Created).Round(100*time.Millisecond)))
 	if ch.Reason != "" {
@@ -73,10 +73,10 @@ func printReceipt(c *console, ch core.Change) {
 	c.field("Before", outlook(ch.Before))
 	c.field("After", outlook(ch.After))
 	if ch.Snapshot != "" {
-		c.field("Snapshot", ch.Snapshot)
+		c.field("Snapshot", printable(ch.Snapshot))
 	}
 	if apply.CanUndo(ch) {
-		c.field("Undo", "basewright change undo "+ch.ID)
+		c.field("Undo", "basewright change undo "+printable(ch.ID))
 	}
 }
 
@@ -85,7 +85,7 @@ func outlook(o core.Outlook) string {
 		return "not looked at"
 	}
 	if len(o.RootCauses) == 0 {
-		return string(o.Status)
+		return printable(string(o.Status))
 	}
-	return string(o.Status) + ": " + strings.Join(o.RootCauses, ", ")
+	return printable(string(o.Status) + ": " + strings.Join(o.RootCauses, ", "))
 }

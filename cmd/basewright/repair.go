@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -239,7 +238,5 @@ func (w *workshop) printJSON(f repairFlags, v any) error {
 	if f.output != "json" {
 		return nil
 	}
-	enc := json.NewEncoder(w.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	return w.writeJSON(v, "  ")
 }

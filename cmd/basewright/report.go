@@ -12,7 +12,10 @@ import (
 )
 
 // printable makes text that came from outside harmless on a terminal.
-func printable(s string) string { return core.Printable(s) }
+func printable(s string) string { return clipped(core.Printable(s), mostPrinted) }
+
+// mostPrinted is how many characters are shown of one text from outside.
+const mostPrinted = 4000
 
 // style colours text on a terminal and leaves it alone elsewhere.
 type style struct{ on bool }
@@ -47,7 +50,7 @@ func printReport(c *console, diagnoses []*core.Diagnosis) {
 			fmt.Fprintln(c.out)
 		}
 		fmt.Fprintf(c.out, "%s  %s  %s\n", s.bold(printable(d.Project)),
-			s.paint(statusColour[d.Status]+";1", string(d.Status)), s.dim(fmt.Sprintf("%s diagnosis in %d ms", d.Mode, d.DurationMS)))
+			s.paint(statusColour[d.Status]+";1", string(d.Status)), s.dim(fmt.Sprintf("%s diagnosis in %d ms", printable(string(d.Mode)), d.DurationMS)))
 		stack := report.Arrange(d, meaning)
 		for _, cause := range append(stack.Causes, stack.Remarks...) {
 			if told(shared, cause.Finding) { // only its symptoms here are news
@@ -131,7 +134,7 @@ func printNagios(w io.Writer, diagnoses []*core.Diagnosis) int {
 		code = worseNagios(code, level)
 		word := printable(d.Project) + " " + string(d.Status)
 		if len(d.RootCauses) > 0 {
-			word += " (" + strings.Join(d.RootCauses, ", ") + ")"
+			word += " (" + printable(strings.Join(d.RootCauses, ", ")) + ")"
 		}
 		words = append(words, word)
 		for _, f := range d.Findings {

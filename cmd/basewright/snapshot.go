@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -238,7 +237,5 @@ func textOrJSON(output string) error {
 }
 
 func printAsJSON(c *console, v any) error {
-	enc := json.NewEncoder(c.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	return c.writeJSON(v, "  ")
 }

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf16"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/text/width"
@@ -34,6 +38,32 @@ func thisConsole() console {
 }
 
 func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" }
+
+// writeJSON writes v. JSON leaves some characters as they are that a terminal
+// obeys; they are written as escapes, which mean the same.
+func (c *console) writeJSON(v any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	out.Grow(b.Len())
+	for _, r := range b.String() {
+		switch {
+		case r > 0xffff && unicode.Is(unicode.Cf, r):
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		case r >= 0x7f && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)):
+			fmt.Fprintf(&out, `\u%04x`, r)
+		default:
+			out.WriteRune(r)
+		}
+	}
+	_, err := c.out.Write(out.Bytes())
+	return err
+}
 
 // The widths of a report, in columns.
 const (
