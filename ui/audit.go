@@ -3,12 +3,12 @@ package ui
 import "github.com/basewright/basewright/core"
 
 type auditOut struct {
-	reply
+	Reply
 	Entries []core.AuditEntry `json:"entries"`
 }
 
 type auditVerifyOut struct {
-	reply
+	Reply
 	Entries int64  `json:"entries"`
 	Hash    string `json:"hash" doc:"of the last entry"`
 }
@@ -25,7 +25,7 @@ func (c *call) listAudit() (any, error) {
 func (c *call) verifyAudit() (any, error) {
 	head, err := c.Store.Verify(c)
 	if err != nil && core.CodeOf(err) == core.Conflict {
-		return auditVerifyOut{reply{false, err.Error()}, head.Seq, head.Hash}, nil
+		return auditVerifyOut{Reply{false, err.Error()}, head.Seq, head.Hash}, nil
 	}
 	return auditVerifyOut{ok("no entry was changed, removed, inserted or cut off"), head.Seq, head.Hash}, err
 }

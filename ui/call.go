@@ -24,13 +24,13 @@ type call struct {
 	instance core.Instance // of routes on one
 }
 
-// reply is what every answer begins with.
-type reply struct {
+// Reply is what every answer begins with.
+type Reply struct {
 	Success bool   `json:"success"`
 	Message string `json:"message,omitempty"`
 }
 
-func ok(message string) reply { return reply{true, message} }
+func ok(message string) Reply { return Reply{true, message} }
 
 // maxBody bounds what a request may carry.
 const maxBody = 1 << 20

@@ -9,7 +9,7 @@ import (
 )
 
 type changesOut struct {
-	reply
+	Reply
 	Changes []core.Change `json:"changes"`
 }
 
@@ -22,7 +22,7 @@ type journalLine struct {
 }
 
 type changeOut struct {
-	reply
+	Reply
 	Change  core.Change   `json:"change"`
 	Journal []journalLine `json:"journal"`
 	CanUndo bool          `json:"can_undo"`
@@ -30,7 +30,7 @@ type changeOut struct {
 }
 
 type planOut struct {
-	reply
+	Reply
 	Plan core.Plan `json:"plan"`
 }
 

@@ -23,7 +23,7 @@ type Setting struct {
 }
 
 type configOut struct {
-	reply
+	Reply
 	Name     string    `json:"name"`
 	Settings []Setting `json:"settings"`
 }
@@ -86,7 +86,7 @@ func (c *call) rename(name string) (any, error) {
 	if err := c.Store.SetInstance(c, c.instance.ID, name, c.instance.Mode, c.entry("instance.edit", "ok", "the display name")); err != nil {
 		return nil, err
 	}
-	return changeOut{reply: ok("the instance is called " + name), Change: whole(core.Change{}), Journal: []journalLine{}}, nil
+	return changeOut{Reply: ok("the instance is called " + name), Change: whole(core.Change{}), Journal: []journalLine{}}, nil
 }
 
 // beginAndWait starts a change and answers when it has ended.

@@ -11,7 +11,7 @@ import (
 )
 
 type diagnosticOut struct {
-	reply
+	Reply
 	Diagnostic *core.Diagnosis `json:"diagnostic"`
 }
 
@@ -31,15 +31,15 @@ func (c *call) runDiagnostics() (any, error) {
 }
 
 type lastOut struct {
-	reply
-	Diagnostic *core.Diagnosis `json:"diagnostic"`
+	Reply
+	Diagnostic *core.Diagnosis `json:"diagnostic,omitempty"`
 	RunURL     string          `json:"run_diagnostic_url,omitempty"`
 }
 
 func (c *call) lastDiagnostic() (any, error) {
 	d, err := c.Diagnoses.Recent(c, c.instance.ID)
 	if err != nil && core.CodeOf(err) == core.NotFound {
-		return lastOut{reply{false, "there is no diagnosis of the last five minutes"}, nil, "/api/instances/" + c.instance.ID + "/run-diagnostics"}, nil
+		return lastOut{Reply{false, "there is no diagnosis of the last five minutes"}, nil, "/api/instances/" + c.instance.ID + "/run-diagnostics"}, nil
 	}
 	return lastOut{ok(""), &d, ""}, err
 }
@@ -53,7 +53,7 @@ type healthLine struct {
 }
 
 type allHealthOut struct {
-	reply
+	Reply
 	Timestamp time.Time    `json:"timestamp"`
 	Total     int          `json:"total_instances"`
 	Results   []healthLine `json:"results"`
@@ -95,7 +95,7 @@ func (c *call) healthOf(i core.Instance) healthLine {
 }
 
 type categoryOut struct {
-	reply
+	Reply
 	Category   core.Category       `json:"category"`
 	Result     core.CategoryResult `json:"result"`
 	Findings   []core.Finding      `json:"findings"`
@@ -125,7 +125,7 @@ func (c *call) category() (any, error) {
 }
 
 type signupOut struct {
-	reply
+	Reply
 	Healthy    bool            `json:"healthy"`
 	Steps      []signupStep    `json:"steps"`
 	Findings   []core.Finding  `json:"findings"`
@@ -190,7 +190,7 @@ func signupSteps(d *core.Diagnosis) []signupStep {
 }
 
 type historyOut struct {
-	reply
+	Reply
 	Total       int              `json:"total"`
 	Diagnostics []core.Diagnosis `json:"diagnostics"`
 }
@@ -205,7 +205,7 @@ func (c *call) history() (any, error) {
 }
 
 type reportOut struct {
-	reply
+	Reply
 	queue.Report
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 type healthOut struct {
-	reply
+	Reply
 	Status  string `json:"status"`
 	Version string `json:"version"`
 }
@@ -17,7 +17,7 @@ type healthOut struct {
 func (c *call) health() (any, error) { return healthOut{ok(""), "alive", c.Version}, nil }
 
 type readyOut struct {
-	reply
+	Reply
 	Status string            `json:"status" doc:"ready, degraded (part of it works) or unavailable"`
 	Parts  map[string]string `json:"parts" doc:"what works is ok, what does not says why"`
 }

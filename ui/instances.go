@@ -19,12 +19,12 @@ type instanceView struct {
 }
 
 type instancesOut struct {
-	reply
+	Reply
 	Instances []instanceView `json:"instances"`
 }
 
 type instanceOut struct {
-	reply
+	Reply
 	Instance instanceView `json:"instance"`
 }
 
@@ -73,7 +73,7 @@ type discovered struct {
 }
 
 type discoverOut struct {
-	reply
+	Reply
 	Instances []discovered `json:"instances"`
 }
 

@@ -82,14 +82,14 @@ type loginIn struct {
 }
 
 type loginOut struct {
-	reply
+	Reply
 	Token   string    `json:"token" doc:"a JWT: Authorization: Bearer …"`
 	Expires time.Time `json:"expires_at"`
 	User    core.User `json:"user"`
 }
 
 type meOut struct {
-	reply
+	Reply
 	User  core.User   `json:"user"`
 	Token *core.Token `json:"token,omitempty" doc:"the API token that this is asked with"`
 }

@@ -33,7 +33,7 @@ func lineOf(e logs.Entry) logLine {
 }
 
 type logsOut struct {
-	reply
+	Reply
 	Logs    []logLine `json:"logs"`
 	Notes   []string  `json:"notes" doc:"what is left out"`
 	Summary struct {
@@ -72,7 +72,7 @@ func (c *call) showLogs() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := logsOut{reply: ok(""), Logs: []logLine{}, Notes: []string{}}
+	out := logsOut{Reply: ok(""), Logs: []logLine{}, Notes: []string{}}
 	cut := false
 	err = c.Logs(c.Request.Context(), c.instance, q, func(e logs.Entry) error {
 		out.Summary.Total++

@@ -12,7 +12,7 @@ import (
 const maxSource = 64 << 10
 
 type playbooksOut struct {
-	reply
+	Reply
 	Playbooks []core.Playbook `json:"playbooks"`
 	Problems  []string        `json:"problems" doc:"playbooks of your own that are left out, and why"`
 }
@@ -23,7 +23,7 @@ type playbookIn struct {
 }
 
 type playbookCheckOut struct {
-	reply
+	Reply
 	Problems []string `json:"problems"`
 }
 
@@ -58,7 +58,7 @@ func (c *call) checkPlaybook() (any, error) {
 	_, problems, err := c.source("")
 	out := playbookCheckOut{ok("the playbook is right"), problems}
 	if len(problems) > 0 {
-		out.reply = reply{false, problems[0]}
+		out.Reply = Reply{false, problems[0]}
 	}
 	return out, err
 }
@@ -97,7 +97,7 @@ type checkView struct {
 }
 
 type checksOut struct {
-	reply
+	Reply
 	Checks []checkView `json:"checks"`
 }
 

@@ -32,9 +32,9 @@ var routes = []route{
 
 	to(post, "/api/login", "", everybody, "Log in by password; answers a JWT", (*call).login, takes[loginIn], gives[loginOut]),
 	to(post, "/api/session", "", everybody, "Log in by password; sets a cookie", (*call).openSession, takes[loginIn], gives[meOut]),
-	to(post, "/api/logout", read, anybody, "End this login", (*call).logout, gives[reply]),
+	to(post, "/api/logout", read, anybody, "End this login", (*call).logout, gives[Reply]),
 	to(get, "/api/me", read, anybody, "Who I am and what I may", (*call).me, gives[meOut]),
-	to(post, "/api/me/password", admin, anybody, "Change my password; ends my other logins", (*call).changePassword, takes[passwordIn], gives[reply]),
+	to(post, "/api/me/password", admin, anybody, "Change my password; ends my other logins", (*call).changePassword, takes[passwordIn], gives[Reply]),
 
 	to(get, "/api/instances", read, anybody, "The instances that I may see", (*call).listInstances, gives[instancesOut]),
 	to(post, "/api/instances", admin, everything, "Create an instance", (*call).createInstance, takes[CreateOrder], accepts),
@@ -43,7 +43,7 @@ var routes = []route{
 	to(get, "/api/instances/check-all-health", admin, everything, "The status of every instance", (*call).checkAllHealth, gives[allHealthOut]),
 	to(get, "/api/instances/:id", read, oneInstance, "One instance", (*call).showInstance, gives[instanceOut]),
 	to(patch, "/api/instances/:id", admin, oneInstance, "Change its display name or its mode", (*call).patchInstance, takes[patchIn], gives[instanceOut]),
-	to(del, "/api/instances/:id", admin, oneInstance, "Forget an adopted instance; its containers and data stay", (*call).forgetInstance, gives[reply]),
+	to(del, "/api/instances/:id", admin, oneInstance, "Forget an adopted instance; its containers and data stay", (*call).forgetInstance, gives[Reply]),
 
 	to(get, "/api/instances/:id/run-diagnostics", diagnose, oneInstance, "Diagnose it now", (*call).runDiagnostics, gives[diagnosticOut], asks("mode: quick, full or deep")),
 	to(post, "/api/instances/:id/run-diagnostics", diagnose, oneInstance, "Diagnose it now", (*call).runDiagnostics, gives[diagnosticOut], asks("mode: quick, full or deep")),
@@ -75,7 +75,7 @@ var routes = []route{
 	to(get, "/api/schedules", read, anybody, "The schedules that I may see", (*call).listSchedules, gives[schedulesOut]),
 	to(post, "/api/schedules", plan, anybody, "Add a schedule", (*call).addSchedule, takes[scheduleIn], creates[scheduleOut]),
 	to(put, "/api/schedules/:schedule", plan, oneSchedule, "Change a schedule", (*call).editSchedule, takes[scheduleIn], gives[scheduleOut]),
-	to(del, "/api/schedules/:schedule", plan, oneSchedule, "Remove a schedule", (*call).removeSchedule, gives[reply]),
+	to(del, "/api/schedules/:schedule", plan, oneSchedule, "Remove a schedule", (*call).removeSchedule, gives[Reply]),
 	to(get, "/api/instances/:id/schedule-config", read, oneInstance, "Lines for the system's crontab", (*call).scheduleConfig, gives[crontabOut], asks("interval: 1h, 6h, 12h or 24h")),
 
 	to(get, "/api/playbooks", read, anybody, "The playbooks, built in and your own", (*call).listPlaybooks, gives[playbooksOut]),
@@ -91,10 +91,10 @@ var routes = []route{
 	to(get, "/api/users", admin, everything, "Every user", (*call).listUsers, gives[usersOut]),
 	to(post, "/api/users", admin, everything, "Add a user", (*call).addUser, takes[userIn], creates[userOut]),
 	to(patch, "/api/users/:uid", admin, everything, "Set a password, lock out or let in", (*call).patchUser, takes[userPatch], gives[userOut]),
-	to(del, "/api/users/:uid", admin, everything, "Remove a user", (*call).removeUser, gives[reply]),
+	to(del, "/api/users/:uid", admin, everything, "Remove a user", (*call).removeUser, gives[Reply]),
 	to(put, "/api/users/:uid/grants/:instance", admin, everything, "Give a role on an instance, or on * for all", (*call).grant, takes[grantIn], gives[userOut]),
 	to(del, "/api/users/:uid/grants/:instance", admin, everything, "Take a role away", (*call).revokeGrant, gives[userOut]),
 	to(get, "/api/tokens", admin, anybody, "My API tokens; for an admin with all=1 everybody's", (*call).listTokens, gives[tokensOut], asks("all: 1 for everybody's")),
 	to(post, "/api/tokens", admin, anybody, "Make an API token; its text is shown once", (*call).addToken, takes[tokenIn], creates[tokenOut]),
-	to(del, "/api/tokens/:tid", admin, anybody, "Revoke an API token", (*call).revokeToken, gives[reply]),
+	to(del, "/api/tokens/:tid", admin, anybody, "Revoke an API token", (*call).revokeToken, gives[Reply]),
 }

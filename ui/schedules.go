@@ -13,12 +13,12 @@ import (
 const mostSchedules = 1000
 
 type schedulesOut struct {
-	reply
+	Reply
 	Schedules []core.Schedule `json:"schedules"`
 }
 
 type scheduleOut struct {
-	reply
+	Reply
 	Schedule core.Schedule `json:"schedule"`
 }
 
@@ -51,6 +51,9 @@ func (c *call) schedule() (core.Schedule, error) {
 	}
 	s := core.Schedule{Instance: in.Instance, Kind: in.Kind, Spec: in.Spec, Zone: cmp.Or(in.Zone, "UTC"), Mode: in.Mode,
 		Jitter: in.Jitter, Enabled: in.Enabled == nil || *in.Enabled, Owner: c.who.user.ID}
+	if s.Instance == "" {
+		return s, core.Errorf(core.Invalid, "instance_id is missing; * is every instance")
+	}
 	if s.Instance != core.EveryInstance {
 		if _, err := c.Store.Instance(c, s.Instance); err != nil && core.CodeOf(err) != core.NotFound {
 			return s, err
@@ -123,7 +126,7 @@ func (c *call) removeSchedule() (any, error) {
 }
 
 type crontabOut struct {
-	reply
+	Reply
 	Interval string   `json:"interval"`
 	Lines    []string `json:"lines" doc:"put your token in place of YOUR_TOKEN"`
 	Crontab  string   `json:"crontab"`

@@ -8,12 +8,12 @@ import (
 )
 
 type snapshotsOut struct {
-	reply
+	Reply
 	Snapshots []core.Snapshot `json:"snapshots"`
 }
 
 type snapshotOut struct {
-	reply
+	Reply
 	Snapshot core.Snapshot `json:"snapshot"`
 }
 

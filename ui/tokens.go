@@ -14,7 +14,7 @@ const (
 )
 
 type tokensOut struct {
-	reply
+	Reply
 	Tokens []core.Token `json:"tokens"`
 }
 
@@ -26,7 +26,7 @@ type tokenIn struct {
 }
 
 type tokenOut struct {
-	reply
+	Reply
 	Token core.Token `json:"token"`
 	Text  string     `json:"text" doc:"shown once"`
 }

@@ -8,12 +8,12 @@ import (
 )
 
 type usersOut struct {
-	reply
+	Reply
 	Users []core.User `json:"users"`
 }
 
 type userOut struct {
-	reply
+	Reply
 	User core.User `json:"user"`
 }
 

@@ -103,6 +103,7 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 	}
 	a.Changes.Ended, a.Diagnoses.Ended = metrics.Change, metrics.Diagnosis
 	metrics.Gauge("basewright_changes_running", "Changes under way.", func() float64 { return float64(a.Changes.Running()) })
+	metrics.Gauge("basewright_diagnosis_waiters", "Requests that wait for a diagnosis.", func() float64 { return float64(a.Diagnoses.Waiting()) })
 	metrics.Gauge("basewright_event_readers", "Readers of events.", func() float64 { return float64(hub.Readers()) })
 	metrics.Gauge("basewright_audit_entries", "Entries of the audit log.", func() float64 {
 		last, err := w.store.Audit(context.Background(), 1)

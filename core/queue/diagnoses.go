@@ -45,6 +45,7 @@ type Diagnoses struct {
 	mu      sync.Mutex
 	flights map[flightKey]*flight
 	manual  map[string]time.Time
+	waiting int
 	slots   chan struct{}
 }
 
@@ -101,13 +102,26 @@ func (q *Diagnoses) Run(ctx context.Context, i core.Instance, depth core.Depth, 
 		q.flights[key] = f
 		go q.fly(context.WithoutCancel(ctx), key, f, i, t)
 	}
+	q.waiting++
 	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		q.waiting--
+		q.mu.Unlock()
+	}()
 	select {
 	case <-f.done:
 		return f.d, f.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// Waiting returns how many wait for a diagnosis now.
+func (q *Diagnoses) Waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting
 }
 
 func (q *Diagnoses) fly(ctx context.Context, key flightKey, f *flight, i core.Instance, t core.Trigger) {

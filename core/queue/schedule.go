@@ -42,8 +42,17 @@ func Next(spec, zone string, after time.Time) (time.Time, error) {
 		return next, core.Errorf(core.Invalid, "%q never comes", spec)
 	case !second.IsZero() && second.Sub(next) < time.Minute:
 		return next, core.Errorf(core.Invalid, "%q comes more than once a minute", spec)
+	case again(next) && second.Sub(next) > time.Hour:
+		next = second // what is due once a day is not due twice on the day that has an hour twice
 	}
 	return next.UTC(), nil
+}
+
+// again reports whether clocks on the wall showed the same an hour before, as
+// they do in autumn.
+func again(t time.Time) bool {
+	before := t.Add(-time.Hour)
+	return before.Hour() == t.Hour() && before.Minute() == t.Minute()
 }
 
 // Scheduler runs what is due. What is due while nothing ran is run once when it
