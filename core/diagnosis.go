@@ -36,6 +36,9 @@ type Diagnosis struct {
 	Findings   []Finding                   `json:"findings"`
 	RootCauses []string                    `json:"root_causes"`
 	Unknowns   []Unknowable                `json:"unknown"`
+
+	// Since is what changed since it was last healthy; nil when nobody compared.
+	Since *SinceHealthy `json:"since_healthy,omitempty"`
 }
 
 // CategoryResult sums up one category.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,6 +25,12 @@ type doctorFlags struct {
 	mode   string
 	output string
 	failOn string
+	since  bool // compare with how it was when last healthy
+
+	timeout  time.Duration            // of a check that has none of its own
+	total    time.Duration            // of a whole diagnosis
+	checks   map[string]string        // as given: check=duration
+	timeouts map[string]time.Duration // of single checks
 }
 
 func doctorCommand(g *global) *cobra.Command {
@@ -39,7 +46,7 @@ deletes that user again; no mail is sent.
 Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could not look.`,
 		Example: "  basewright doctor\n  basewright doctor shop --output json | jq .diagnoses[0].root_causes\n  basewright doctor --all --output nagios\n  basewright doctor shop --output html > shop.html",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.validate(args); err != nil {
+			if err := cmp.Or(f.validate(args), f.limits()); err != nil {
 				return err
 			}
 			return doctor(cmd.Context(), g, f, args)
@@ -48,6 +55,10 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 	cmd.Flags().BoolVar(&f.all, "all", false, "every Supabase project of the engine (the default without names)")
 	cmd.Flags().StringVar(&f.mode, "mode", "full", "how deep to look: quick, full or deep")
 	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text, json, nagios, or html: one file to send to a colleague")
+	cmd.Flags().BoolVar(&f.since, "since-healthy", false, "also say what changed since the stack was last healthy")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long one check may take")
+	cmd.Flags().DurationVar(&f.total, "total", 30*time.Second, "how long one whole diagnosis may take")
+	cmd.Flags().StringToStringVar(&f.checks, "check-timeout", nil, "how long single checks may take: CHECK=DURATION,…; `basewright check list` names them")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "warning", "least severity that counts: info, warning or critical")
 	return cmd
 }
@@ -68,6 +79,33 @@ func (f doctorFlags) validate(names []string) error {
 	return nil
 }
 
+// limits reads how long checks may take.
+func (f *doctorFlags) limits() error {
+	const most = 10 * time.Minute
+	f.timeouts = map[string]time.Duration{}
+	for id, text := range f.checks {
+		if !slices.ContainsFunc(checks.All(), func(c core.Checker) bool { return c.ID == id }) {
+			return core.Errorf(core.Invalid, "--check-timeout names %q, which is no check; `basewright check list` shows them", id)
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return core.Errorf(core.Invalid, "--check-timeout %s=%q is not a duration such as 10s", id, text)
+		}
+		f.timeouts[id] = d
+	}
+	for id, d := range f.timeouts {
+		if d <= 0 || d > most {
+			return core.Errorf(core.Invalid, "--check-timeout %s=%v is not between 1ns and %v", id, d, most)
+		}
+	}
+	for flag, d := range map[string]time.Duration{"--timeout": f.timeout, "--total": f.total} {
+		if d <= 0 || d > most {
+			return core.Errorf(core.Invalid, "%s %v is not between 1ns and %v", flag, d, most)
+		}
+	}
+	return nil
+}
+
 func doctor(ctx context.Context, g *global, f doctorFlags, names []string) error {
 	host, err := g.engine(ctx)
 	if err != nil {
@@ -83,7 +121,7 @@ func doctor(ctx context.Context, g *global, f doctorFlags, names []string) error
 	if err != nil {
 		return nagiosUnknown(g, f, err)
 	}
-	diagnoses, err := diagnoseAll(ctx, g, host, instances, core.Depth(f.mode))
+	diagnoses, err := diagnoseAll(ctx, g, host, instances, f)
 	if err != nil {
 		return nagiosUnknown(g, f, err)
 	}
@@ -120,12 +158,20 @@ func meaning(code string) (core.Explanation, bool) {
 const sideBySide = 8
 
 // diagnoseAll looks at the instances side by side.
-func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []core.Instance, depth core.Depth) ([]*core.Diagnosis, error) {
+func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []core.Instance, f doctorFlags) ([]*core.Diagnosis, error) {
 	books, err := g.playbooks(ctx)
 	if err != nil {
 		return nil, err
 	}
+	memory, err := g.memory(f.since)
+	if err != nil {
+		return nil, err
+	}
+	if memory != nil {
+		defer memory.Close()
+	}
 	key := g.fingerprintKey()
+	opts := f.options()
 	diagnoses := make([]*core.Diagnosis, len(instances))
 	errs := make([]error, len(instances))
 	var names []string
@@ -142,7 +188,14 @@ func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []
 			defer func() { <-slots }()
 			defer p.done(names[i])
 			engine := host.Open(instance)
-			diagnoses[i], errs[i] = look(ctx, engine, key, books, diagnose.Options{Depth: depth, Trigger: core.ByCLI})
+			if memory != nil {
+				diagnoses[i], errs[i] = lookSince(ctx, engine, memory, books, opts)
+				if diagnoses[i] != nil && !f.since {
+					diagnoses[i].Since, errs[i] = nil, nil // nobody asked
+				}
+				return
+			}
+			diagnoses[i], errs[i] = look(ctx, engine, key, books, opts)
 		})
 	}
 	wg.Wait()
@@ -152,6 +205,11 @@ func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []
 		}
 	}
 	return diagnoses, nil
+}
+
+// options are those of the flags.
+func (f doctorFlags) options() diagnose.Options {
+	return diagnose.Options{Depth: core.Depth(f.mode), Trigger: core.ByCLI, Timeout: f.timeout, Total: f.total, Timeouts: f.timeouts}
 }
 
 // look observes one instance and runs every check on it.

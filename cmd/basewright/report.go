@@ -60,6 +60,7 @@ func printReport(c *console, diagnoses []*core.Diagnosis) {
 			printCause(c, d, cause)
 		}
 		printUnknowns(c.out, s, d)
+		printSince(c, d)
 	}
 }
 

@@ -92,7 +92,12 @@ func (a *agent) diagnose(ctx context.Context, i core.Instance, depth core.Depth,
 	if err != nil {
 		return nil, err
 	}
-	return look(ctx, e, a.store.Key(), a.books(ctx), diagnose.Options{Depth: depth, Trigger: t})
+	d, err := lookSince(ctx, e, a.store, a.books(ctx), diagnose.Options{Depth: depth, Trigger: t})
+	if d != nil && err != nil {
+		a.Log.Warn("what changed since an instance was healthy cannot be told", "instance", i.ID, "err", err)
+		return d, nil
+	}
+	return d, err
 }
 
 // some runs the checks that wanted picks.
