@@ -89,14 +89,14 @@ return {
   title = "Put back what .env lacks",
   fixes = { "DK-05", "UPG-07" },
   risk = "medium",
-  needs = { "set_env", "generate_secret", "recreate", "wait_healthy" },
+  needs = { "set_env", "generate_secret", "up", "recreate", "wait_healthy" },
   params = {
     timeout = { type = "duration", default = "120s", help = "how long each service may take to be healthy" },
   },
   wants = { release = { ".env" } },
 
   plan = function(t, params)
-    local actions, again = {}, {}
+    local actions, again, everywhere = {}, {}, false
     local keys = lacking(t)
     for _, key in ipairs(keys) do
       local secret, why = holder(t, key)
@@ -109,6 +109,7 @@ return {
         actions[#actions + 1] = { op = "generate_secret", key = key, length = made[key][1], encoding = made[key][2], why = "nothing holds it" }
       elseif t.release.env[key] and not held[key] then
         actions[#actions + 1] = { op = "set_env", key = key, value = t.release.env[key], why = "as in release " .. t.release.name }
+        everywhere = true -- the compose files know who reads it
       else
         return nil, "nothing tells what " .. key .. " was; set it in .env"
       end
@@ -137,7 +138,10 @@ return {
       names[#names + 1] = name
     end
     table.sort(names)
-    for _, name in ipairs(names) do
+    if everywhere then
+      actions[#actions + 1] = { op = "up", timeout = params.timeout, why = "whoever was made with a blank" }
+    end
+    for _, name in ipairs(everywhere and {} or names) do
       actions[#actions + 1] = { op = "recreate", service = name, why = name .. " was made with a blank" }
     end
     for _, name in ipairs(names) do
@@ -168,7 +172,7 @@ return {
       },
       plan = {
         "set_env key=IMGPROXY_AUTO_WEBP value=true", "generate_secret encoding=alphanumeric key=PG_META_CRYPTO_KEY length=32",
-        "recreate meta", "wait_healthy meta",
+        "up timeout=120s", "wait_healthy meta",
       },
     },
     {

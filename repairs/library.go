@@ -17,6 +17,9 @@ import (
 // into one that cannot be used stays as it was last good, and the problem is told.
 type Library struct {
 	folder fs.FS // nil without one
+	// History keeps the good versions of the folder's playbooks, so that the last
+	// one is there although it was another process that saw it; nil keeps none.
+	History *History
 
 	mu      sync.Mutex
 	builtIn []core.Playbook
@@ -130,10 +133,35 @@ func (l *Library) read(ctx context.Context, name string, f *shelved) error {
 	if len(m.problems) == 0 {
 		m.book.Source = text
 		f.book = &m.book
+		if l.History != nil {
+			if err := l.History.Keep(m.book.ID, text); err != nil {
+				f.problems = []Problem{{Playbook: name, Message: "is used, and " + err.Error()}}
+			}
+		}
 		return nil
+	}
+	if f.book == nil {
+		f.book = l.lastGood(ctx, name)
 	}
 	if f.book != nil {
 		f.problems[0].Message += "; the last good version is kept"
 	}
 	return nil
+}
+
+// lastGood returns the newest version of a file that was good, from the history.
+func (l *Library) lastGood(ctx context.Context, name string) *core.Playbook {
+	if l.History == nil {
+		return nil
+	}
+	text, ok := l.History.last(strings.TrimSuffix(name, ".lua"))
+	if !ok {
+		return nil
+	}
+	read, err := readAll(ctx, []source{{Name: name, Text: text}})
+	if err != nil || len(read[0].problems) > 0 {
+		return nil // written by another release, perhaps
+	}
+	read[0].book.Source = text
+	return &read[0].book
 }

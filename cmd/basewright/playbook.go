@@ -19,7 +19,7 @@ import (
 
 func playbookCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "playbook", Short: "The playbooks that repair, built in and your own"}
-	cmd.AddCommand(playbookList(g), playbookShow(g), playbookCheck(g), playbookTest(g), playbookAllowExec(g), playbookForbidExec(g))
+	cmd.AddCommand(playbookList(g), playbookShow(g), playbookCheck(g), playbookTest(g), playbookHistory(g), playbookFixture(g), playbookAllowExec(g), playbookForbidExec(g))
 	return cmd
 }
 
@@ -31,11 +31,18 @@ func (g *global) playbooks(ctx context.Context) ([]core.Playbook, error) {
 	if dir := filepath.Join(g.data(), "playbooks"); isFolder(dir) {
 		own = os.DirFS(dir)
 	}
-	books, problems, err := repairs.NewLibrary(own).Books(ctx)
+	library := repairs.NewLibrary(own)
+	library.History = g.history()
+	books, problems, err := library.Books(ctx)
 	for _, p := range problems {
-		fmt.Fprintln(g.err, "basewright: left out: "+printable(p.String()))
+		fmt.Fprintln(g.err, "basewright: "+printable(p.String()))
 	}
 	return books, err
+}
+
+// history is where good versions of the user's playbooks are kept.
+func (g *global) history() *repairs.History {
+	return &repairs.History{Dir: filepath.Join(g.data(), "playbooks", ".history")}
 }
 
 func isFolder(name string) bool {

@@ -26,7 +26,7 @@ func fileFaults() []fault {
 		{code: "RT-03", does: "REALTIME_DB_ENC_KEY in .env is not 16 characters long, so realtime dies at start.",
 			save: saveEnv("REALTIME_DB_ENC_KEY"), apply: shortRealtimeKey, shows: dies(core.Realtime, "key size"), mend: restoreEnvAnd(core.Realtime)},
 		{code: "AUTH-10", does: "The stack has a public URL, and links in mails still lead to localhost.",
-			save: saveEnv("SUPABASE_PUBLIC_URL", "SITE_URL"), apply: publicURL, shows: envHolds("SUPABASE_PUBLIC_URL=https://api.lab.example"), mend: restoreEnvAnd()},
+			save: saveEnv("SUPABASE_PUBLIC_URL", "SITE_URL"), apply: publicURL, shows: envHolds("SUPABASE_PUBLIC_URL=https://api.example.com"), mend: restoreEnvAnd()},
 		{code: "SEC-02", does: "The stack runs with the JWT secret and API keys that upstream publishes.",
 			save: saveEnv("JWT_SECRET", "ANON_KEY", "SERVICE_ROLE_KEY"), apply: demoKeys, shows: envHolds("JWT_SECRET=your-super-secret-jwt"), mend: restoreEnvAnd()},
 		{code: "SEC-15", does: "Edge functions run without a token.",
@@ -88,7 +88,7 @@ func shortRealtimeKey(ctx context.Context, b *bench, s saved) error {
 }
 
 func publicURL(ctx context.Context, b *bench, _ saved) error {
-	if err := b.setEnv(map[string]string{"SUPABASE_PUBLIC_URL": "https://api.lab.example", "SITE_URL": "https://lab.example"}); err != nil {
+	if err := b.setEnv(map[string]string{"SUPABASE_PUBLIC_URL": "https://api.example.com", "SITE_URL": "https://www.example.com"}); err != nil {
 		return err
 	}
 	return b.up(ctx)
