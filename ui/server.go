@@ -1,9 +1,11 @@
 package ui
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -108,6 +110,10 @@ func (a *Agent) observed(c *gin.Context) {
 func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		watches := r.stream && r.on != everybody
+		if err := preread(g, r); err != nil {
+			a.refuse(g, err)
+			return
+		}
 		leave, err := l.enter(g, watches)
 		if err != nil {
 			a.refuse(g, err)
@@ -135,6 +141,23 @@ func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 		}
 		c.answer()
 	}
+}
+
+// maxLogin bounds the body of a request without a login.
+const maxLogin = 8 << 10
+
+// preread reads what strangers send before they get a place: one who sends
+// slowly would hold it. Who has a login is not read so.
+func preread(g *gin.Context, r *route) error {
+	if r.on != everybody || r.in == nil {
+		return nil
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(g.Writer, g.Request.Body, maxLogin))
+	if err != nil {
+		return &statusError{http.StatusRequestEntityTooLarge, "the body did not come whole, or is larger than 8 KiB"}
+	}
+	g.Request.Body = io.NopCloser(bytes.NewReader(b))
+	return nil
 }
 
 // answer runs the handler and sends what it returns.
