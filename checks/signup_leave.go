@@ -16,7 +16,7 @@ import (
 const (
 	probeName   = "basewright-probe-"
 	probeDomain = "@probe.invalid"
-	leftoverAge = 5 * time.Minute // a younger one may belong to a probe under way
+	leftoverAge = time.Minute // a younger one may belong to a probe under way, which lives less than half of that
 )
 
 // probeUser is a user that some probe created.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -193,5 +194,47 @@ where id = (select id from auth.users order by created_at desc limit 1);`)
 	p.basewright(0, "doctor", p.stack, "--mode", "deep")
 	if now := p.users(); now != before {
 		t.Errorf("the user of a probe that was killed is still there: %s, %s", before, now)
+	}
+}
+
+const (
+	slowSignIn = `create schema probe_slow;
+create function probe_slow.wait() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$;
+create trigger probe_slow before update on auth.users for each row execute function probe_slow.wait();`
+	noSlowSignIn = `drop trigger probe_slow on auth.users;
+drop schema probe_slow cascade;`
+	probeUsers = `select count(*) from auth.users where email like 'basewright-probe-%@probe.invalid';`
+)
+
+// TestSignUpProbeKilled kills the agent with SIGKILL between a probe's sign-up and
+// its deletion, and wants the next run to remove what it left.
+func TestSignUpProbeKilled(t *testing.T) {
+	t.Parallel()
+	p := onStacks(t).probing(t)
+	before := p.users()
+	p.sql(slowSignIn)
+	agent := exec.CommandContext(t.Context(), filepath.Join(p.dir, "basewright"), "doctor", p.stack, "--mode", "deep")
+	agent.Env = append(os.Environ(), "BASEWRIGHT_DATA="+p.data)
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); p.sql(probeUsers) != "1"; {
+		if time.Now().After(deadline) {
+			t.Fatal("the probe creates no user")
+		}
+	}
+	if err := agent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	agent.Wait()
+	p.sql(`select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep';`)
+	p.sql(noSlowSignIn)
+	if n := p.sql(probeUsers); n != "1" {
+		t.Fatalf("%s users are left behind; the agent was to be killed before it could delete its own", n)
+	}
+	p.sql(`update auth.users set created_at = now() - interval '2 minutes' where email like 'basewright-probe-%@probe.invalid';`)
+	p.basewright(0, "doctor", p.stack, "--mode", "deep")
+	if now := p.users(); now != before {
+		t.Errorf("users were %s and are %s", before, now)
 	}
 }
