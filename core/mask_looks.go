@@ -123,9 +123,15 @@ func portOnly(s string) bool {
 	return n > 0 && n < 6 && (n == len(s) || s[n] != '@' && (s[n] == '_' || !wordByte(s[n])))
 }
 
+// hinting are the bytes at which hintsOf stops.
+var hinting = [256]bool{':': true, '=': true, 'y': true, '_': true, '\'': true, ' ': true, '$': true, 'm': true, '-': true}
+
 // hintsOf is a cheap look that most text passes without the patterns.
 func hintsOf(s string) (h hint) {
 	for i := range len(s) {
+		if !hinting[s[i]] {
+			continue
+		}
 		switch s[i] {
 		case ':', '=':
 			if strings.HasPrefix(s[i:], "://") {

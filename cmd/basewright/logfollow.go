@@ -23,7 +23,7 @@ func (r *logReader) follow(ctx context.Context, show func(logs.Entry) error) err
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	f := &follower{logReader: r, lines: make(chan logs.Entry, 64), last: map[string]time.Time{}, busy: map[string]bool{}, seen: map[string]bool{}, wg: &wg}
+	f := &follower{logReader: r, lines: make(chan logs.Entry, 64), last: map[string]time.Time{}, busy: map[string]bool{}, life: map[string]time.Time{}, wg: &wg}
 	if err := f.look(ctx); err != nil {
 		return err
 	}
@@ -60,11 +60,11 @@ type follower struct {
 	mu   sync.Mutex
 	last map[string]time.Time // of the newest line seen, by container
 	busy map[string]bool      // containers with a reader
-	seen map[string]bool      // containers that had one
+	life map[string]time.Time // when a container that had one was started
 }
 
-// look starts readers where there is none: on containers that are new, also those
-// that died before anybody looked, and on those that run again.
+// look starts readers where there is none: on containers that are new or were
+// started again, also those that died before anybody looked.
 func (f *follower) look(ctx context.Context) error {
 	sources, err := f.sources(ctx)
 	if err != nil {
@@ -72,8 +72,11 @@ func (f *follower) look(ctx context.Context) error {
 	}
 	for _, s := range sources {
 		f.mu.Lock()
-		after, start := f.last[s.id], !f.busy[s.id] && (s.runs || !f.seen[s.id])
-		f.seen[s.id] = true
+		after, start := f.last[s.id], false
+		if life, known := f.life[s.id]; !f.busy[s.id] {
+			start = s.runs || !known || !life.Equal(s.started)
+			f.life[s.id] = s.started
+		}
 		f.busy[s.id] = f.busy[s.id] || start
 		f.mu.Unlock()
 		if start {

@@ -40,6 +40,7 @@ type logSource struct {
 	id, name string
 	service  core.Service // role, or the compose service's name where it has none
 	runs     bool
+	started  time.Time
 }
 
 // sources lists the containers of the stack that --service asks for.
@@ -53,7 +54,7 @@ func (r *logReader) sources(ctx context.Context) ([]logSource, error) {
 	var names []string
 	for _, c := range all {
 		s := logSource{id: c.ID, name: c.ComposeService, service: cmp.Or(c.Service, core.Service(c.ComposeService)),
-			runs: c.State == container.StateRunning || c.State == container.StateRestarting}
+			started: c.StartedAt, runs: c.State == container.StateRunning || c.State == container.StateRestarting}
 		names = append(names, string(s.service))
 		if len(r.flags.services) == 0 || slices.Contains(r.flags.services, s.name) || slices.Contains(r.flags.services, string(s.service)) {
 			found = append(found, s)

@@ -209,6 +209,9 @@ drop schema probe_slow cascade;`
 // TestSignUpProbeKilled kills the agent with SIGKILL between a probe's sign-up and
 // its deletion, and wants the next run to remove what it left.
 func TestSignUpProbeKilled(t *testing.T) {
+	if os.Getenv("BASEWRIGHT_TEST_ALL") != "1" {
+		t.Skip("slow; make test-all runs it")
+	}
 	t.Parallel()
 	p := onStacks(t).probing(t)
 	before := p.users()

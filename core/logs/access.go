@@ -49,7 +49,7 @@ func (e *Entry) request(rest string) (tail string, ok bool) {
 	if err != nil || status < 0 || len(rest) > i+5 && rest[i+5] != ' ' {
 		return "", false
 	}
-	e.Status, e.Message = status, rest[:i]
+	e.Status, e.Message, e.isRequest = status, rest[:i], true
 	e.Fields = make(Fields, 0, 8)
 	if method, path, ok := strings.Cut(e.Message, " "); ok {
 		path, _, _ = strings.Cut(path, " ")

@@ -30,6 +30,8 @@ type Entry struct {
 	Fields  Fields       `json:"fields,omitempty"`
 	Code    string       `json:"code,omitempty"`   // SQLSTATE, or the service's own error code
 	Status  int          `json:"status,omitempty"` // of HTTP
+
+	isRequest bool // the message is a request line, in which no service names a code
 }
 
 // Level says how bad a line is, whatever words its service uses.
@@ -109,7 +111,7 @@ func (e *Entry) finish() {
 	if e.Level == "" {
 		e.Level = levelOfText(e.Message)
 	}
-	if e.Code == "" && (e.Level.AtLeast(Warning) || e.Status >= 400) {
+	if e.Code == "" && !e.isRequest && (e.Level.AtLeast(Warning) || e.Status >= 400) {
 		e.Code = codeOf(e)
 	}
 	e.Message = core.MaskLooks(e.Message)
