@@ -107,7 +107,7 @@ func printSettings(g *global, f configFlags, shown []shownSetting) error {
 	if f.output == "json" {
 		return (&workshop{global: g}).printJSON(repairFlags{output: f.output}, map[string]any{"settings": shown})
 	}
-	st := style{g.tty}
+	st := style{g.colour}
 	for _, s := range shown {
 		fmt.Fprintf(g.out, "%s=%s", st.bold(printable(s.Key)), printable(s.Value))
 		if s.Runs != "" {

@@ -257,6 +257,6 @@ func (w *workshop) printAside(ctx context.Context, c core.Change) {
 	}
 	aside, _ := w.folder.Aside(s)
 	for _, a := range aside {
-		field(w.out, style{w.tty}, "Put aside", printable(a))
+		w.field("Put aside", printable(a))
 	}
 }

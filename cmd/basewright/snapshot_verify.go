@@ -82,15 +82,15 @@ func (w *workshop) drillSnapshot(ctx context.Context, s core.Snapshot, f verifyF
 
 // printDrill shows what came back, the largest tables first.
 func printDrill(c *console, d snapshot.Drill) {
-	st := style{c.tty}
+	st := style{c.colour}
 	for _, db := range d.Databases {
 		fmt.Fprintf(c.out, "%s  %d tables, %d rows, extensions: %s\n", st.bold(printable(db.Name)), len(db.Tables), db.Rows(), printable(strings.Join(db.Extensions, ", ")))
 		if db.Newest != "" {
-			field(c.out, st, "Newest row", printable(db.Newest))
+			c.field("Newest row", printable(db.Newest))
 		}
 		tables := slices.SortedFunc(slices.Values(db.Tables), func(a, b snapshot.DrilledTable) int { return cmp.Compare(b.Rows, a.Rows) })
 		for _, t := range tables[:min(len(tables), 10)] {
-			field(c.out, st, "Table", fmt.Sprintf("%s: %d rows", printable(t.Name), t.Rows))
+			c.field("Table", fmt.Sprintf("%s: %d rows", printable(t.Name), t.Rows))
 		}
 	}
 }

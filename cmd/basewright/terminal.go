@@ -169,8 +169,3 @@ func (p *progress) end() {
 		fmt.Fprint(p.c.err, "\r\x1b[K")
 	}
 }
-
-// field writes one labelled paragraph where the width is not known.
-func field(w io.Writer, s style, label, text string) {
-	(&console{out: w, colour: s.on}).field(label, text)
-}
