@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"core/logs":      {"core"},
 	"core/apply":     {"core", "core/diagnose", "core/supabase"},
 	"core/docker":    {"core", "core/supabase"},
-	"core/snapshot":  {"core"},
+	"core/snapshot":  {"core", "core/supabase"},
 	"core/store":     {"core"},
 	"core/coretest":  {"core"},
 	"checks":         {"core", "core/logs", "core/supabase"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // A statement that creates something is undone by one that drops it, or by one
@@ -146,7 +147,7 @@ func (t *transaction) createObject(ctx context.Context, database, sql string, ma
 	if made.to != "" {
 		name = made.to
 	}
-	comment := fmt.Sprintf("COMMENT ON %s %s IS %s;\n", strings.ToUpper(made.kind), quoteIdentifier(name), quoteLiteral(t.mark()))
+	comment := fmt.Sprintf("COMMENT ON %s %s IS %s;\n", strings.ToUpper(made.kind), supabase.QuoteIdentifier(name), supabase.QuoteLiteral(t.mark()))
 	plain, err := deparsed(sql)
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ func (t *transaction) createObject(ctx context.Context, database, sql string, ma
 	if made.kind == "database" { // which no transaction can make
 		script = plain + ";\n" + comment
 	}
-	if _, err := psql(ctx, t.e, database, script); err != nil {
+	if _, err := supabase.PSQL(ctx, t.e, database, script); err != nil {
 		return fmt.Errorf("run the SQL: %w", err)
 	}
 	return nil
@@ -175,9 +176,9 @@ func (t *transaction) retire(ctx context.Context, database string, made object) 
 	if made.to != "" {
 		name = made.to
 	}
-	ours := fmt.Sprintf(isOurs[made.kind], quoteLiteral(name), quoteLiteral(t.mark()))
-	kind, ident := strings.ToUpper(made.kind), quoteIdentifier(name)
-	aside := quoteIdentifier(clip63(made.name, "_undone_"+strings.ToLower(t.c.ID)))
+	ours := fmt.Sprintf(isOurs[made.kind], supabase.QuoteLiteral(name), supabase.QuoteLiteral(t.mark()))
+	kind, ident := strings.ToUpper(made.kind), supabase.QuoteIdentifier(name)
+	aside := supabase.QuoteIdentifier(clip63(made.name, "_undone_"+strings.ToLower(t.c.ID)))
 	var script string
 	switch {
 	case made.kind == "database":
@@ -185,20 +186,20 @@ func (t *transaction) retire(ctx context.Context, database string, made object) 
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %[3]s AND %[2]s;
 SELECT 'ALTER DATABASE %[1]s RENAME TO %[4]s' WHERE %[2]s \gexec
 SELECT 'ALTER DATABASE %[4]s ALLOW_CONNECTIONS true' WHERE EXISTS (SELECT FROM pg_database WHERE datname = %[5]s AND NOT datallowconn) \gexec
-`, ident, ours, quoteLiteral(name), aside, quoteLiteral(strings.Trim(aside, `"`)))
+`, ident, ours, supabase.QuoteLiteral(name), aside, supabase.QuoteLiteral(strings.Trim(aside, `"`)))
 	case made.to != "":
-		script = block(fmt.Sprintf("IF %s THEN COMMENT ON %s %s IS NULL; ALTER %s %s RENAME TO %s; END IF;", ours, kind, ident, kind, ident, quoteIdentifier(made.name)))
+		script = block(fmt.Sprintf("IF %s THEN COMMENT ON %s %s IS NULL; ALTER %s %s RENAME TO %s; END IF;", ours, kind, ident, kind, ident, supabase.QuoteIdentifier(made.name)))
 	case made.kind == "publication":
 		script = block(fmt.Sprintf(`IF %s THEN
   IF EXISTS (SELECT FROM pg_publication_tables WHERE pubname = %s) THEN ALTER PUBLICATION %s RENAME TO %s; ELSE DROP PUBLICATION %s; END IF;
-END IF;`, ours, quoteLiteral(name), ident, aside, ident))
+END IF;`, ours, supabase.QuoteLiteral(name), ident, aside, ident))
 	default:
 		script = block(fmt.Sprintf(`IF %s THEN
   BEGIN DROP %s %s;
   EXCEPTION WHEN dependent_objects_still_exist THEN ALTER %s %s RENAME TO %s; END;
 END IF;`, ours, kind, ident, kind, ident, aside))
 	}
-	if _, err := psql(ctx, t.e, database, script); err != nil {
+	if _, err := supabase.PSQL(ctx, t.e, database, script); err != nil {
 		return fmt.Errorf("take back %s %s: %w", made.kind, name, err)
 	}
 	return nil
@@ -208,8 +209,6 @@ func block(body string) string { return "DO $retire$ BEGIN\n" + body + "\nEND $r
 
 // clip63 shortens a name so that with its end it is one that PostgreSQL keeps whole.
 func clip63(name, end string) string { return name[:min(len(name), 63-len(end))] + end }
-
-func quoteLiteral(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // takeBack runs the inverse of an action.
 func (t *transaction) takeBack(ctx context.Context, a core.Action) error {

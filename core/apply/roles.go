@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // What PostgreSQL itself uses.
@@ -48,8 +49,8 @@ func setRolePassword(ctx context.Context, t *transaction, a core.Action) error {
 	if err != nil {
 		return err
 	}
-	sql := quiet + "ALTER ROLE " + quoteIdentifier(a.Text("role")) + " WITH PASSWORD '" + v + "';\n"
-	if _, err := psql(ctx, t.e, "postgres", sql); err != nil {
+	sql := supabase.Quiet + "ALTER ROLE " + supabase.QuoteIdentifier(a.Text("role")) + " WITH PASSWORD '" + v + "';\n"
+	if _, err := supabase.PSQL(ctx, t.e, "postgres", sql); err != nil {
 		return fmt.Errorf("set the password of role %s: %w", a.Text("role"), err)
 	}
 	return nil
@@ -86,19 +87,4 @@ func prepare(password string) string {
 		return r
 	}, password)
 	return norm.NFKC.String(spaces)
-}
-
-func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
-// quiet keeps what follows out of the server's log.
-const quiet = "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\nSET log_min_duration_statement = -1;\n"
-
-// psql runs SQL as superuser in the db container, where 127.0.0.1 is trusted.
-// The SQL goes in by stdin.
-func psql(ctx context.Context, e core.Engine, database, sql string) (string, error) {
-	return e.Exec(ctx, core.DB, core.Command{
-		Args:  []string{"psql", "-X", "-A", "-t", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "supabase_admin", "-d", database},
-		Env:   []string{"PGCONNECT_TIMEOUT=5"},
-		Stdin: []byte(sql),
-	})
 }

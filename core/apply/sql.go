@@ -12,6 +12,7 @@ import (
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // class says what a statement may do.
@@ -266,7 +267,7 @@ func runParsed(ctx context.Context, e core.Engine, database, sql string, c class
 		begin = "BEGIN READ ONLY;\n"
 	}
 	script := begin + limits + plain + ";\nCOMMIT;\n"
-	if _, err := psql(ctx, e, cmp.Or(database, "postgres"), script); err != nil {
+	if _, err := supabase.PSQL(ctx, e, cmp.Or(database, "postgres"), script); err != nil {
 		return fmt.Errorf("run the SQL: %w", err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // swapName is the file beside a safety snapshot that says what a restore put
@@ -69,29 +70,22 @@ func readSwap(dir string) (s swap, found bool, err error) {
 
 // asideSQL renames a database, after everybody in it was sent away.
 func asideSQL(from, to string) string {
-	return "ALTER DATABASE " + quoteIdentifier(from) + " WITH ALLOW_CONNECTIONS false;\n" +
+	return "ALTER DATABASE " + supabase.QuoteIdentifier(from) + " WITH ALLOW_CONNECTIONS false;\n" +
 		emptySQL(from) +
-		"ALTER DATABASE " + quoteIdentifier(from) + " RENAME TO " + quoteIdentifier(to) + ";\n"
+		"ALTER DATABASE " + supabase.QuoteIdentifier(from) + " RENAME TO " + supabase.QuoteIdentifier(to) + ";\n"
 }
 
 // emptySQL ends all sessions of a database and waits until they are gone.
 func emptySQL(name string) string {
 	return `DO $bw$ BEGIN
   FOR i IN 1..150 LOOP
-    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ` + quoteLiteral(name) + `;
-    EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = ` + quoteLiteral(name) + `);
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ` + supabase.QuoteLiteral(name) + `;
+    EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = ` + supabase.QuoteLiteral(name) + `);
     PERFORM pg_sleep(0.1);
     PERFORM pg_stat_clear_snapshot();
   END LOOP;
 END $bw$;
 `
-}
-
-func quoteLiteral(text string) string {
-	if strings.Contains(text, `\`) {
-		return " E'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(text) + "'"
-	}
-	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }
 
 // oids returns the databases that there are, by name, those that were put aside
@@ -136,7 +130,7 @@ func putAside(ctx context.Context, in run, d swappedDatabase) error {
 // dropMade removes a database that a restore of this program made and that did
 // not come to stay: all that is in it is in the snapshot.
 func dropMade(ctx context.Context, in run, name string) error {
-	if _, err := script(ctx, in, "template1", "DROP DATABASE "+quoteIdentifier(name)+" WITH (FORCE);\n"); err != nil {
+	if _, err := script(ctx, in, "template1", "DROP DATABASE "+supabase.QuoteIdentifier(name)+" WITH (FORCE);\n"); err != nil {
 		return fmt.Errorf("remove the half restored database %s: %w", name, err)
 	}
 	return nil
@@ -158,10 +152,10 @@ func putBack(ctx context.Context, in run, d swappedDatabase) error {
 	}
 	sql := ""
 	if aside {
-		sql = "ALTER DATABASE " + quoteIdentifier(d.Aside) + " RENAME TO " + quoteIdentifier(d.Name) + ";\n"
+		sql = "ALTER DATABASE " + supabase.QuoteIdentifier(d.Aside) + " RENAME TO " + supabase.QuoteIdentifier(d.Name) + ";\n"
 	}
 	if aside || there && d.OID != 0 {
-		sql += "ALTER DATABASE " + quoteIdentifier(d.Name) + " WITH ALLOW_CONNECTIONS true;\n"
+		sql += "ALTER DATABASE " + supabase.QuoteIdentifier(d.Name) + " WITH ALLOW_CONNECTIONS true;\n"
 	}
 	if sql == "" {
 		return nil

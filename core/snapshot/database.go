@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // asidePrefix begins the names of databases that a restore put aside. They are
@@ -110,7 +111,7 @@ func (h *head) Write(p []byte) (int, error) {
 
 // databases lists what a snapshot of the databases holds.
 func databases(ctx context.Context, e core.Engine) ([]database, error) {
-	out, err := psql(ctx, e, "select json_build_object('name', datname, 'oid', oid::int8, 'size', pg_database_size(oid)) from pg_database "+
+	out, err := supabase.PSQL(ctx, e, "postgres", "select json_build_object('name', datname, 'oid', oid::int8, 'size', pg_database_size(oid)) from pg_database "+
 		"where datallowconn and not datistemplate and not starts_with(datname, '"+asidePrefix+"') order by datname;\n")
 	if err != nil {
 		return nil, fmt.Errorf("list the databases: %w", err)
@@ -134,7 +135,7 @@ func databases(ctx context.Context, e core.Engine) ([]database, error) {
 
 // serverVersion returns PostgreSQL's server_version_num, such as 150008.
 func serverVersion(ctx context.Context, e core.Engine) (int, error) {
-	out, err := psql(ctx, e, "show server_version_num;\n")
+	out, err := supabase.PSQL(ctx, e, "postgres", "show server_version_num;\n")
 	if err != nil {
 		return 0, fmt.Errorf("ask PostgreSQL for its version: %w", err)
 	}

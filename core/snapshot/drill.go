@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // Drill is what a restore into a throwaway database showed.
@@ -161,7 +162,7 @@ func (f *Folder) rehearse(ctx context.Context, t core.Throwaway, snap core.Snaps
 		if s.Kind != databaseStream {
 			continue
 		}
-		if _, err := script(ctx, into, "template1", "DROP DATABASE IF EXISTS "+quoteIdentifier(s.Name)+" WITH (FORCE);\n"); err != nil {
+		if _, err := script(ctx, into, "template1", "DROP DATABASE IF EXISTS "+supabase.QuoteIdentifier(s.Name)+" WITH (FORCE);\n"); err != nil {
 			return d, fmt.Errorf("make room for database %s: %w", s.Name, err)
 		}
 		if err := f.restoreDump(ctx, into, snap.Path, s, c.Manifest.Encrypted); err != nil {

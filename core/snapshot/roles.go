@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // Role is a database role with the verifier of its password. It is a secret:
@@ -20,20 +21,10 @@ type Role struct {
 	Login    bool    `json:"rolcanlogin"`
 }
 
-// psql runs SQL as superuser in the db container. 127.0.0.1 is trusted there,
-// so it needs no password that still works; -w keeps it from asking for one.
-func psql(ctx context.Context, e core.Engine, sql string) (string, error) {
-	return e.Exec(ctx, core.DB, core.Command{
-		Args:  []string{"psql", "-X", "-A", "-t", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "supabase_admin", "-d", "postgres"},
-		Env:   []string{"PGCONNECT_TIMEOUT=5"},
-		Stdin: []byte(sql),
-	})
-}
-
 // readRoles reads every role, one JSON object on a line, since a role's name
 // may hold any character.
 func readRoles(ctx context.Context, e core.Engine) ([]Role, error) {
-	out, err := psql(ctx, e, "select row_to_json(r) from (select rolname, rolpassword, rolcanlogin from pg_authid where rolname !~ '^pg_' order by rolname) r;\n")
+	out, err := supabase.PSQL(ctx, e, "postgres", "select row_to_json(r) from (select rolname, rolpassword, rolcanlogin from pg_authid where rolname !~ '^pg_' order by rolname) r;\n")
 	if err != nil {
 		return nil, fmt.Errorf("read the database roles: %w", err)
 	}
@@ -68,7 +59,7 @@ func restoreRoles(ctx context.Context, e core.Engine, want []Role) error {
 	if err != nil || sql == "" {
 		return err
 	}
-	if _, err := psql(ctx, e, sql); err != nil {
+	if _, err := supabase.PSQL(ctx, e, "postgres", sql); err != nil {
 		// Its message may quote a verifier.
 		return core.Errorf(core.CodeOf(err), "put the role passwords back: psql failed%s", state(err))
 	}
@@ -108,15 +99,13 @@ func alterations(want, now []Role) (string, error) {
 			}
 			password = "'" + *r.Verifier + "'"
 		}
-		fmt.Fprintf(&b, "ALTER ROLE %s WITH %s PASSWORD %s;\n", quoteIdentifier(r.Name), login, password)
+		fmt.Fprintf(&b, "ALTER ROLE %s WITH %s PASSWORD %s;\n", supabase.QuoteIdentifier(r.Name), login, password)
 	}
 	if b.Len() == 0 {
 		return "", nil
 	}
-	return quiet + "BEGIN;\n" + b.String() + "COMMIT;\n", nil
+	return supabase.Quiet + "BEGIN;\n" + b.String() + "COMMIT;\n", nil
 }
-
-func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // whenItAnswers runs f again while it fails, for as long as limit: a database
 // that was just started refuses logins for a while.

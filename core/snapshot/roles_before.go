@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // rolesBefore is all roles of a database server as they were before a restore,
@@ -50,22 +51,22 @@ func putRolesBack(ctx context.Context, in run, was *rolesBefore) error {
 	var b strings.Builder
 	for _, m := range now.Members {
 		if !slices.Contains(was.Members, m) {
-			fmt.Fprintf(&b, "REVOKE %s FROM %s;\n", quoteIdentifier(m[0]), quoteIdentifier(m[1]))
+			fmt.Fprintf(&b, "REVOKE %s FROM %s;\n", supabase.QuoteIdentifier(m[0]), supabase.QuoteIdentifier(m[1]))
 		}
 	}
 	for _, name := range now.Names {
 		if slices.Contains(was.Names, name) {
-			fmt.Fprintf(&b, "ALTER ROLE %s RESET ALL;\n", quoteIdentifier(name))
+			fmt.Fprintf(&b, "ALTER ROLE %s RESET ALL;\n", supabase.QuoteIdentifier(name))
 		} else {
 			// One that owns something by now is no longer the restore's alone.
-			fmt.Fprintf(&b, "DO $bw$ BEGIN DROP ROLE %s; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $bw$;\n", quoteIdentifier(name))
+			fmt.Fprintf(&b, "DO $bw$ BEGIN DROP ROLE %s; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $bw$;\n", supabase.QuoteIdentifier(name))
 		}
 	}
 	sql, err := rolesScript(strings.NewReader(was.SQL), true)
 	if err != nil {
 		return err
 	}
-	return runRoles(ctx, in, quiet+b.String()+sql)
+	return runRoles(ctx, in, supabase.Quiet+b.String()+sql)
 }
 
 // runRoles runs SQL that holds verifiers. PostgreSQL may quote it in a message, so

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 // maxRolesSQL bounds what pg_dumpall gives of roles.
@@ -28,7 +29,7 @@ var (
 func rolesScript(r io.Reader, passwords bool) (string, error) {
 	tag := "$bw" + strings.ToLower(rand.Text()) + "$"
 	var b strings.Builder
-	b.WriteString(quiet + "SET client_min_messages = 'error';\nBEGIN;\n")
+	b.WriteString(supabase.Quiet + "SET client_min_messages = 'error';\nBEGIN;\n")
 	lines := bufio.NewScanner(io.LimitReader(r, maxRolesSQL))
 	lines.Buffer(make([]byte, 64<<10), 1<<20)
 	for n := 1; lines.Scan(); n++ {
@@ -75,10 +76,7 @@ func oneStatement(line string) bool {
 	return false
 }
 
-// quiet keeps what follows out of the server's log.
-const quiet = "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\nSET log_min_duration_statement = -1;\n"
-
-// script returns the SQL of a snapshot's roles.
+// rolesOf returns the script that restores the roles of a snapshot.
 func (f *Folder) rolesOf(dir string, m Manifest, passwords bool) (sql string, err error) {
 	for _, s := range m.Streams {
 		if s.Kind != rolesStream {
