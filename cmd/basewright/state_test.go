@@ -122,3 +122,18 @@ func aliases(c container.InspectResponse) map[string][]string {
 	}
 	return names
 }
+
+// countLabelled counts the containers whose label begins with a text.
+func countLabelled(t *testing.T, host *docker.Host, label, begins string) (n int) {
+	t.Helper()
+	list, err := host.Client().ContainerList(t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range list {
+		if strings.HasPrefix(c.Labels[label], begins) {
+			n++
+		}
+	}
+	return n
+}
