@@ -6,7 +6,7 @@ GO    ?= go
 LAB   := bin/lab
 BIN   := bin/basewright
 
-.PHONY: help build run demo demo-down test test-unit bench lint clean FORCE
+.PHONY: help build run demo demo-down test test-all test-unit bench lint clean FORCE
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo-down: $(LAB) ## remove all that the demo and the tests made, and nothing el
 
 test: build ## set up what is missing, then run every test
 	@$(LAB) test
+
+test-all: build ## like test, with the slow rows of the matrix of faults
+	@BASEWRIGHT_TEST_ALL=1 $(LAB) test
 
 test-unit: ## the tests that need no Docker Engine
 	$(GO) test -race -short ./...

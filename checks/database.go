@@ -28,7 +28,7 @@ func init() {
 				Data:   "No data is at risk by this repair. Do NOT delete volumes/db/data, as is often advised: that destroys the database.", Sources: "supabase/supabase#22605, #30235, #11957",
 			},
 			{
-				Code: "PG-02", Title: "A connection string cannot be read", Severity: core.Critical,
+				Code: "PG-02", Title: "A connection string cannot be read", Severity: core.Critical, SymptomOf: []string{"LOG-08"},
 				What:   "The password holds characters such as @ / # % that have a meaning of their own in a connection string.",
 				Breaks: "The service connects to a wrong host or does not start.",
 				Do:     "Use a password of letters and digits only, in .env and in the database.",
@@ -274,6 +274,9 @@ func refusal(a attempt) (core.Finding, bool) {
 		f.Details = map[string]string{"role": a.login.Role}
 	case state == "3D000":
 		f.Code, f.Title = "PG-04", fmt.Sprintf("The database %s is missing", clip(a.login.Database))
+		f.Details = map[string]string{"database": a.login.Database}
+	case state == "55000": // ALTER DATABASE … ALLOW_CONNECTIONS false
+		f.Code, f.Title = "PG-04", fmt.Sprintf("The database %s takes no connections", clip(a.login.Database))
 		f.Details = map[string]string{"database": a.login.Database}
 	case state == "53300":
 		f.Code = "PG-13"

@@ -19,9 +19,11 @@ var how = map[string]string{
 	"database.logins":           "Basewright logs in over the stack's network as each service would, with the password that the service holds: inside the database's own container any password would do.",
 	"gateway":                   "Basewright sends the requests that a client would through the gateway, with the stack's own keys, and compares the answer with the service's own.",
 	"host":                      "Basewright reads how much room and how many inodes the file systems under Docker's data and the stack's folder have left.",
+	"isolation":                 "Basewright compares this stack with the others on the same engine: keyed fingerprints of their secrets, and their names, ports, networks and volumes; no secret is shown.",
 	"keys":                      "Basewright verifies the API keys with the secret that each service holds, reads what they say of themselves, and uses them.",
 	"logs":                      "Basewright reads the last lines that each container logged and knows this line. Lines from before the container's present start do not count.",
 	"network":                   "Basewright opens a connection to each port that the stack publishes on this host.",
+	"rest":                      "Basewright asks the database for the youngest tables that the API may read, and PostgREST for each of them.",
 	"security":                  "Basewright compares settings with what upstream has published, and reads the ports and expiry dates; no secret is shown.",
 	"services":                  "Basewright opens a connection to the service's own port and asks its health route, past the gateway; Docker's word for its health is not trusted.",
 }

@@ -98,7 +98,13 @@ var lineRows = []ruleRow{
 	asks("RT-14 realtime", core.Realtime, "Too many connected users"),
 	asks("RT-15 realtime", core.Realtime, "MissingPartition: no partition of relation messages"),
 	asks("DK-24 rest", core.Rest, `{"code":"PGRST303","message":"JWT issued at future"}`),
-	asks("VEC-06 vector", core.Vector, "dns error: failed to lookup address information: Name or service not known"),
+	{"VEC-06 analytics", func(s *scene) {
+		s.logs(core.Vector, "dns error: failed to lookup address information: Name does not resolve")
+		s.container(core.Analytics).State = "restarting"
+	}, func(s *scene) {
+		s.logs(core.Vector, "dns error: failed to lookup address information: Name does not resolve")
+		s.container(core.Analytics).StartedAt = now.Add(-30 * time.Second)
+	}},
 	asks("PG-07 db", core.DB, "pgsodium_crypto_aead_det_decrypt_by_id: invalid ciphertext"),
 }
 

@@ -21,6 +21,10 @@ type signature struct {
 	// live signatures count while the service is well: they are about requests.
 	// The others are last words, and count only for a service in trouble.
 	live bool
+
+	// until names the service that the line is about: once that is well and came
+	// up after the line, it is no news.
+	until core.Service
 }
 
 func line(s core.Service, pattern, code, title string) signature {

@@ -53,7 +53,7 @@ var moreSignatures = []signature{
 	live(core.Realtime, `MigrationsFailedToRun`, "RT-11", "Realtime's migrations of the database fail"),
 	live(core.Rest, `JWT issued at future`, "DK-24", "Tokens come from the future: clocks differ"),
 	live(core.Storage, `RequestTimeTooSkewed`, "DK-24", "Tokens come from the future: clocks differ"),
-	live(core.Vector, `dns error: failed to lookup address information`, "VEC-06", "Vector cannot find analytics by name"),
+	{service: core.Vector, pattern: regexp.MustCompile(`dns error: failed to lookup address information`), code: "VEC-06", title: "Vector cannot find analytics by name", live: true, until: core.Analytics},
 	live(core.DB, `invalid ciphertext`, "PG-07", "The database cannot decrypt Vault's secrets"),
 	live(core.Rest, `invalid ciphertext`, "PG-07", "The database cannot decrypt Vault's secrets"),
 }
@@ -67,12 +67,15 @@ func knownLines(_ context.Context, t core.Target) ([]core.Finding, error) {
 			continue
 		}
 		l, ok := lastMatch(t, c, s)
-		if !ok || slices.ContainsFunc(found, func(f core.Finding) bool { return f.Code == s.code && f.Service == s.service }) {
+		if !ok || back(t, s.until, l) || slices.ContainsFunc(found, func(f core.Finding) bool { return f.Code == s.code && f.Service == s.service }) {
 			continue
 		}
 		f := core.Finding{Code: s.code, Service: s.service, Title: s.title, Evidence: []core.Evidence{logEvidence(s.service, l)}}
 		if s.live {
 			f.Affects = nothing // it is about requests, and the service is up
+		}
+		if s.until != "" {
+			f.Service = s.until // so that it goes under what is wrong there
 		}
 		found = append(found, explained(f, s.code))
 	}
@@ -85,6 +88,12 @@ func knownLines(_ context.Context, t core.Target) ([]core.Finding, error) {
 		found = append(found, f)
 	}
 	return found, nil
+}
+
+// back reports whether the service that a line is about came up after it.
+func back(t core.Target, s core.Service, l core.LogLine) bool {
+	c, ok := t.Container(s)
+	return ok && well(t, c) && c.StartedAt.After(l.At)
 }
 
 func poolsExhausted(c core.Container) bool {

@@ -30,10 +30,11 @@ var theWorld = sync.OnceValues(makeWorld)
 
 // stackNames are recognisable as ours, so that leavings of a killed run are
 // found and taken over. Two checkouts on one engine need two prefixes.
-var stackNames = func() []string {
-	prefix := cmp.Or(os.Getenv("BASEWRIGHT_TEST_PREFIX"), "test")
-	return []string{prefix + "-a", prefix + "-b"}
-}()
+var (
+	prefix     = cmp.Or(os.Getenv("BASEWRIGHT_TEST_PREFIX"), "test")
+	stackNames = []string{prefix + "-a", prefix + "-b"}
+	logsStack  = prefix + "-logs" // brought up only for rows that need it
+)
 
 func makeWorld() (*world, error) {
 	dir, err := os.MkdirTemp("", "basewright-e2e-")
@@ -77,7 +78,7 @@ func TestMain(m *testing.M) {
 	if worldMade.Load() {
 		w, _ := theWorld()
 		if stacksMade.Load() {
-			if out, failed := w.run("lab", nil, append([]string{"down"}, stackNames...)...); failed != 0 {
+			if out, failed := w.run("lab", nil, append([]string{"down", logsStack}, stackNames...)...); failed != 0 {
 				fmt.Fprintln(os.Stderr, out)
 				code = 1
 			}

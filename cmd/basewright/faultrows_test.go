@@ -10,7 +10,12 @@ type faultRow struct {
 	wants string
 	// with are codes that must be seen as well, as symptoms beneath.
 	with string
+	deep bool // seen by the sign-up probe only
+	logs bool // on the stack with analytics and vector
 	slow bool // over 20 s: only `make test-all` runs it
+	// unproven rows are written and were not yet seen green: only `make test-all`
+	// runs them, and their codes do not count as broken for real.
+	unproven bool
 }
 
 var faultRows = []faultRow{
@@ -23,6 +28,11 @@ var faultRows = []faultRow{
 	{fault: "DK-12"},
 	{fault: "DK-13"},
 	{fault: "DK-15"},
+	{fault: "DK-16", unproven: true},
+	{fault: "DK-17", unproven: true},
+	{fault: "DK-19", unproven: true},
+	{fault: "DK-02", unproven: true},
+	{fault: "DK-22"},
 	{fault: "DK-27", with: "DK-07"},
 	{fault: "SVC-01"},
 	{fault: "SVC-03"},
@@ -31,6 +41,7 @@ var faultRows = []faultRow{
 	// Files and .env, while the containers go on as before.
 	{fault: "AUTH-11"},
 	{fault: "CFG-01"},
+	{fault: "CFG-02"},
 	{fault: "DK-01"},
 	{fault: "DK-06"},
 	{fault: "DK-09"},
@@ -42,6 +53,7 @@ var faultRows = []faultRow{
 	{fault: "ST-12", with: "DK-07"},
 	{fault: "UPG-06"},
 	{fault: "UPG-07"},
+	{fault: "UPG-09", unproven: true},
 	{fault: "UPG-08"},
 	{fault: "UPG-10"},
 
@@ -54,6 +66,16 @@ var faultRows = []faultRow{
 	{fault: "GW-10"},
 	{fault: "GW-18"},
 	{fault: "REST-02", with: "RT-06"},
+	{fault: "REST-03", unproven: true},
+	{fault: "SEC-02", unproven: true},
+	{fault: "SEC-03", unproven: true},
+	{fault: "SEC-19", unproven: true},
+	{fault: "SEC-05"},
+	{fault: "SEC-06", unproven: true},
+	{fault: "SEC-07", unproven: true},
+	{fault: "SEC-11"},
+	{fault: "SEC-18"},
+	{fault: "STU-02", unproven: true},
 
 	// Auth.
 	{fault: "AUTH-02"},
@@ -64,11 +86,19 @@ var faultRows = []faultRow{
 	{fault: "AUTH-10"},
 	{fault: "AUTH-13"},
 	{fault: "AUTH-17"},
+	{fault: "AUTH-04", unproven: true},
+	{fault: "AUTH-07", unproven: true},
+	{fault: "AUTH-14", unproven: true},
+	{fault: "SIGN-01", deep: true},
+	{fault: "SIGN-02", deep: true},
+	{fault: "SIGN-03", deep: true},
 
 	// The database.
 	{fault: "PG-01", with: "AUTH-01 META-03"},
 	{fault: "PG-03"},
 	{fault: "PG-04"},
+	{fault: "PG-10", unproven: true},
+	{fault: "PG-18", slow: true, unproven: true},
 	{fault: "PG-13"},
 	{fault: "PG-14"},
 	{fault: "PG-17"},
@@ -85,11 +115,16 @@ var faultRows = []faultRow{
 
 	// The other services.
 	{fault: "FN-01"},
+	{fault: "FN-02"},
+	{fault: "FN-03", unproven: true},
+	{fault: "FN-04", unproven: true},
 	{fault: "IMG-01"},
 	{fault: "META-01", with: "DK-07"},
 	{fault: "POOL-01"},
 	{fault: "POOL-03"},
+	{fault: "POOL-05"},
 	{fault: "POOL-07"},
+	{fault: "POOL-09", wants: "PG-04", with: "POOL-09", unproven: true},
 	{fault: "RT-01"},
 	{fault: "RT-03"},
 	{fault: "RT-07"},
@@ -97,12 +132,34 @@ var faultRows = []faultRow{
 	{fault: "RT-10"},
 	{fault: "RT-11"},
 	{fault: "RT-12"},
+	{fault: "RT-14", unproven: true},
 	{fault: "SEC-04"},
 	{fault: "SEC-12"},
 	{fault: "SEC-15"},
 	{fault: "SEC-02", wants: "SEC-01 SEC-02"},
 	{fault: "ST-05"},
 	{fault: "ST-09"},
+	{fault: "ST-03"},
+	{fault: "ST-06", unproven: true},
 	{fault: "ST-10"},
 	{fault: "STU-01"},
+
+	// Logging. That vector holds the engine's socket is told of that stack always.
+	{fault: "LOG-01", logs: true},
+	{fault: "LOG-03", logs: true, unproven: true},
+	{fault: "LOG-04", logs: true},
+	{fault: "LOG-08", logs: true, unproven: true},
+	{fault: "LOG-09", logs: true},
+	{fault: "UPG-04", logs: true},
+	{fault: "VEC-01", logs: true, unproven: true},
+	{fault: "VEC-02", logs: true},
+	{fault: "VEC-03", logs: true},
+	{fault: "VEC-04", logs: true},
+	{fault: "VEC-05", logs: true, with: "DK-07"},
+	{fault: "VEC-06", logs: true, wants: "SVC-02", with: "VEC-06", unproven: true},
+	{fault: "VEC-08", logs: true},
+	{fault: "PG-01", logs: true, with: "LOG-02", unproven: true},
 }
+
+// standing are the findings of the stack with logging that are true of it.
+const standing = "SEC-17"

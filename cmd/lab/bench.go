@@ -45,7 +45,7 @@ func (l *lab) bench(ctx context.Context, name string) (*bench, error) {
 // engine is the stack's core.Engine.
 func (b *bench) engine() *docker.Engine {
 	return b.lab.host.Open(core.Instance{ID: b.name, Name: b.name, Project: b.name, Dir: b.dir,
-		Files: []string{b.path("docker-compose.yml")}, Mode: core.Control})
+		Files: b.files(), Mode: core.Control})
 }
 
 // up makes all containers what the files say, without waiting.
@@ -112,7 +112,7 @@ func (b *bench) container(ctx context.Context, s core.Service) (container.Inspec
 		name = n
 	}
 	list, err := b.api.ContainerList(ctx, container.ListOptions{All: true,
-		Filters: labels(label+"=1", projectLabel+"="+b.name, "com.docker.compose.service="+name)})
+		Filters: labels(label+"=1", projectLabel+"="+b.name, serviceLabel+"="+name)})
 	if err != nil {
 		return container.InspectResponse{}, err
 	}
@@ -141,6 +141,11 @@ func (b *bench) remove(ctx context.Context, s core.Service) error {
 // alter makes a service's container anew with a change that no file has, as
 // somebody would by hand.
 func (b *bench) alter(ctx context.Context, s core.Service, change func(*container.Config, *container.HostConfig)) error {
+	return b.alterWith(ctx, s, change, func(string) error { return nil })
+}
+
+// alterWith is alter with something done to the new container before it starts.
+func (b *bench) alterWith(ctx context.Context, s core.Service, change func(*container.Config, *container.HostConfig), prepare func(id string) error) error {
 	c, err := b.container(ctx, s)
 	if err != nil {
 		return err
@@ -156,6 +161,9 @@ func (b *bench) alter(ctx context.Context, s core.Service, change func(*containe
 	}
 	made, err := b.api.ContainerCreate(ctx, c.Config, c.HostConfig, &network.NetworkingConfig{EndpointsConfig: nets}, nil, strings.TrimPrefix(c.Name, "/"))
 	if err != nil {
+		return err
+	}
+	if err := prepare(made.ID); err != nil {
 		return err
 	}
 	return b.api.ContainerStart(ctx, made.ID, container.StartOptions{})

@@ -22,6 +22,7 @@ import (
 
 const (
 	projectLabel = "com.docker.compose.project"
+	serviceLabel = "com.docker.compose.service"
 	// labelStack marks a helper container with the stack that it serves.
 	labelStack = "io.basewright.lab.stack"
 )

@@ -59,6 +59,9 @@ func (s session) must(line string) string {
 // TestJourney brings a stack up, signs a user up, breaks and mends two faults
 // and removes the stack.
 func TestJourney(t *testing.T) {
+	if testing.Short() {
+		t.Skip("brings a stack up; left out by -short")
+	}
 	s := newSession(t)
 	name := "lab-" + strings.ToLower(rand.Text()[:8])
 	s.must("images")

@@ -27,6 +27,8 @@ type fault struct {
 	// wait for.
 	quiet bool
 
+	overlay string // that the stack must have been brought up with
+
 	// save notes what mend will need. It changes nothing.
 	save func(ctx context.Context, b *bench) (saved, error)
 	// apply brings the fault about.
@@ -43,7 +45,7 @@ type saved map[string]string
 // faults lists all, by family.
 func faults() []fault {
 	return slices.Concat(dockerFaults(), gatewayFaults(), authFaults(), databaseFaults(), serviceFaults(), signupFaults(), moreFaults(),
-		fileFaults(), stillFaults(), catalogFaults(), settingFaults())
+		fileFaults(), stillFaults(), catalogFaults(), settingFaults(), outsideFaults(), engineFaults(), loggingFaults(), ownerFaults())
 }
 
 func faultOf(code string) (fault, error) {
@@ -65,7 +67,11 @@ func (l *lab) faultsCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			w := tabwriter.NewWriter(l.out, 0, 0, 2, ' ', 0)
 			for _, f := range faults() {
-				fmt.Fprintf(w, "%s\t%s\n", f.code, f.does)
+				does := f.does
+				if f.overlay != "" {
+					does += " (needs --with " + f.overlay + ")"
+				}
+				fmt.Fprintf(w, "%s\t%s\n", f.code, does)
 			}
 			return w.Flush()
 		},
@@ -167,6 +173,9 @@ func (s stack) setBroken(list brokenList) error {
 // breakIt notes the fault, brings it about and waits until it shows.
 func (b *bench) breakIt(ctx context.Context, f fault) error {
 	begin := time.Now()
+	if err := b.fits(f); err != nil {
+		return err
+	}
 	list, err := b.broken()
 	if err != nil {
 		return err
@@ -200,6 +209,15 @@ func (b *bench) breakIt(ctx context.Context, f fault) error {
 	}
 	b.lab.say("%s is broken in %s after %.1f s: %s", f.code, b.name, time.Since(begin).Seconds(), how)
 	return nil
+}
+
+// fits refuses a fault of services that the stack does not have.
+func (b *bench) fits(f fault) error {
+	env, err := b.env()
+	if err == nil && f.overlay != "" && env["LAB_OVERLAY"] != f.overlay {
+		return &core.Error{Code: core.Invalid, Message: f.code + " needs a stack with the overlay " + f.overlay, Hint: "lab up NAME --with " + f.overlay + " makes one"}
+	}
+	return err
 }
 
 // mendAll takes everything back, the last fault first.

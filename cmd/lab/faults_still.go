@@ -6,6 +6,8 @@ func stillFaults() []fault {
 	return []fault{
 		edited("CFG-01", "A line of the compose file begins with a tab, so Compose cannot read the file.", nil,
 			[]swap{{composeFile, "\nnetworks:\n", "\n\tnetworks:\n"}}),
+		edited("CFG-02", "The restart policy of imgproxy is one that Docker does not have.", nil,
+			[]swap{{composeFile, "  imgproxy:\n    <<: *lab\n", "  imgproxy:\n    <<: *lab\n    restart: sometimes\n"}}),
 		edited("DK-01", "The compose file names a container as upstream's does, which a second stack on the host cannot.", nil,
 			[]swap{{composeFile, "container_name: ${STACK_NAME}-imgproxy", "container_name: supabase-imgproxy"}}),
 		edited("ST-12", "The compose file now keeps storage's files in S3, and storage still runs with the folder.", nil,

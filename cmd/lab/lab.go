@@ -36,6 +36,8 @@ type lab struct {
 	prefix string
 	out    io.Writer
 
+	overlay string // of stacks that are rendered for the first time
+
 	host    *docker.Host
 	started bool // by this process: a daemon that ends with it
 }

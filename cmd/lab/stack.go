@@ -49,6 +49,15 @@ func (l *lab) known(name string) (stack, error) {
 
 func (s stack) path(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
+// files are the compose files that the stack is made from.
+func (s stack) files() []string {
+	files := []string{s.path(composeFile)}
+	if env, err := s.env(); err == nil && env["LAB_OVERLAY"] != "" {
+		files = append(files, s.path("docker-compose."+env["LAB_OVERLAY"]+".yml"))
+	}
+	return files
+}
+
 // env reads the stack's .env as compose does.
 func (s stack) env() (map[string]string, error) {
 	data, err := os.ReadFile(s.path(".env"))
@@ -92,6 +101,7 @@ func replaceFile(name string, data []byte, mode fs.FileMode) error {
 // settings is what the template of .env is filled with.
 type settings struct {
 	Name, Prefix, Subnet string
+	Overlay              string
 	Ports                ports
 	Secrets              secrets
 }
@@ -123,7 +133,7 @@ func (l *lab) render(ctx context.Context, s stack, overrides map[string]string) 
 }
 
 func (l *lab) renderEnv(ctx context.Context, s stack) error {
-	set := settings{Name: s.name, Prefix: l.prefix}
+	set := settings{Name: s.name, Prefix: l.prefix, Overlay: l.overlay}
 	var err error
 	if set.Secrets, err = newSecrets(time.Now()); err != nil {
 		return err

@@ -20,7 +20,8 @@ import (
 const upTimeout = 3 * time.Minute
 
 func (l *lab) upCommand() *cobra.Command {
-	return &cobra.Command{
+	var overlay string
+	c := &cobra.Command{
 		Use: "up [NAME...]", Short: "Bring stacks up and wait until they are healthy (default lab-a lab-b)",
 		Long: "Bring stacks up. Secrets, ports and network of a stack are chosen the first time and kept, and so is its data.\n" +
 			"LAB_IMAGE_GOTRUE=image in the environment, and the like, puts another image in the place of the lab's own.",
@@ -28,9 +29,15 @@ func (l *lab) upCommand() *cobra.Command {
 			if len(names) == 0 {
 				names = []string{"lab-a", "lab-b"}
 			}
+			if overlay != "" && overlay != "logs" {
+				return &usageError{fmt.Errorf("there is no overlay %q; there is logs", overlay)}
+			}
+			l.overlay = overlay
 			return l.up(c.Context(), names)
 		},
 	}
+	c.Flags().StringVar(&overlay, "with", "", "an overlay for new stacks: logs (analytics and vector)")
+	return c
 }
 
 // up renders the stacks one after the other and starts them at once.
@@ -148,7 +155,8 @@ func (l *lab) settle(ctx context.Context, s stack) (int, error) {
 	}
 	n := 0
 	for _, c := range list {
-		if c.State == "restarting" || strings.Contains(c.Status, "(unhealthy)") {
+		sick := strings.Contains(c.Status, "(unhealthy)") && c.Labels[serviceLabel] != "db" // it may be at its first start, which must not be cut short
+		if c.State == "restarting" || sick {
 			n++
 			if err := api.ContainerRestart(ctx, c.ID, container.StopOptions{}); err != nil {
 				return n, err
@@ -165,5 +173,5 @@ func (l *lab) compose(ctx context.Context, s stack, wait time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return h.Up(ctx, s.dir, s.name, []string{s.path("docker-compose.yml")}, wait)
+	return h.Up(ctx, s.dir, s.name, s.files(), wait)
 }

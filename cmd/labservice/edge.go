@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -37,6 +41,10 @@ func runEdge(ctx context.Context, p proc) int {
 		errs.print("worker boot error: failed to bootstrap runtime: failed to determine entrypoint: failed to determine entrypoint\nError: main worker boot error\n\nCaused by:\n    worker boot error: failed to bootstrap runtime: failed to determine entrypoint")
 		return 1
 	}
+	if err := loadModules(ctx, main); err != nil {
+		errs.print("worker boot error: failed to bootstrap runtime: failed to create the graph: " + err.Error() + "\nError: main worker boot error")
+		return 1
+	}
 	e := &edge{dir: filepath.Dir(filepath.Clean(main)), verify: p.env["VERIFY_JWT"] == "true", secret: p.env["JWT_SECRET"], jwks: p.env["SUPABASE_JWKS"], log: &lines{w: p.stdout}}
 	e.log.print("main function started")
 	if err := serve(ctx, "0.0.0.0:"+port, e); err != nil {
@@ -60,6 +68,34 @@ func readableModule(dir string) bool {
 		}
 	}
 	return false
+}
+
+// remoteImport matches what a module takes from a registry.
+var remoteImport = regexp.MustCompile(`(?m)^\s*import\b[^'"]*['"](jsr:|npm:|https?://)([^'"]*)['"]`)
+
+// registries are the hosts behind the short forms.
+var registries = map[string]string{"jsr:": "jsr.io", "npm:": "registry.npmjs.org"}
+
+// loadModules reaches for the registries that main imports from, as the runtime does when its cache lacks a module. What
+// it would download is not looked at.
+func loadModules(ctx context.Context, main string) error {
+	source, err := os.ReadFile(filepath.Join(main, "index.ts"))
+	if err != nil {
+		return nil
+	}
+	for _, m := range remoteImport.FindAllStringSubmatch(string(source), -1) {
+		host, ok := registries[m[1]]
+		if !ok {
+			host, _, _ = strings.Cut(m[2], "/")
+		}
+		d := net.Dialer{Timeout: 5 * time.Second}
+		c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(host, "443"))
+		if err != nil {
+			return fmt.Errorf("error sending request for url (https://%s/): %w", host, err)
+		}
+		c.Close()
+	}
+	return nil
 }
 
 type edgeRefusal struct{ code, message string }
@@ -100,6 +136,7 @@ func (e *edge) check(r *http.Request) (edgeRefusal, bool) {
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.verify && r.Method != http.MethodOptions {
 		if f, ok := e.check(r); !ok {
+			e.log.print("Error: " + f.code + ": " + f.message)
 			w.Header().Set("Sb-Error-Code", f.code)
 			writeJSON(w, 401, map[string]string{"code": f.code, "message": f.message, "msg": f.message})
 			return
@@ -113,6 +150,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := filepath.Join(e.dir, filepath.Base(name))
 	e.log.print("serving the request with " + path)
 	if !readableModule(path) {
+		e.log.print("InvalidWorkerCreation: worker boot error: failed to bootstrap runtime: failed to determine entrypoint")
 		writeJSON(w, 500, map[string]string{"msg": "InvalidWorkerCreation: worker boot error: failed to bootstrap runtime: failed to determine entrypoint"})
 		return
 	}

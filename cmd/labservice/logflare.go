@@ -7,13 +7,20 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// logflareMigrations run once: what schema_migrations has noted is not made again.
 const logflareMigrations = `
 create table if not exists schema_migrations (version bigint primary key, inserted_at timestamp(0));
-create table if not exists sources (id bigserial primary key, name varchar(255), token uuid, inserted_at timestamp(0) default now());
-create table if not exists source_backends (id bigserial primary key, source_id bigint, type varchar(255), config jsonb, inserted_at timestamp(0) default now());`
+do $$ begin
+  if not exists (select from schema_migrations where version = 20240820000000) then
+    create table if not exists sources (id bigserial primary key, name varchar(255), token uuid, inserted_at timestamp(0) default now());
+    create table if not exists source_backends (id bigserial primary key, source_id bigint, type varchar(255), config jsonb, inserted_at timestamp(0) default now());
+    insert into schema_migrations (version, inserted_at) values (20240820000000, now());
+  end if;
+end $$;`
 
 // runLogflare stands in for supabase/logflare (the analytics service): it keeps its tables in _supabase._analytics and
 // takes events without storing them.
@@ -26,7 +33,7 @@ func runLogflare(ctx context.Context, p proc) int {
 		return 1
 	}
 	if raw, ok := p.env["POSTGRES_BACKEND_URL"]; ok {
-		if _, err := url.Parse(raw); err != nil {
+		if u, err := url.Parse(raw); err != nil || u.User == nil || u.Hostname() == "" {
 			log.print("** (ArgumentError) could not parse POSTGRES_BACKEND_URL")
 			return 1
 		}
@@ -37,11 +44,10 @@ func runLogflare(ctx context.Context, p proc) int {
 		elixir(log, "error", "Postgrex.Protocol (#PID<0.162.0>) failed to connect: %s", postgrexText(cfg, err))
 		return 1
 	}
-	_, err = conn.PgConn().Exec(ctx, logflareMigrations).ReadAll()
+	begun := logflareBegin(ctx, conn, cfg, log)
 	conn.Close(context.WithoutCancel(ctx))
-	if err != nil {
-		elixir(log, "error", "Could not create schema migrations table. %s", postgrexText(cfg, err))
-		return 127
+	if begun != 0 {
+		return begun
 	}
 	pool, err := openPool(ctx, cfg, 3)
 	if err != nil {
@@ -53,6 +59,19 @@ func runLogflare(ctx context.Context, p proc) int {
 	elixir(log, "info", "Running LogflareWeb.Endpoint with cowboy 2.12.0 at 0.0.0.0:%s (http)", port)
 	if err := serve(ctx, "0.0.0.0:"+port, logflareHandler(p.env, pool)); err != nil {
 		elixir(log, "error", "%v", err)
+		return 1
+	}
+	return 0
+}
+
+// logflareBegin migrates and looks for the sources; it returns an exit code.
+func logflareBegin(ctx context.Context, conn *pgx.Conn, cfg *pgx.ConnConfig, log *lines) int {
+	if _, err := conn.PgConn().Exec(ctx, logflareMigrations).ReadAll(); err != nil {
+		elixir(log, "error", "Could not create schema migrations table. %s", postgrexText(cfg, err))
+		return 127
+	}
+	if _, err := conn.PgConn().Exec(ctx, `select id from sources limit 1`).ReadAll(); err != nil {
+		elixir(log, "error", "%s", postgrexText(cfg, err))
 		return 1
 	}
 	return 0

@@ -33,6 +33,7 @@ type realtimeTenant struct {
 	externalID string
 	secret     string
 	jwks       string
+	users      int // who may be connected at once
 }
 
 type cachedTenant struct {
@@ -48,6 +49,10 @@ func elixir(l *lines, level, format string, args ...any) {
 func runRealtime(ctx context.Context, p proc) int {
 	rt := &realtime{env: p.env, log: &lines{w: p.stdout}, cache: map[string]cachedTenant{}, clients: map[string]int{}}
 	errs := &lines{w: p.stderr}
+	if err := raiseFiles(p.env); err != nil {
+		errs.print("/app/run.sh: line 8: " + err.Error())
+		return 1
+	}
 	if err := checkRealtimeEnv(p.env); err != nil {
 		errs.print("ERROR! Config provider Config.Reader failed with:\n" + err.Error())
 		return 1
@@ -185,8 +190,8 @@ func (rt *realtime) seed(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := tx.Exec(ctx, `delete from tenants where external_id = $1`, name); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `insert into tenants (id, name, external_id, jwt_secret, jwt_jwks, inserted_at, updated_at)
-			values ($1, $2, $2, $3, $4, now(), now())`, newUUID(), name, secret, jwks); err != nil {
+		if _, err := tx.Exec(ctx, `insert into tenants (id, name, external_id, jwt_secret, jwt_jwks, max_concurrent_users, inserted_at, updated_at)
+			values ($1, $2, $2, $3, $4, $5::text::int, now(), now())`, newUUID(), name, secret, jwks, rt.env.or("TENANT_MAX_CONCURRENT_USERS", "200")); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `insert into extensions (id, type, settings, tenant_external_id, inserted_at, updated_at)
@@ -248,7 +253,7 @@ func (rt *realtime) find(ctx context.Context, id string) (*realtimeTenant, bool,
 	}
 	t := &realtimeTenant{externalID: id}
 	var secret, jwks *string
-	err := rt.db.QueryRow(ctx, `select jwt_secret, jwt_jwks::text from _realtime.tenants where external_id = $1`, id).Scan(&secret, &jwks)
+	err := rt.db.QueryRow(ctx, `select jwt_secret, jwt_jwks::text, max_concurrent_users from _realtime.tenants where external_id = $1`, id).Scan(&secret, &jwks, &t.users)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}

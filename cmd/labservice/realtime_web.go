@@ -117,6 +117,14 @@ func (rt *realtime) socket(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, 401, map[string]string{"error": msg})
 		return
 	}
+	rt.mu.Lock()
+	full := rt.clients[id] >= t.users
+	rt.mu.Unlock()
+	if full {
+		elixir(rt.log, "error", "project=%s external_id=%s TooManyConnections: Too many connected users", id, id)
+		writeJSON(w, 429, map[string]string{"error": "Too many connected users"})
+		return
+	}
 	rt.upgrade(w, r, id)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -111,7 +112,18 @@ func (s *storage) migrate(ctx context.Context, cfg *pgx.ConnConfig) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	_, err = conn.PgConn().Exec(ctx, storageMigrations).ReadAll()
+	if _, err = conn.PgConn().Exec(ctx, storageMigrations).ReadAll(); err != nil {
+		return err
+	}
+	// A migration that this image does not know is one of a newer image.
+	var unknown string
+	err = conn.QueryRow(ctx, `select name from storage.migrations where name <> 'create-migrations-table' order by id limit 1`).Scan(&unknown)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("Migration %s not found", unknown)
+	}
 	return err
 }
 
@@ -123,6 +135,7 @@ func (s *storage) handler() http.Handler {
 	mux.HandleFunc("GET /bucket", s.authorized(s.listBuckets))
 	mux.HandleFunc("GET /bucket/{id}", s.authorized(s.getBucket))
 	mux.HandleFunc("POST /bucket", s.authorized(s.createBucket))
+	mux.HandleFunc("/s3/{path...}", s.s3)
 	return s.logged(mux)
 }
 
@@ -255,4 +268,21 @@ func sendRow(w http.ResponseWriter, row pgx.Row) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Write([]byte(body))
 	return nil
+}
+
+var s3Credential = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]*)/`)
+
+// s3 is the protocol's way in; the key's ID is looked at before any signature.
+func (s *storage) s3(w http.ResponseWriter, r *http.Request) {
+	m := s3Credential.FindStringSubmatch(r.Header.Get("Authorization"))
+	code, message := "AccessDenied", "Missing signature"
+	if m != nil && m[1] != s.env["S3_PROTOCOL_ACCESS_KEY_ID"] {
+		code, message = "InvalidAccessKeyId", "The Access Key Id you provided does not exist in our records."
+	} else if m != nil {
+		code, message = "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided."
+	}
+	s.pino(50, "error", message, map[string]any{"error": map[string]string{"name": code, "message": message}})
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>%s</Code><Message>%s</Message></Error>", code, message)
 }

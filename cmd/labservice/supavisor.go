@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,12 +21,18 @@ type supavisor struct {
 	cfg *pgx.ConnConfig
 	db  *pgxpool.Pool
 	log *lines
+
+	clients atomic.Int64
 }
 
 const poolerScript = "/etc/pooler/pooler.exs"
 
 func runSupavisor(ctx context.Context, p proc) int {
 	s := &supavisor{env: p.env, log: &lines{w: p.stdout}}
+	if err := raiseFiles(p.env); err != nil {
+		s.log.print("/app/limits.sh: line 6: " + err.Error())
+		return 1
+	}
 	var err error
 	if s.cfg, err = ectoConfig(p.env); err != nil {
 		s.log.print(err.Error())
@@ -159,13 +166,16 @@ func (s *supavisor) handler() http.Handler {
 	return mux
 }
 
-// poolTenant is where a tenant's database is.
-type poolTenant struct{ addr, database string }
+// poolTenant is where a tenant's database is, and how many clients it takes.
+type poolTenant struct {
+	addr, database string
+	most           int
+}
 
 // find reads a tenant from the metadata database.
 func (s *supavisor) find(ctx context.Context, id string) (poolTenant, bool, error) {
 	var t poolTenant
-	err := s.db.QueryRow(ctx, `select db_host || ':' || db_port, db_database from _supavisor.tenants where external_id = $1`, id).Scan(&t.addr, &t.database)
+	err := s.db.QueryRow(ctx, `select db_host || ':' || db_port, db_database, default_max_clients from _supavisor.tenants where external_id = $1`, id).Scan(&t.addr, &t.database, &t.most)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return t, false, nil
 	}

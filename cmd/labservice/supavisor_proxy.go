@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -57,6 +59,13 @@ func (s *supavisor) session(ctx context.Context, client net.Conn) {
 		refuseClient(backend, "XX000", "Tenant or user not found")
 		return
 	}
+	if n := s.clients.Add(1); t.most > 0 && n > int64(t.most) {
+		s.clients.Add(-1)
+		elixir(s.log, "error", "ClientHandler: (EMAXCONN) max client connections reached, limit: %d %s.%s", t.most, user, tenant)
+		refuseClient(backend, "XX000", "(EMAXCONN) max client connections reached, limit: "+strconv.Itoa(t.most))
+		return
+	}
+	defer s.clients.Add(-1)
 	d := net.Dialer{Timeout: 10 * time.Second}
 	server, err := d.DialContext(ctx, "tcp", t.addr)
 	if err != nil {
@@ -76,7 +85,26 @@ func (s *supavisor) session(ctx context.Context, client net.Conn) {
 		return
 	}
 	client.SetDeadline(time.Time{})
-	pipe(client, server)
+	pipe(client, &login{Conn: server, refused: func() {
+		elixir(s.log, "error", "ClientHandler: (EWRONGPASSWORD) password authentication failed for user %q %s.%s", user, user, tenant)
+	}})
+}
+
+// login looks at the first answers of a server for a refused password.
+type login struct {
+	net.Conn
+	refused func()
+	seen    int
+}
+
+func (l *login) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	const handshake = 4 << 10
+	if l.seen < handshake && bytes.Contains(p[:n], []byte("C28P01\x00")) {
+		l.refused()
+	}
+	l.seen += n
+	return n, err
 }
 
 // startup reads the startup message; TLS and GSS are declined.
