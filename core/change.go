@@ -25,6 +25,9 @@ type Outlook struct {
 	Status     Status   `json:"status"`
 	RootCauses []string `json:"root_causes"`
 	Critical   []string `json:"critical"` // "CODE service" of every critical finding
+
+	// Evidence proves, before a change, the finding that it is to mend.
+	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 // ChangeState is a change's place in planned → approved → snapshotting →

@@ -76,6 +76,7 @@ type File struct {
 type Engine interface {
 	Inspector
 	Wiring
+	Shelf
 
 	// Up makes containers match the compose files: it creates, recreates what
 	// differs and starts.

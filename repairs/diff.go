@@ -54,7 +54,11 @@ func (d differ) one(a core.Action) core.Diff {
 	case core.OpChmod:
 		return core.Diff{Target: "file " + a.Text("path"), After: "mode " + a.Text("mode")}
 	case core.OpQuarantine:
-		return core.Diff{Target: "file " + a.Text("path"), After: "moved to quarantine"}
+		what := "file " + a.Text("path")
+		if mount := a.Text("mount"); mount != "" {
+			what = mount + " of " + d.name(a.Service)
+		}
+		return core.Diff{Target: what, After: "moved to quarantine; nothing is deleted"}
 	case core.OpSQL:
 		return core.Diff{Target: "database " + cmp.Or(a.Text("database"), "postgres"), After: oneLine(a.Text("statement"))}
 	case core.OpConnectNetwork:

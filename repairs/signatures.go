@@ -71,6 +71,9 @@ var (
 	commandLine  = kind{"a list of texts", isCommand}
 )
 
+// mountPath is where something is mounted in a container.
+var mountPath = shape("a path in a container", regexp.MustCompile(`^/[A-Za-z0-9/._-]+$`))
+
 // shape is a kind of text by its look. Nothing that is named here is longer
 // than 256 bytes.
 func shape(says string, re *regexp.Regexp) kind {
@@ -104,7 +107,7 @@ var signatures = map[core.Op]signature{
 	core.OpAllocatePort: {args: map[string]argument{"key": {envKey, true}, "from": {portNumber, false}, "to": {portNumber, false}}},
 	core.OpWriteFile:    {args: map[string]argument{"path": {fileInside, true}, "content": {anyText, false}, "lines": {lineEndings, false}, "edits": {lineEdits, false}, "mode": {fileMode, false}}},
 	core.OpChmod:        {args: map[string]argument{"path": {fileInside, true}, "mode": {fileMode, true}}},
-	core.OpQuarantine:   {args: map[string]argument{"path": {fileInside, true}}},
+	core.OpQuarantine:   {service: maybeService, args: map[string]argument{"path": {fileInside, false}, "mount": {mountPath, false}}},
 	core.OpSQL: {args: map[string]argument{
 		"statement": {anyText, true}, "database": {databaseName, false}, "inverse": {anyText, false}}},
 	core.OpSetRolePassword: {args: map[string]argument{"role": {roleName, true}, "password": {handle, true}}},

@@ -20,6 +20,7 @@ import (
 func playbookCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "playbook", Short: "The playbooks that repair, built in and your own"}
 	cmd.AddCommand(playbookList(g), playbookShow(g), playbookCheck(g), playbookTest(g), playbookHistory(g), playbookFixture(g), playbookAllowExec(g), playbookForbidExec(g))
+	cmd.AddCommand(playbookAllow(g), playbookForbid(g), playbookRecord(g), playbookResume(g), playbookTend(g))
 	return cmd
 }
 

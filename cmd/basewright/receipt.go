@@ -67,6 +67,15 @@ func printReceipt(c *console, ch core.Change) {
 	fmt.Fprintf(c.out, "\nReceipt %s  %s\n", s.bold(printable(ch.ID)), s.paint(colour+";1", printable(string(ch.State))))
 	c.field("What", printable(ch.Plan.Title+" ("+ch.Plan.Playbook+") on "+ch.Instance))
 	c.field("Who, when", printable(ch.Actor)+", "+ch.Created.Local().Format(time.DateTime)+fmt.Sprintf(", took %s", ch.Finished.Sub(ch.Created).Round(100*time.Millisecond)))
+	if ch.Plan.Finding != "" {
+		c.field("Finding", ch.Plan.Finding)
+	}
+	for i, e := range ch.Before.Evidence {
+		c.field(map[bool]string{true: "Evidence"}[i == 0], printable(e.Source+": "+e.Text))
+	}
+	for i, d := range ch.Plan.Diff {
+		c.field(map[bool]string{true: "Changes"}[i == 0], printable(d.Target)+": "+printable(strings.TrimPrefix(d.Before+" → "+d.After, " → ")))
+	}
 	if ch.Reason != "" {
 		c.field("Why", printable(ch.Reason))
 	}
@@ -74,6 +83,9 @@ func printReceipt(c *console, ch core.Change) {
 	c.field("After", outlook(ch.After))
 	if ch.Snapshot != "" {
 		c.field("Snapshot", printable(ch.Snapshot))
+	}
+	if ch.Data != "" {
+		c.field("Data snapshot", ch.Data)
 	}
 	if apply.CanUndo(ch) {
 		c.field("Undo", "basewright change undo "+printable(ch.ID))

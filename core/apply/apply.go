@@ -32,6 +32,15 @@ type Journal interface {
 	SaveSnapshot(ctx context.Context, s core.Snapshot) error
 	Snapshot(ctx context.Context, id string) (core.Snapshot, error)
 	Ports
+	Asides
+}
+
+// Asides is the list of what is in quarantine.
+type Asides interface {
+	SaveAside(ctx context.Context, a core.Aside, entries ...core.AuditEntry) error
+	Aside(ctx context.Context, id string) (core.Aside, error)
+	// AsidesOf lists what a change set aside, in order.
+	AsidesOf(ctx context.Context, change string) ([]core.Aside, error)
 }
 
 // Ports keeps ports of the host for instances.
@@ -155,7 +164,7 @@ func (a *Applier) ApplyGiven(ctx context.Context, inst core.Instance, plan core.
 			if err := t.sameBasis(obs); err != nil {
 				return err
 			}
-			return checkData(inst, obs, writes(plan, t.env))
+			return checkPlanData(inst, obs, plan, t.env)
 		},
 		do:     func(ctx context.Context, t *transaction) error { return t.act(ctx) },
 		verify: func(ctx context.Context, t *transaction) error { return t.verify(ctx) },

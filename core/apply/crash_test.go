@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,11 @@ func TestMain(m *testing.M) {
 var scenarios = map[string]func(w *world) error{
 	"a change that cures": func(w *world) error {
 		_, err := w.apply(context.Background(), w.cure())
+		return err
+	},
+	"a change of every operation": func(w *world) error {
+		w.a.MayExec = func(context.Context, core.Plan) bool { return true }
+		_, err := w.apply(context.Background(), w.everything())
 		return err
 	},
 	"a change that is rolled back": func(w *world) error {
@@ -160,7 +166,7 @@ func TestKilledAnywhere(t *testing.T) {
 		return err
 	}
 	for scenario, prepare := range map[string]func(w *world) error{
-		"a change that cures": nil, "a change that is rolled back": nil, "an undo": cured,
+		"a change that cures": nil, "a change of every operation": nil, "a change that is rolled back": nil, "an undo": cured,
 	} {
 		base := prepared(t, prepare)
 		t.Run(scenario, func(t *testing.T) {
@@ -168,6 +174,9 @@ func TestKilledAnywhere(t *testing.T) {
 			points, killed := run(t, whole, scenario, 0)
 			if killed || len(points) < 30 {
 				t.Fatalf("killed %v, only %d failpoints: %v", killed, len(points), points)
+			}
+			if strings.Contains(scenario, "every operation") {
+				mustPassEveryOperation(t, points)
 			}
 			before, after := stateOf(t, base), stateOf(t, whole)
 			for _, n := range distinct(points) {
@@ -290,10 +299,21 @@ func mustBeClosed(t *testing.T, w *world, change string) {
 	}
 }
 
+// drawn are the variables that every run gives another value.
+var drawn = regexp.MustCompile(`(?m)^(VAULT_ENC_KEY|ANON_KEY|SERVICE_ROLE_KEY)=.*$`)
+
 // unsalted makes worlds comparable that were cured by different processes: the
 // salt of a new password differs, so its verifier counts by what it accepts.
 func unsalted(s worldState) worldState {
-	s.Roles = maps.Clone(s.Roles)
+	s.Roles, s.Files = maps.Clone(s.Roles), maps.Clone(s.Files)
+	aside := map[string]core.File{}
+	for name, f := range s.Aside { // whose folder has the change's name
+		aside[name[len(name)-1:]] = core.File{Data: f.Data, Mode: f.Mode}
+	}
+	s.Aside = aside
+	env := s.Files[".env"]
+	env.Data = drawn.ReplaceAll(env.Data, []byte("$1=drawn"))
+	s.Files[".env"] = env
 	accepted := "accepts the password of .env"
 	for role, v := range s.Roles {
 		if v != nil && accepts(*v, planted) {
@@ -301,4 +321,50 @@ func unsalted(s worldState) worldState {
 		}
 	}
 	return s
+}
+
+// everything is a plan with every operation that the cure does without.
+func (w *world) everything() core.Plan {
+	args := func(kv ...any) map[string]any {
+		m := map[string]any{}
+		for i := 0; i < len(kv); i += 2 {
+			m[kv[i].(string)] = kv[i+1]
+		}
+		return m
+	}
+	return w.cure(
+		core.Action{Op: core.OpStop, Service: core.Gateway},
+		core.Action{Op: core.OpStart, Service: core.Gateway},
+		core.Action{Op: core.OpRestart, Service: core.Gateway},
+		core.Action{Op: core.OpUp},
+		core.Action{Op: core.OpUnsetEnv, Args: args("key", "KEEP")},
+		core.Action{Op: core.OpSetEnv, Args: args("key", "JWT_SECRET", "value", "plain")},
+		core.Action{Op: core.OpMintKeys},
+		core.Action{Op: core.OpGenerateSecret, Args: args("key", "VAULT_ENC_KEY")},
+		core.Action{Op: core.OpAllocatePort, Args: args("key", "KONG_HTTP_PORT", "from", 18000)},
+		core.Action{Op: core.OpChmod, Args: args("path", "docker-compose.yml", "mode", "0600")},
+		core.Action{Op: core.OpQuarantine, Args: args("path", "volumes/api/kong.yml")},
+		core.Action{Op: core.OpSQL, Args: args("statement", "comment on table x is 'a'", "inverse", "comment on table x is null")},
+		core.Action{Op: core.OpExec, Service: core.Gateway, Args: args("command", []any{"kong", "reload"}, "inverse", []any{"kong", "reload"})},
+		core.Action{Op: core.OpConnectNetwork, Service: core.Gateway, Args: args("network", "shop_default")},
+		core.Action{Op: core.OpRenameContainer, Service: core.Gateway, Args: args("name", "shop-kong")},
+		core.Action{Op: core.OpCheck, Args: args("code", "PG-01")},
+	)
+}
+
+// answered are operations whose waiting needs a service that answers.
+var answered = []core.Op{core.OpWaitHTTP}
+
+// mustPassEveryOperation is the law: an operation that is never killed is not
+// shipped.
+func mustPassEveryOperation(t *testing.T, points []string) {
+	t.Helper()
+	for op := range ops {
+		killed := slices.ContainsFunc(points, func(p string) bool {
+			return strings.HasPrefix(p, "action-") && strings.HasSuffix(p, "-"+string(op)+".do.after")
+		})
+		if !killed && !slices.Contains(answered, op) && op != "edit_file" {
+			t.Errorf("%s has no run in which the agent is killed", op)
+		}
+	}
 }

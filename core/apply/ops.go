@@ -50,6 +50,7 @@ func init() {
 		core.OpSetRolePassword: {check: checkRole, do: setRolePassword, roles: true},
 		core.OpSQL:             {check: checkSQL, do: doSQL, roles: true, risk: sqlRisk},
 		core.OpAllocatePort:    {check: checkAllocate, do: allocatePort, file: dotEnv},
+		core.OpQuarantine:      {check: checkQuarantine, do: quarantine, risk: quarantineRisk},
 		core.OpConnectNetwork:  {check: both(oneService, checkConnect), do: connectNetwork, moves: true},
 		core.OpRenameContainer: {check: both(oneService, checkRename), do: renameContainer, moves: true},
 		core.OpExec:            {check: both(oneService, both(timed, checkExec)), do: execute, risk: execRisk},
@@ -88,7 +89,7 @@ func oneService(a core.Action) error {
 var shown = map[string]bool{
 	"key": true, "role": true, "path": true, "mode": true, "port": true, "status": true, "timeout": true,
 	"code": true, "database": true, "text": true, "length": true, "encoding": true, "years": true,
-	"network": true, "alias": true, "name": true, "from": true, "to": true, "command": true,
+	"network": true, "mount": true, "alias": true, "name": true, "from": true, "to": true, "command": true,
 }
 
 // describe says on one line what an action acts on. Contents of files, SQL and

@@ -18,8 +18,8 @@ const rollbackStep = "roll back"
 
 // rollBack puts the instance back from the snapshot and makes sure that it is
 // as it was. It outlives ctx: a cancelled change must not leave an instance half
-// changed. While the engine does not answer, the change stays in rolling_back,
-// and the next start goes on with it.
+// changed. While the engine does not answer, or not in time, the change stays in
+// rolling_back, and the next start goes on with it.
 func (t *transaction) rollBack(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(t.RollbackTimeout, rollbackTimeout))
 	defer cancel()
@@ -37,10 +37,10 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 			Code: core.CodeOf(cause), Message: fmt.Sprintf("change %s of %s was rolled back", t.c.ID, t.inst.ID),
 			Err: errors.Join(cause, saved),
 		}
-	case core.CodeOf(err) == core.Unreachable:
+	case core.CodeOf(err) == core.Unreachable || ctx.Err() != nil:
 		return &core.Error{
 			Code:    core.Unreachable,
-			Message: fmt.Sprintf("change %s of %s is half done and the engine does not answer", t.c.ID, t.inst.ID),
+			Message: fmt.Sprintf("change %s of %s is half done and the engine does not answer in time", t.c.ID, t.inst.ID),
 			Hint:    "Basewright puts the instance back at its next start with a working engine",
 			Err:     errors.Join(cause, err),
 		}
@@ -99,6 +99,14 @@ func (t *transaction) persist(ctx context.Context, f func(context.Context) error
 // hold. When the database was away for the first, the rest has brought it back.
 func (t *transaction) putBack(ctx context.Context) error {
 	undone := t.undoActions(ctx)
+	if err := t.unshelve(ctx); err != nil {
+		return errors.Join(err, undone)
+	}
+	if old := t.undoes(); old != "" {
+		if err := t.shelve(ctx, old, core.Kept, true); err != nil {
+			return errors.Join(err, undone)
+		}
+	}
 	if err := t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...); err != nil {
 		return errors.Join(err, undone)
 	}

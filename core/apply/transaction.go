@@ -55,6 +55,7 @@ func (t *transaction) prepare(ctx context.Context) error {
 		d, err := t.Diagnose(ctx, t.e, t.inst)
 		if err == nil {
 			t.found, t.c.Before = d, outlook(d)
+			t.c.Before.Evidence = t.evidence(d)
 		}
 		return err
 	})
@@ -112,6 +113,26 @@ func (t *transaction) saveData(ctx context.Context) error {
 		return nil
 	})
 }
+
+// evidence returns the proof of the finding that the plan is to mend, for the
+// receipt.
+func (t *transaction) evidence(d *core.Diagnosis) []core.Evidence {
+	var proof []core.Evidence
+	for _, f := range d.Findings {
+		if f.Code != t.c.Plan.Finding {
+			continue
+		}
+		for _, e := range f.Evidence[:min(len(f.Evidence), maxEvidence)] {
+			e.Text = t.mask.Text(e.Text)
+			proof = append(proof, e)
+		}
+		break
+	}
+	return proof
+}
+
+// maxEvidence is how much proof a receipt keeps of a finding.
+const maxEvidence = 5
 
 // perform does the work and verifies it.
 func (t *transaction) perform(ctx context.Context) error {

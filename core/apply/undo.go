@@ -10,6 +10,9 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
+// undoPlaybook is what the plan of an undo says it comes from.
+const undoPlaybook = "undo"
+
 // Undo puts an instance back to before a committed change. That is a change of
 // its own, with its own snapshot. It is refused when anything that the snapshot
 // holds was changed since, for that would be lost.
@@ -31,6 +34,9 @@ func (a *Applier) Undo(ctx context.Context, changeID, actor string) (*core.Chang
 			if err := t.sameEngine(obs); err != nil {
 				return err
 			}
+			if err := a.shelfUntouched(ctx, old.ID); err != nil {
+				return err
+			}
 			err := a.Snapshots.Drift(ctx, t.e, inst, snap)
 			if core.CodeOf(err) == core.Conflict {
 				return core.Errorf(core.Conflict, "change %s cannot be undone, since the instance changed after it: %v", old.ID, err)
@@ -39,6 +45,9 @@ func (a *Applier) Undo(ctx context.Context, changeID, actor string) (*core.Chang
 		},
 		do: func(ctx context.Context, t *transaction) error {
 			return t.step(ctx, "undo", "restore snapshot "+snap.ID, func() error {
+				if err := t.shelve(ctx, old.ID, core.Restored, true); err != nil {
+					return err
+				}
 				return a.Snapshots.Restore(ctx, t.e, inst, snap)
 			})
 		},
@@ -64,8 +73,10 @@ func (t *transaction) verifyUndone(ctx context.Context, snap core.Snapshot) erro
 // CanUndo reports whether Undo takes on a change, as far as the change itself
 // tells. Its snapshot may be gone, or the instance changed since.
 func CanUndo(c core.Change) bool {
-	bySQL := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool { return a.Op == core.OpSQL && a.Text("inverse") != "" })
-	return c.State == core.Committed && c.Snapshot != "" && !bySQL && !replacedData(c)
+	byHand := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool {
+		return a.Op == core.OpExec || a.Op == core.OpSQL && (a.Text("inverse") != "" || sqlRisk(a) != nil)
+	})
+	return c.State == core.Committed && c.Snapshot != "" && !byHand && !replacedData(c)
 }
 
 // replacedData reports whether the change brought databases or volumes back: what
@@ -87,7 +98,7 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 	case replacedData(old):
 		return no("it replaced data, and what was written since would be lost; restore the snapshot that was taken before it")
 	case !CanUndo(old):
-		return no("it changed the database by SQL")
+		return no("it changed the database by SQL, or ran commands")
 	}
 	snap, err := a.Journal.Snapshot(ctx, old.Snapshot)
 	if core.CodeOf(err) == core.NotFound {
@@ -106,7 +117,7 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 // undoPlan describes the undoing of a change as people read it.
 func undoPlan(old core.Change) core.Plan {
 	p := core.Plan{
-		Instance: old.Instance, Playbook: "undo", Title: fmt.Sprintf("Undo %q (change %s)", old.Plan.Title, old.ID),
+		Instance: old.Instance, Playbook: undoPlaybook, Title: fmt.Sprintf("Undo %q (change %s)", old.Plan.Title, old.ID),
 		Risk: old.Plan.Risk, Scope: core.ConfigScope, Downtime: old.Plan.Downtime, Basis: map[string]string{"change": old.ID, "engine": old.Plan.Basis["engine"]},
 	}
 	for _, d := range slices.Backward(old.Plan.Diff) {

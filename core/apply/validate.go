@@ -31,7 +31,7 @@ func (a *Applier) Check(plan core.Plan, obs *core.Observation) error {
 	if err := a.validatePlan(obs.Instance, plan, plan.Hash); err != nil {
 		return err
 	}
-	return checkData(obs.Instance, obs, writes(plan, envName(obs.Instance, obs)))
+	return checkPlanData(obs.Instance, obs, plan, envName(obs.Instance, obs))
 }
 
 func (a *Applier) validatePlan(inst core.Instance, p core.Plan, approvedHash string) error {
@@ -126,11 +126,20 @@ func touchesRoles(p core.Plan) bool {
 // checkPath refuses a file that no plan may write: outside the instance folder,
 // or data of users.
 func checkPath(name string) error {
-	if !filepath.IsLocal(name) || path.Clean(name) != name || name == "." || strings.ContainsAny(name, "\x00\\") {
-		return core.Errorf(core.Invalid, "%q is not a file inside the instance folder", name)
+	if err := checkInside(name); err != nil {
+		return err
 	}
 	if isData(name) {
 		return dataError(name)
+	}
+	return nil
+}
+
+// checkInside refuses what is not the plain name of something in the instance
+// folder.
+func checkInside(name string) error {
+	if !filepath.IsLocal(name) || path.Clean(name) != name || name == "." || strings.ContainsAny(name, "\x00\\") {
+		return core.Errorf(core.Invalid, "%q is not a file inside the instance folder", name)
 	}
 	return nil
 }

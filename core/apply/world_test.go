@@ -45,6 +45,7 @@ type worldState struct {
 	Files      map[string]core.File
 	Containers []core.Container
 	Roles      map[string]*string
+	Aside      map[string]core.File
 }
 
 func oldVerifier(role string) string {
@@ -71,6 +72,7 @@ func newState() worldState {
 	}
 	s.Containers = coretest.Running(core.DB, core.Auth, core.Gateway)
 	s.Containers[1].Env = map[string]core.Secret{"GOTRUE_DB_PASSWORD": "stale-" + planted}
+	s.Containers[0].Networks = []core.Endpoint{{Network: "shop_default"}}
 	s.Containers[2].Mounts = []core.Mount{{Type: "bind", Source: "/nowhere/shop/volumes/api/kong.yml", Target: "/kong.yml"}}
 	return s
 }
@@ -91,7 +93,7 @@ func openWorld(dir string) (*world, error) {
 		}
 	}
 	w.roles = s.Roles
-	w.e = &coretest.Engine{Instance: shop, Files: s.Files, Containers: s.Containers, Commands: w.psql, OnCall: w.changed}
+	w.e = &coretest.Engine{Instance: shop, Files: s.Files, Containers: s.Containers, Aside: s.Aside, Commands: w.psql, OnCall: w.changed}
 	var err error
 	if w.st, err = store.Open(filepath.Join(dir, "data", "basewright.db")); err != nil {
 		return nil, err
@@ -124,9 +126,10 @@ func newWorld(t testing.TB) *world {
 
 // state returns what a rollback must bring back.
 func (w *world) state() worldState {
-	s := worldState{Files: map[string]core.File{}, Roles: map[string]*string{}}
+	s := worldState{Files: map[string]core.File{}, Roles: map[string]*string{}, Aside: map[string]core.File{}}
 	w.e.Edit(func(e *coretest.Engine) {
 		maps.Copy(s.Files, e.Files)
+		maps.Copy(s.Aside, e.Aside)
 		for _, c := range e.Containers {
 			c.ID, c.StartedAt, c.FinishedAt = "", time.Time{}, time.Time{}
 			s.Containers = append(s.Containers, c)
@@ -149,7 +152,7 @@ func (w *world) save() error {
 	w.e.Edit(func(e *coretest.Engine) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		s := worldState{e.Files, e.Containers, map[string]*string{}}
+		s := worldState{e.Files, e.Containers, map[string]*string{}, e.Aside}
 		none := ""
 		for role, v := range w.roles {
 			if s.Roles[role] = v; v == nil {

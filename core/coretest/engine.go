@@ -38,6 +38,8 @@ type Engine struct {
 	Ports map[core.Address]func(net.Conn)
 	// LogIn answers a database login; nil lets everybody in while db runs.
 	LogIn func(core.Login) error
+	// Aside is what was set aside, by where it is now.
+	Aside map[string]core.File
 	// Taken are ports of the host that others have, beside those of Containers.
 	Taken []int
 	// Databases answers a statement, by database.

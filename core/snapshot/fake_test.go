@@ -26,6 +26,7 @@ func verifier(n int) string {
 
 // fake is an instance in memory.
 type fake struct {
+	core.Shelf
 	files  map[string]core.File
 	roles  map[string]*string
 	boxes  []core.Container

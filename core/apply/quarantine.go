@@ -1,0 +1,214 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// keptFor is how long a person is meant to leave alone what is in quarantine.
+const keptFor = 30 * 24 * time.Hour
+
+func checkQuarantine(a core.Action) error {
+	name, mount := a.Text("path"), a.Text("mount")
+	switch {
+	case (name == "") == (mount == ""):
+		return core.Errorf(core.Invalid, "either path, or service and mount, say what is set aside")
+	case mount == "" && a.Service != "":
+		return core.Errorf(core.Invalid, "a service goes with mount, not with path")
+	case mount == "":
+		return checkInside(name)
+	case !path.IsAbs(mount) || path.Clean(mount) != mount || mount == "/" || strings.ContainsRune(mount, 0):
+		return core.Errorf(core.Invalid, "%q is not a folder of a container", mount)
+	}
+	return oneService(a)
+}
+
+// quarantineRisk says that what users own is moved.
+func quarantineRisk(a core.Action) error {
+	name, mount := a.Text("path"), a.Text("mount")
+	if isData(name) || mount != "" && slices.ContainsFunc(dataTargets, func(d string) bool { return within(d, mount) || within(mount, d) }) {
+		return core.Errorf(core.Forbidden, "%q is data; only a plan of high risk moves it, behind a snapshot of the volumes", name+mount)
+	}
+	return nil
+}
+
+// checkPlanData refuses a plan that writes data, or that moves data without a
+// snapshot of it.
+func checkPlanData(inst core.Instance, obs *core.Observation, p core.Plan, env string) error {
+	if err := checkData(inst, obs, writes(p, env)); err != nil {
+		return err
+	}
+	if p.Risk == core.HighRisk && (p.Scope == core.VolumesScope || p.Scope == core.FullScope) {
+		return nil
+	}
+	folders := dataFolders(inst, obs)
+	for _, a := range p.Actions {
+		if a.Op != core.OpQuarantine {
+			continue
+		}
+		from := filepath.Join(inst.Dir, a.Text("path"))
+		for _, m := range mountsOf(obs, a) {
+			from = m.Source
+		}
+		if slices.ContainsFunc(folders, func(f string) bool { return within(f, from) || within(from, f) }) {
+			return core.Errorf(core.Forbidden, "%q holds data; only a plan of high risk moves it, behind a snapshot of the volumes", a.Text("path")+a.Text("mount"))
+		}
+	}
+	return nil
+}
+
+// mountsOf returns what an action's mount is.
+func mountsOf(obs *core.Observation, a core.Action) []core.Mount {
+	var found []core.Mount
+	for _, c := range obs.Containers {
+		for _, m := range c.Mounts {
+			if a.Text("mount") != "" && c.Service == a.Service && m.Target == a.Text("mount") {
+				found = append(found, m)
+			}
+		}
+	}
+	return found
+}
+
+// quarantine moves a file, a folder or what is mounted somewhere out of the way.
+// It is entered in the list before it is moved, so that a rollback finds it.
+func quarantine(ctx context.Context, t *transaction, a core.Action) error {
+	item := core.Aside{
+		ID: fmt.Sprintf("%s-%d", t.c.ID, t.c.Step+1), Instance: t.inst.ID, Change: t.c.ID,
+		Path: a.Text("path"), Service: a.Service, Mount: a.Text("mount"), Why: t.mask.Text(a.Why),
+		State: core.Kept, At: t.now(), Until: t.now().Add(keptFor),
+	}
+	item, err := t.e.Locate(ctx, item)
+	if err != nil {
+		return err
+	}
+	if err := t.at("quarantine.list", func() error { return t.Journal.SaveAside(context.WithoutCancel(ctx), item) }); err != nil {
+		return err
+	}
+	return t.e.SetAside(ctx, item, false)
+}
+
+// unshelve takes back what a change did to the quarantine: what it set aside is
+// put back; what an undo put back is set aside again.
+func (t *transaction) unshelve(ctx context.Context) error {
+	return t.shelve(ctx, t.c.ID, core.Restored, true)
+}
+
+// shelve brings what a change set aside into a state, the last first.
+func (t *transaction) shelve(ctx context.Context, change string, want core.AsideState, stop bool) error {
+	items, err := t.Journal.AsidesOf(ctx, change)
+	if err != nil {
+		return err
+	}
+	if want == core.Restored {
+		slices.Reverse(items)
+	}
+	for _, item := range items {
+		if item.State == want {
+			continue
+		}
+		if want == core.Restored {
+			err = t.e.PutBack(ctx, item, stop)
+		} else {
+			err = t.e.SetAside(ctx, item, stop)
+		}
+		if err != nil {
+			return fmt.Errorf("quarantine %s: %w", item.ID, err)
+		}
+		item.State = want
+		if err := t.Journal.SaveAside(context.WithoutCancel(ctx), item); err != nil && !t.stubborn {
+			return err
+		}
+	}
+	return nil
+}
+
+// RestoreAside puts back what is in quarantine, as a person asks for. What took
+// its place meanwhile goes into quarantine instead.
+func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
+	return a.onShelf(ctx, id, find, actor, "quarantine.restore", core.Restored, func(e core.Engine, item core.Aside) error {
+		return e.PutBack(ctx, item, false)
+	})
+}
+
+// PurgeAside deletes what is in quarantine, as a person asks for who typed its ID.
+func (a *Applier) PurgeAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
+	return a.onShelf(ctx, id, find, actor, "quarantine.purge", core.Purged, func(e core.Engine, item core.Aside) error {
+		return e.Purge(ctx, item)
+	})
+}
+
+// onShelf does one thing with something in quarantine while it holds the instance.
+func (a *Applier) onShelf(ctx context.Context, id string, find func(string) (core.Instance, error), actor, action string, state core.AsideState, do func(core.Engine, core.Aside) error) (core.Aside, error) {
+	item, err := a.Journal.Aside(ctx, id)
+	if err != nil {
+		return item, err
+	}
+	if item.State != core.Kept {
+		return item, core.Errorf(core.Conflict, "%s is %s already", id, item.State)
+	}
+	inst, err := find(item.Instance)
+	if err != nil {
+		return item, err
+	}
+	release, err := a.hold(item.Instance, id)
+	if err != nil {
+		return item, err
+	}
+	defer release()
+	if err := a.nothingUnderWay(ctx, item.Instance); err != nil {
+		return item, err
+	}
+	releaseFolder, err := a.holdFolder(inst)
+	if err != nil {
+		return item, err
+	}
+	defer releaseFolder()
+	e, err := a.Open(ctx, inst)
+	if err != nil {
+		return item, err
+	}
+	entry := core.AuditEntry{At: a.now(), Actor: actor, Action: action, Instance: item.Instance, Outcome: "intent", Detail: id + ": " + item.From()}
+	if err := a.Journal.SaveAside(ctx, item, entry); err != nil {
+		return item, fmt.Errorf("nothing was done, since it could not be written down: %w", err)
+	}
+	failed := do(e, item)
+	entry.At, entry.Outcome = a.now(), "failed"
+	if failed == nil {
+		item.State, entry.Outcome = state, "ok"
+	}
+	if err := a.Journal.SaveAside(context.WithoutCancel(ctx), item, entry); failed == nil && err != nil {
+		return item, err
+	}
+	return item, failed
+}
+
+// undoes returns the change that this one undoes, or "".
+func (t *transaction) undoes() string {
+	if t.c.Plan.Playbook != undoPlaybook {
+		return ""
+	}
+	return t.c.Plan.Basis["change"]
+}
+
+// shelfUntouched refuses to undo a change when a person restored or purged what
+// it set aside.
+func (a *Applier) shelfUntouched(ctx context.Context, change string) error {
+	items, err := a.Journal.AsidesOf(ctx, change)
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		if item.State != core.Kept {
+			return core.Errorf(core.Conflict, "change %s cannot be undone: what it set aside, %s, is %s", change, item.ID, item.State)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package apply
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/coretest"
+)
+
+func shelving() core.Action {
+	return core.Action{Op: core.OpQuarantine, Args: map[string]any{"path": "volumes/api"}, Why: "it is a folder where a file belongs"}
+}
+
+// TestQuarantineBothWays: what is set aside is listed and comes back with a
+// rollback, with an undo, and by a person's hand.
+func TestQuarantineBothWays(t *testing.T) {
+	w := newWorld(t)
+	before := w.state()
+	failsAfter(w)
+	c, err := w.apply(t.Context(), w.plan(shelving()))
+	if err == nil || c.State != core.RolledBack {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	w.mustBe(t, before)
+	if list, err := w.st.Quarantine(t.Context(), "shop"); err != nil || len(list) != 0 {
+		t.Errorf("after the rollback: %+v, %v", list, err)
+	}
+
+	cured(w)
+	if c, err = w.apply(t.Context(), w.plan(shelving())); err != nil || c.State != core.Committed {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if _, ok := w.state().Files["volumes/api/kong.yml"]; ok {
+		t.Error("it is still there")
+	}
+	list, err := w.st.Quarantine(t.Context(), "")
+	if err != nil || len(list) != 1 || list[0].ID != c.ID+"-1" || list[0].Size != 11 || list[0].From() != "/nowhere/shop/volumes/api" || !list[0].Until.After(list[0].At) {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	undo, err := w.a.Undo(t.Context(), c.ID, "cli:ana")
+	if err != nil || undo.State != core.Committed {
+		t.Fatalf("%+v, %v", undo, err)
+	}
+	w.mustBe(t, before)
+}
+
+// TestAnUndoneUndoSetsAsideAgain: the state between two changes is brought back,
+// the quarantine with it.
+func TestAnUndoneUndoSetsAsideAgain(t *testing.T) {
+	w := newWorld(t)
+	cured(w)
+	c, err := w.apply(t.Context(), w.plan(shelving()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := w.state()
+	w.a.Diagnose = func(context.Context, core.Engine, core.Instance) (*core.Diagnosis, error) {
+		if _, back := w.state().Files["volumes/api/kong.yml"]; back {
+			return nil, core.Errorf(core.Unreachable, "nothing can be seen")
+		}
+		return &core.Diagnosis{Status: core.Healthy}, nil
+	}
+	undo, err := w.a.Undo(t.Context(), c.ID, "cli:ana")
+	if err == nil || undo.State != core.RolledBack {
+		t.Fatalf("%+v, %v", undo, err)
+	}
+	w.mustBe(t, between)
+	if list, err := w.st.Quarantine(t.Context(), "shop"); err != nil || len(list) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+func TestAPersonRestoresAndPurges(t *testing.T) {
+	find := func(string) (core.Instance, error) { return shop, nil }
+	w := newWorld(t)
+	cured(w)
+	before := w.state()
+	c, err := w.apply(t.Context(), w.plan(shelving()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := w.a.RestoreAside(t.Context(), c.ID+"-1", find, "cli:ana"); err != nil || a.State != core.Restored {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	w.mustBe(t, before)
+	if _, err := w.a.PurgeAside(t.Context(), c.ID+"-1", find, "cli:ana"); core.CodeOf(err) != core.Conflict {
+		t.Errorf("what is back was purged: %v", err)
+	}
+	if _, err := w.a.Undo(t.Context(), c.ID, "cli:ana"); core.CodeOf(err) != core.Conflict || !strings.Contains(err.Error(), "is restored") {
+		t.Errorf("an undo after it: %v", err)
+	}
+	if c, err = w.apply(t.Context(), w.plan(shelving())); err != nil {
+		t.Fatal(err)
+	}
+	w.a.Journal = noAudit{w.st}
+	if _, err := w.a.PurgeAside(t.Context(), c.ID+"-1", find, "cli:ana"); err == nil || len(w.e.Aside) != 1 {
+		t.Fatalf("purged without an audit entry: %v", err)
+	}
+	w.a.Journal = w.st
+	if a, err := w.a.PurgeAside(t.Context(), c.ID+"-1", find, "cli:ana"); err != nil || a.State != core.Purged || len(w.e.Aside) != 0 {
+		t.Errorf("%+v, %v, %d left", a, err, len(w.e.Aside))
+	}
+	audit, err := w.st.Audit(t.Context(), 2)
+	if err != nil || audit[0].Action != "quarantine.purge" || audit[0].Outcome != "ok" || audit[1].Outcome != "intent" {
+		t.Errorf("%+v, %v", audit, err)
+	}
+	if _, err := w.a.PurgeAside(t.Context(), "nonsense", find, "cli:ana"); core.CodeOf(err) != core.NotFound {
+		t.Errorf("nonsense: %v", err)
+	}
+}
+
+func (j noAudit) SaveAside(ctx context.Context, a core.Aside, entries ...core.AuditEntry) error {
+	if len(entries) > 0 {
+		return errFull
+	}
+	return j.port.SaveAside(ctx, a)
+}
+
+func TestDataIsMovedOnlyBehindItsSnapshot(t *testing.T) {
+	w := newWorld(t)
+	v := &vault{w: w}
+	w.a.Data = v
+	w.e.Edit(func(e *coretest.Engine) {
+		e.Files["pg/PG_VERSION"] = core.File{Data: []byte("17"), Mode: 0o600}
+		e.Containers[0].Mounts = []core.Mount{{Type: "bind", Source: "/nowhere/shop/pg", Target: "/var/lib/postgresql/data"}}
+	})
+	for name, args := range map[string]map[string]any{
+		"by its name": {"path": "volumes/storage/x"}, "by what mounts it": {"path": "pg"}, "by what holds it": {"path": "volumes/db/data"},
+	} {
+		for _, scope := range []core.Scope{core.ConfigScope, core.DatabaseScope} {
+			p := w.plan(core.Action{Op: core.OpQuarantine, Args: args})
+			p.Risk, p.Scope = core.HighRisk, scope
+			if err := p.Seal(); err != nil {
+				t.Fatal(err)
+			}
+			if c, err := w.apply(t.Context(), p); c != nil || core.CodeOf(err) != core.Forbidden || !strings.Contains(err.Error(), "data") {
+				t.Errorf("%s, %s: %+v, %v", name, scope, c, err)
+			}
+		}
+	}
+	cured(w)
+	p := w.plan(core.Action{Op: core.OpQuarantine, Args: map[string]any{"path": "pg"}})
+	p.Risk, p.Scope = core.HighRisk, core.VolumesScope
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := w.apply(t.Context(), p); err != nil || c.State != core.Committed || len(v.calls) != 1 {
+		t.Errorf("%+v, %v, %q", c, err, v.calls)
+	}
+}
+
+func TestQuarantineRefuses(t *testing.T) {
+	for says, a := range map[string]core.Action{
+		"either path, or service and mount": {Op: core.OpQuarantine},
+		"a service goes with mount":         {Op: core.OpQuarantine, Service: core.DB, Args: map[string]any{"path": "x"}},
+		"is not a file inside":              {Op: core.OpQuarantine, Args: map[string]any{"path": "../x"}},
+		"the service is missing":            {Op: core.OpQuarantine, Args: map[string]any{"mount": "/x"}},
+		"is not a folder of a container":    {Op: core.OpQuarantine, Service: core.DB, Args: map[string]any{"mount": "/x/../y"}},
+	} {
+		if err := validateAction(a); core.CodeOf(err) != core.Invalid || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v; want %q", err, says)
+		}
+	}
+}

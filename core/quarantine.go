@@ -1,0 +1,58 @@
+package core
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+)
+
+// Aside is a file, a folder or the content of a mount that was moved into
+// quarantine instead of being deleted.
+type Aside struct {
+	ID       string     `json:"id"` // "<change>-<number of the action>"
+	Instance string     `json:"instance"`
+	Change   string     `json:"change"`
+	Path     string     `json:"path,omitempty"`    // in the instance folder; or
+	Service  Service    `json:"service,omitempty"` // of this service
+	Mount    string     `json:"mount,omitempty"`   // what is mounted there in its container
+	Why      string     `json:"why,omitempty"`
+	Root     string     `json:"root"`             // folder of the host that holds both of
+	Origin   string     `json:"origin"`           // where it was, relative to Root, and
+	Place    string     `json:"place"`            // the folder where it is now
+	Refill   bool       `json:"refill,omitempty"` // an empty folder takes its place, for containers to mount
+	Size     int64      `json:"size"`             // bytes
+	State    AsideState `json:"state"`
+	At       time.Time  `json:"at"`
+	Until    time.Time  `json:"until"` // from then on a person may want to purge it; nobody else does
+}
+
+// AsideState says where what was set aside is.
+type AsideState string
+
+const (
+	Kept     AsideState = "kept"     // in quarantine
+	Restored AsideState = "restored" // back where it was
+	Purged   AsideState = "purged"   // deleted by a person
+)
+
+// From returns where it was on the host, In the folder where it is.
+func (a Aside) From() string { return filepath.Join(a.Root, a.Origin) }
+func (a Aside) In() string   { return filepath.Join(a.Root, a.Place) }
+
+// Shelf moves things into quarantine and back, within one file system, so that
+// each is whole in one of the two places whatever happens.
+type Shelf interface {
+	// Locate finds what Path, or Service and Mount, of a name, and says where it
+	// would go. It touches nothing. What a running container or another instance
+	// uses is a core.Conflict.
+	Locate(ctx context.Context, a Aside) (Aside, error)
+	// SetAside moves what Locate found. Doing it twice does no harm. With stop,
+	// containers of the instance that use it are stopped first; without, they
+	// are a core.Conflict.
+	SetAside(ctx context.Context, a Aside, stop bool) error
+	// PutBack moves it back. What is in its place by now is kept in quarantine
+	// instead. It takes stop as SetAside does. Doing it twice does no harm.
+	PutBack(ctx context.Context, a Aside, stop bool) error
+	// Purge deletes what is in quarantine. No plan can.
+	Purge(ctx context.Context, a Aside) error
+}
