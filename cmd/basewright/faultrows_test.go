@@ -67,7 +67,6 @@ var faultRows = []faultRow{
 	{fault: "GW-18"},
 	{fault: "REST-02", with: "RT-06"},
 	{fault: "REST-03", unproven: true},
-	{fault: "SEC-02", unproven: true},
 	{fault: "SEC-03", unproven: true},
 	{fault: "SEC-19", unproven: true},
 	{fault: "SEC-05"},

@@ -36,9 +36,6 @@ func outsideFaults() []fault {
 		keys("REST-03", "Both API keys have expired.", func(m minter) (string, string) {
 			return m("anon", "supabase", -6*year), m("service_role", "supabase", -6*year)
 		}),
-		keys("SEC-02", "The API keys are of the published demo's issuer.", func(m minter) (string, string) {
-			return m("anon", "supabase-demo", 0), m("service_role", "supabase-demo", 0)
-		}),
 		keys("SEC-03", "The API keys end in a month.", func(m minter) (string, string) {
 			return m("anon", "supabase", -5*year+30*24*time.Hour), m("service_role", "supabase", -5*year+30*24*time.Hour)
 		}),
