@@ -33,7 +33,8 @@ update pg_database set datcollversion = '1.0' where datname = 'lab_sorted';`,
 		inDatabase("PG-22", "A table of the schema public was made as supabase_admin, in the days when Studio worked as superuser.",
 			`create table public.lab_owned (id int primary key);
 alter table public.lab_owned owner to supabase_admin, enable row level security;
-grant all on public.lab_owned to anon, authenticated, service_role;`,
+grant all on public.lab_owned to anon, authenticated, service_role;
+notify pgrst, 'reload schema';`,
 			`select to_regclass('public.lab_owned') is not null;`,
 			`drop table if exists public.lab_owned;`),
 		inDatabase("ST-09", "The table of buckets is gone (renamed), so storage says that it is not well.",

@@ -72,7 +72,8 @@ end $$;`)},
 const (
 	openTable = `create table public.lab_open (id int primary key);
 alter table public.lab_open owner to postgres;
-grant all on public.lab_open to anon, authenticated, service_role;`
+grant all on public.lab_open to anon, authenticated, service_role;
+notify pgrst, 'reload schema';`
 
 	callsNet = `create function public.lab_notify() returns trigger language plpgsql as $$
 begin

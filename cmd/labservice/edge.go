@@ -70,13 +70,10 @@ func readableModule(dir string) bool {
 	return false
 }
 
-// remoteImport matches what a module takes from a registry.
-var remoteImport = regexp.MustCompile(`(?m)^\s*import\b[^'"]*['"](jsr:|npm:|https?://)([^'"]*)['"]`)
+// remoteImport matches what a module takes from elsewhere.
+var remoteImport = regexp.MustCompile(`(?m)^\s*import\b[^'"]*['"]https?://([^'"/]*)`)
 
-// registries are the hosts behind the short forms.
-var registries = map[string]string{"jsr:": "jsr.io", "npm:": "registry.npmjs.org"}
-
-// loadModules reaches for the registries that main imports from, as the runtime does when its cache lacks a module. What
+// loadModules reaches for the hosts that main imports from, as the runtime does when its cache lacks a module. What
 // it would download is not looked at.
 func loadModules(ctx context.Context, main string) error {
 	source, err := os.ReadFile(filepath.Join(main, "index.ts"))
@@ -84,14 +81,10 @@ func loadModules(ctx context.Context, main string) error {
 		return nil
 	}
 	for _, m := range remoteImport.FindAllStringSubmatch(string(source), -1) {
-		host, ok := registries[m[1]]
-		if !ok {
-			host, _, _ = strings.Cut(m[2], "/")
-		}
 		d := net.Dialer{Timeout: 5 * time.Second}
-		c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(host, "443"))
+		c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(m[1], "443"))
 		if err != nil {
-			return fmt.Errorf("error sending request for url (https://%s/): %w", host, err)
+			return fmt.Errorf("error sending request for url (https://%s/): %w", m[1], err)
 		}
 		c.Close()
 	}

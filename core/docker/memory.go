@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -56,7 +57,21 @@ func memoryGroup(id string, pid int) (dir string, v2 bool, err error) {
 			return v1Group(id, parts[2]), false, nil
 		}
 	}
+	if ended(pid) {
+		return "", false, fs.ErrNotExist
+	}
 	return "", false, errors.New("its control group is not visible here")
+}
+
+// ended reports whether a process is gone, or dead and not yet reaped: it has
+// left its control group by then.
+func ended(pid int) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(data), ") ") // the name may hold anything but this
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
 // v1Group returns where a version 1 group is mounted. Seen from inside another
