@@ -43,10 +43,13 @@ func (s *Store) ReservePort(ctx context.Context, change, instance, key string, p
 	return nil
 }
 
-// ReservedPorts lists the ports that other instances than this one keep.
+// ReservedPorts lists the ports that other instances than this one keep, by a
+// change or since they were made.
 func (s *Store) ReservedPorts(ctx context.Context, instance string) ([]int, error) {
 	ports := []int{}
-	err := s.read.WithContext(ctx).Model(&portRow{}).Where("instance <> ?", instance).Order("port").Pluck("port", &ports).Error
+	err := s.read.WithContext(ctx).Raw(`select port from ports where instance <> ?
+		union select cast(value as integer) from reservations where kind = ? and instance <> ? order by 1`,
+		instance, core.PortReservation, instance).Scan(&ports).Error
 	if err != nil {
 		return nil, fmt.Errorf("list reserved ports: %w", explain(s.path, err))
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -54,7 +55,7 @@ func forgetOrphans(tx *gorm.DB) error {
 		Delete(&reservationRow{}).Error
 }
 
-// Reservations returns all that is reserved.
+// Reservations returns all that is reserved, also ports that a change keeps.
 func (s *Store) Reservations(ctx context.Context) ([]core.Reservation, error) {
 	return reservations(s.read.WithContext(ctx))
 }
@@ -67,6 +68,13 @@ func reservations(db *gorm.DB) ([]core.Reservation, error) {
 	out := make([]core.Reservation, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, core.Reservation{Kind: r.Kind, Value: r.Value, Instance: r.Instance})
+	}
+	var ports []portRow
+	if err := db.Order("port").Find(&ports).Error; err != nil {
+		return nil, err
+	}
+	for _, p := range ports {
+		out = append(out, core.Reservation{Kind: core.PortReservation, Value: strconv.Itoa(p.Port), Instance: p.Instance})
 	}
 	return out, nil
 }

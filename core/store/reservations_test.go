@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +36,29 @@ func TestReservations(t *testing.T) {
 	}
 	if list, err := s.Reservations(t.Context()); err != nil || len(list) > 0 {
 		t.Errorf("after its release %+v is kept, %v", list, err)
+	}
+}
+
+// TestPortsAreKeptOnce has a port that a change keeps and one that a creation
+// keeps: each sees the other's.
+func TestPortsAreKeptOnce(t *testing.T) {
+	s := opened(t)
+	if err := s.ReservePort(t.Context(), "change", "blog", "KONG_HTTP_PORT", 9000); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Reserve(t.Context(), "shop", func(taken []core.Reservation) ([]core.Reservation, error) {
+		if len(taken) != 1 || taken[0] != (core.Reservation{Kind: core.PortReservation, Value: "9000", Instance: "blog"}) {
+			t.Errorf("a creation sees %+v", taken)
+		}
+		return []core.Reservation{{Kind: core.PortReservation, Value: "8000"}, {Kind: core.SubnetReservation, Value: "10.201.0.0/24"}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for instance, want := range map[string][]int{"other": {8000, 9000}, "blog": {8000}, "shop": {9000}} {
+		if got, err := s.ReservedPorts(t.Context(), instance); err != nil || !slices.Equal(got, want) {
+			t.Errorf("for %s %v are kept, want %v; %v", instance, got, want, err)
+		}
 	}
 }
 
