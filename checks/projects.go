@@ -125,7 +125,7 @@ func unboundedLogs(_ context.Context, t core.Target) []core.Finding {
 // sharedNetwork takes a network for the stack's own when it is called after it.
 func sharedNetwork(_ context.Context, t core.Target) []core.Finding {
 	db, ok := t.Container(core.DB)
-	if !ok || t.Host.Projects < 2 || t.Instance.Project == "" || len(t.Peers) > 0 { // those who know the peers see it
+	if !ok || t.Host.Projects < 2 || t.Instance.Project == "" {
 		return nil
 	}
 	var proof []core.Evidence
