@@ -126,7 +126,7 @@ func TestBadStacks(t *testing.T) {
 		"a compose file with a syntax error": {compose, "services:\n\tdb: {}\n", 1, "CFG-01"},
 		"an .env with a quote left open":     {env, text + "EXTRA='open\n", 1, "never closed"},
 		"an .env with a NUL byte":            {env, text + "EXTRA=\x00\n", 1, "NUL byte"},
-		"an .env with Windows endings":       {env, strings.ReplaceAll(text, "\n", "\r\n"), 0, "healthy"},
+		"an .env with Windows endings":       {env, strings.ReplaceAll(text, "\n", "\r\n"), 1, "DK-09"},
 		"values with dollars and quotes":     {env, text + "EXTRA='a $b \"c\"'\nEMPTY=\nOTHER=\"x\\$y\"\n", 0, "healthy"},
 	}
 	for name, tt := range tests {

@@ -68,7 +68,7 @@ func printReceipt(c *console, ch core.Change) {
 	c.field("What", printable(ch.Plan.Title+" ("+ch.Plan.Playbook+") on "+ch.Instance))
 	c.field("Who, when", printable(ch.Actor)+", "+ch.Created.Local().Format(time.DateTime)+fmt.Sprintf(", took %s", ch.Finished.Sub(ch.Created).Round(100*time.Millisecond)))
 	if ch.Plan.Finding != "" {
-		c.field("Finding", ch.Plan.Finding)
+		c.field("Finding", printable(ch.Plan.Finding))
 	}
 	for i, e := range ch.Before.Evidence {
 		c.field(map[bool]string{true: "Evidence"}[i == 0], printable(e.Source+": "+e.Text))
@@ -85,7 +85,7 @@ func printReceipt(c *console, ch core.Change) {
 		c.field("Snapshot", printable(ch.Snapshot))
 	}
 	if ch.Data != "" {
-		c.field("Data snapshot", ch.Data)
+		c.field("Data snapshot", printable(ch.Data))
 	}
 	if apply.CanUndo(ch) {
 		c.field("Undo", "basewright change undo "+printable(ch.ID))
