@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -19,10 +20,19 @@ import (
 type call struct {
 	*Agent
 	*gin.Context
+	ctx      context.Context // of the request; Gin's own is used again for the next one
 	route    *route
 	who      identity
 	instance core.Instance // of routes on one
 }
+
+// A call is the context of what it asks of other rooms. They may look at it a
+// moment after the answer was sent, when Gin has reused its own context.
+
+func (c *call) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+func (c *call) Done() <-chan struct{}       { return c.ctx.Done() }
+func (c *call) Err() error                  { return c.ctx.Err() }
+func (c *call) Value(key any) any           { return c.ctx.Value(key) }
 
 // Reply is what every answer begins with.
 type Reply struct {

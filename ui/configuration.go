@@ -112,7 +112,7 @@ func (c *call) beginAndWait(job queue.Job) (any, error) {
 		}
 		return c.change(id, "the settings are changed")
 	case <-c.Request.Context().Done(): // who asked waited long enough, or left
-		c.Request = c.Request.WithContext(context.WithoutCancel(c.Request.Context()))
+		c.ctx = context.WithoutCancel(c.ctx)
 		return c.change(id, "the change is still under way")
 	}
 }

@@ -126,7 +126,7 @@ func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 			defer cancel()
 			g.Request = g.Request.WithContext(ctx)
 		}
-		c := &call{Agent: a, Context: g, route: r}
+		c := &call{Agent: a, Context: g, ctx: g.Request.Context(), route: r}
 		if r.on != everybody {
 			if c.who, err = a.authenticate(g); err != nil {
 				a.refuse(g, err)

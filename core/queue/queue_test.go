@@ -184,6 +184,7 @@ func TestNext(t *testing.T) {
 type clock struct {
 	*Scheduler
 	t    *testing.T
+	mu   sync.Mutex
 	now  time.Time
 	ran  chan string
 	hold chan bool
@@ -192,7 +193,7 @@ type clock struct {
 
 func newClock(t *testing.T) *clock {
 	c := &clock{t: t, now: time.Date(2026, 11, 21, 18, 0, 30, 0, time.UTC), ran: make(chan string, 10), hold: make(chan bool)}
-	c.Scheduler = &Scheduler{Store: aStore(t), Hub: NewHub(), Log: quiet, Now: func() time.Time { return c.now },
+	c.Scheduler = &Scheduler{Store: aStore(t), Hub: NewHub(), Log: quiet, Now: c.read,
 		Allowed: func(context.Context, core.Schedule) error { return c.deny },
 		Run: func(_ context.Context, s core.Schedule) (string, error) {
 			c.ran <- s.ID
@@ -201,6 +202,19 @@ func newClock(t *testing.T) *clock {
 		}}
 	c.init()
 	return c
+}
+
+// read and set are the time: a run reads it while the test moves it.
+func (c *clock) read() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
 }
 
 func (c *clock) add(id, spec string, next time.Time) {
@@ -241,7 +255,7 @@ func TestAnOverrunIsLeftOutAndSaysSo(t *testing.T) {
 	c.add("s", "* * * * *", c.now)
 	c.tick(t.Context())
 	<-c.ran
-	c.now = c.now.Add(time.Minute)
+	c.set(c.now.Add(time.Minute))
 	c.tick(t.Context())
 	if s := c.get("s"); s.Outcome != "skipped" || !strings.Contains(s.Detail, "still under way") {
 		t.Errorf("%+v", s)
@@ -272,19 +286,19 @@ func TestAClockThatIsSetBackFiresNothingTwice(t *testing.T) {
 	c.tick(t.Context()) // runs for 18:00
 	c.runs.Wait()
 	<-c.ran
-	c.now = c.now.Add(-20 * time.Minute)
+	c.set(c.now.Add(-20 * time.Minute))
 	for range 60 {
 		c.tick(t.Context())
-		c.now = c.now.Add(time.Minute) // over 18:00 again, not yet 19:00
+		c.set(c.now.Add(time.Minute)) // over 18:00 again, not yet 19:00
 	}
 	c.runs.Wait()
 	if len(c.ran) != 0 {
 		t.Errorf("18:00 ran %d times more", len(c.ran))
 	}
-	c.now = c.now.AddDate(-10, 0, 0)
+	c.set(c.now.AddDate(-10, 0, 0))
 	for range 3 * 60 {
 		c.tick(t.Context())
-		c.now = c.now.Add(time.Minute)
+		c.set(c.now.Add(time.Minute))
 	}
 	c.runs.Wait()
 	if n := len(c.ran); n < 1 || n > 3 {
