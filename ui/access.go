@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,15 +53,16 @@ var errNobody = &statusError{http.StatusUnauthorized, "log in with POST /api/log
 // authenticate finds out who makes the request. Whatever is wrong with what
 // they show, they are told the same.
 func (a *Agent) authenticate(c *gin.Context) (identity, error) {
+	ctx := c.Request.Context() // Gin's own is used again for the next request
 	if text, found := bearer(c.Request); found {
 		if strings.HasPrefix(text, access.TokenPrefix) {
-			return a.byToken(c, text)
+			return a.byToken(ctx, text)
 		}
 		claims, err := a.Keyring.Parse(text, a.Now())
 		if err != nil {
 			return identity{}, errNobody
 		}
-		w, err := a.bySession(c, claims.Session, "bearer")
+		w, err := a.bySession(ctx, claims.Session, "bearer")
 		if err == nil && w.user.ID != claims.UserID {
 			return identity{}, errNobody
 		}
@@ -68,7 +70,7 @@ func (a *Agent) authenticate(c *gin.Context) (identity, error) {
 	}
 	for _, name := range []string{secureCookie, cookieName} {
 		if text, err := c.Cookie(name); err == nil && text != "" {
-			return a.bySession(c, text, "cookie")
+			return a.bySession(ctx, text, "cookie")
 		}
 	}
 	return identity{}, errNobody
@@ -79,16 +81,16 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimSpace(text), found && strings.EqualFold(scheme, "Bearer")
 }
 
-func (a *Agent) byToken(c *gin.Context, text string) (identity, error) {
-	t, err := a.Store.TokenByHash(c, access.Digest(text), a.Now())
+func (a *Agent) byToken(ctx context.Context, text string) (identity, error) {
+	t, err := a.Store.TokenByHash(ctx, access.Digest(text), a.Now())
 	if err != nil {
 		return identity{}, nobodyOr(err)
 	}
-	u, err := a.enabled(c, t.UserID)
+	u, err := a.enabled(ctx, t.UserID)
 	if err != nil {
 		return identity{}, err
 	}
-	if err := a.Store.TouchToken(c, t, a.Now()); err != nil {
+	if err := a.Store.TouchToken(ctx, t, a.Now()); err != nil {
 		a.Log.Warn("the use of a token could not be noted", "token", t.ID, "error", err)
 	}
 	return identity{user: u, token: &t}, nil
@@ -96,20 +98,20 @@ func (a *Agent) byToken(c *gin.Context, text string) (identity, error) {
 
 // bySession finds a login. What is shown as a cookie must have been given as
 // one, and so a JWT.
-func (a *Agent) bySession(c *gin.Context, text, kind string) (identity, error) {
-	s, err := a.Store.Session(c, access.Digest(text), a.Now())
+func (a *Agent) bySession(ctx context.Context, text, kind string) (identity, error) {
+	s, err := a.Store.Session(ctx, access.Digest(text), a.Now())
 	if err != nil {
 		return identity{}, nobodyOr(err)
 	}
 	if s.Kind != kind {
 		return identity{}, errNobody
 	}
-	u, err := a.enabled(c, s.UserID)
+	u, err := a.enabled(ctx, s.UserID)
 	return identity{user: u, session: s.ID}, err
 }
 
-func (a *Agent) enabled(c *gin.Context, id string) (core.User, error) {
-	u, err := a.Store.User(c, id)
+func (a *Agent) enabled(ctx context.Context, id string) (core.User, error) {
+	u, err := a.Store.User(ctx, id)
 	if err != nil {
 		return u, nobodyOr(err)
 	}

@@ -81,7 +81,7 @@ func (l *lab) test(ctx context.Context) (err error) {
 		{"vet", []string{"vet", "./..."}},
 		// The jail's memory limit cannot be set on a program built with -race.
 		{"the jail without the race detector", []string{"test", "-count=1", "./repairs"}},
-		{"every test with the race detector", []string{"test", "-race", "-count=1", "-timeout=25m", "./..."}},
+		{"every test with the race detector", []string{"test", "-race", "-count=1", "-timeout=40m", "./..."}},
 	} {
 		begin := time.Now()
 		l.say("\n── %s: go %s", run.what, strings.Join(run.args, " "))
