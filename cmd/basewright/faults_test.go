@@ -42,7 +42,7 @@ func TestFaults(t *testing.T) {
 			stack, p, beside := w.stackFor(t, row), w.person(t), row.beside()
 			begin := time.Now()
 			p.lab("break", stack, row.fault)
-			p.stands(p.found(stack, row.mode()), append(row.codes(), beside...), strings.Fields(row.with))
+			p.stands(func() core.Diagnosis { return p.found(stack, row.mode()) }, append(row.codes(), beside...), strings.Fields(row.with))
 			p.lab("mend", "--no-wait", stack, row.fault)
 			p.recovers(stack, beside)
 			took.note(row.name(), time.Since(begin))
@@ -126,8 +126,7 @@ func TestFaultPairs(t *testing.T) {
 			for _, f := range row.faults {
 				p.lab("break", stack, f)
 			}
-			d := p.found(stack, "full")
-			p.stands(d, row.wants, nil)
+			d := p.stands(func() core.Diagnosis { return p.found(stack, "full") }, row.wants, nil)
 			for _, f := range d.Findings {
 				if want, ok := row.beneath[f.Code+" "+string(f.Service)]; ok && deref(f.CausedBy) != want {
 					t.Errorf("%s of %s is put under %s, want %s", f.Code, f.Service, deref(f.CausedBy), want)
@@ -147,10 +146,34 @@ func (p *person) found(stack, mode string) core.Diagnosis {
 	return p.parsed(out)
 }
 
+// settling bounds how long a broken stack may take until it shows what it will
+// show: services that the fault restarts must first be up again.
+const settling = 45 * time.Second
+
 // stands wants the findings that nothing explains to have these codes, and no
-// others, and these to be among those beneath them.
-func (p *person) stands(d core.Diagnosis, codes, with []string) {
+// others, and these to be among those beneath them, before the stack had its
+// time to settle; it returns that diagnosis.
+func (p *person) stands(look func() core.Diagnosis, codes, with []string) core.Diagnosis {
 	p.t.Helper()
+	for end := time.Now().Add(settling); ; time.Sleep(time.Second) {
+		d := look()
+		wrong := unlike(d, codes, with)
+		if wrong == "" {
+			return d
+		}
+		if time.Now().Before(end) {
+			continue
+		}
+		p.t.Error(wrong)
+		for _, f := range d.Findings {
+			p.t.Logf("%s %s %s %q caused by %s: %v", f.Code, f.Severity, f.Service, f.Title, deref(f.CausedBy), f.Evidence)
+		}
+		return d
+	}
+}
+
+// unlike says in what a diagnosis differs from what is wanted, or nothing.
+func unlike(d core.Diagnosis, codes, with []string) string {
 	codes = slices.Sorted(slices.Values(codes))
 	var alone, beneath []string
 	for _, f := range d.Findings {
@@ -163,12 +186,9 @@ func (p *person) stands(d core.Diagnosis, codes, with []string) {
 	slices.Sort(alone)
 	missing := slices.DeleteFunc(slices.Clone(with), func(c string) bool { return slices.Contains(beneath, c) })
 	if slices.Equal(slices.Compact(alone), codes) && len(missing) == 0 && len(d.Unknowns) == 0 {
-		return
+		return ""
 	}
-	p.t.Errorf("found %q, want %q; beneath it %q, without %q; unknown: %v", alone, codes, beneath, missing, d.Unknowns)
-	for _, f := range d.Findings {
-		p.t.Logf("%s %s %s %q caused by %s: %v", f.Code, f.Severity, f.Service, f.Title, deref(f.CausedBy), f.Evidence)
-	}
+	return fmt.Sprintf("found %q, want %q; beneath it %q, without %q; unknown: %v", alone, codes, beneath, missing, d.Unknowns)
 }
 
 // recovery bounds how long a mended stack may take until nothing is found.
@@ -183,8 +203,7 @@ func (p *person) recovers(stack string, beside []string) {
 			return
 		}
 		if time.Now().After(end) {
-			p.t.Errorf("%s after mending: %s", recovery, d.Status)
-			p.stands(d, beside, nil)
+			p.t.Errorf("%s after mending it is %s: %s", recovery, d.Status, unlike(d, beside, nil))
 			return
 		}
 	}
