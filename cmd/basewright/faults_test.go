@@ -148,7 +148,7 @@ func (p *person) found(stack, mode string) core.Diagnosis {
 
 // settling bounds how long a broken stack may take until it shows what it will
 // show: services that the fault restarts must first be up again.
-const settling = 45 * time.Second
+const settling = 90 * time.Second
 
 // stands wants the findings that nothing explains to have these codes, and no
 // others, and these to be among those beneath them, before the stack had its
