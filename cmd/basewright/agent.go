@@ -24,10 +24,10 @@ import (
 type agent struct {
 	*ui.Agent
 	*workshop
-	engines *engines
-	library *repairs.Library
-	stop    context.CancelFunc
-	all     sync.WaitGroup
+	engines    *engines
+	collection *repairs.Library
+	stop       context.CancelFunc
+	all        sync.WaitGroup
 }
 
 // engines connects to the Docker Engine when it is first needed, and again
@@ -82,7 +82,8 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 		w.close()
 		return nil, &core.Error{Code: core.Unreachable, Message: "the folder " + folder + " cannot be made", Err: err}
 	}
-	a.library = repairs.NewLibrary(os.DirFS(folder))
+	a.collection = repairs.NewLibrary(os.DirFS(folder))
+	a.collection.History = g.history()
 	w.applier.Open = func(ctx context.Context, i core.Instance) (core.Engine, error) {
 		host, err := a.engines.get(ctx)
 		if err != nil {
@@ -183,7 +184,7 @@ func (a *agent) close(grace time.Duration) bool {
 // books returns the playbooks; without them a diagnosis still says what is
 // wrong, and no more how it is mended.
 func (a *agent) books(ctx context.Context) []core.Playbook {
-	books, _, err := a.library.Books(ctx)
+	books, _, err := a.collection.Books(ctx)
 	if err != nil {
 		a.Log.Error("the playbooks cannot be read", "error", err)
 	}

@@ -217,11 +217,7 @@ func playbookTend(g *global) *cobra.Command {
 }
 
 func (w *workshop) tendNow(ctx context.Context, name string) error {
-	instances, err := w.host.Discover(ctx)
-	if err != nil {
-		return err
-	}
-	inst, err := pick(instances, name)
+	inst, err := find(ctx, w.host, name)
 	if err != nil {
 		return err
 	}

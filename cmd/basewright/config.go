@@ -113,11 +113,7 @@ func changeConfig(ctx context.Context, g *global, f configFlags, name string, ed
 		return err
 	}
 	defer w.close()
-	instances, err := w.host.Discover(ctx)
-	if err != nil {
-		return err
-	}
-	instance, err := pick(instances, name)
+	instance, err := find(ctx, w.host, name)
 	if err != nil {
 		return err
 	}
@@ -141,7 +137,7 @@ func changeConfig(ctx context.Context, g *global, f configFlags, name string, ed
 		printPlan(g.console, plan)
 	}
 	if f.plan {
-		return w.printJSON(repairFlags{output: f.output}, plan)
+		return w.printJSON(f.output, plan)
 	}
 	if !f.yes {
 		if err := w.confirm(plan); err != nil {

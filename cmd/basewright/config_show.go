@@ -25,11 +25,7 @@ func showConfig(ctx context.Context, g *global, f configFlags, name, verb string
 		return err
 	}
 	defer host.Close()
-	instances, err := host.Discover(ctx)
-	if err != nil {
-		return err
-	}
-	instance, err := pick(instances, name)
+	instance, err := find(ctx, host, name)
 	if err != nil {
 		return err
 	}
@@ -105,7 +101,7 @@ func maskedValue(name string, v core.Secret, key core.FingerprintKey) string {
 
 func printSettings(g *global, f configFlags, shown []shownSetting) error {
 	if f.output == "json" {
-		return (&workshop{global: g}).printJSON(repairFlags{output: f.output}, map[string]any{"settings": shown})
+		return g.indented(map[string]any{"settings": shown})
 	}
 	st := style{g.colour}
 	for _, s := range shown {

@@ -117,7 +117,7 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 		printPlan(g.console, plan)
 	}
 	if f.plan {
-		return errors.Join(place.Abandon(ctx, job), w.printJSON(repairFlags{output: f.output}, plan))
+		return errors.Join(place.Abandon(ctx, job), w.printJSON(f.output, plan))
 	}
 	if !f.yes {
 		if err := w.confirm(plan); err != nil {
@@ -143,7 +143,7 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 // refuse prints every problem of an order, a line each.
 func (w *workshop) refuse(f orderFlags, r *create.Refusal) error {
 	if f.output == "json" {
-		return errors.Join(w.printJSON(repairFlags{output: f.output}, map[string]any{"problems": r.Problems}), exit{code: exitFound})
+		return errors.Join(w.printJSON(f.output, map[string]any{"problems": r.Problems}), exit{code: exitFound})
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintf(w.err, "basewright: %s: %s\n", p.What, printable(p.Text))
@@ -153,7 +153,7 @@ func (w *workshop) refuse(f orderFlags, r *create.Refusal) error {
 
 func (w *workshop) showMade(f orderFlags, job *create.Job, c core.Change) error {
 	if f.output == "json" {
-		return w.printJSON(repairFlags{output: f.output}, c)
+		return w.printJSON(f.output, c)
 	}
 	printReceipt(w.console, c)
 	if c.State == core.Committed {

@@ -66,11 +66,7 @@ func fixture(ctx context.Context, g *global, f repairFlags, args []string) error
 		return err
 	}
 	defer w.close()
-	instances, err := w.host.Discover(ctx)
-	if err != nil {
-		return err
-	}
-	instance, err := pick(instances, args[0])
+	instance, err := find(ctx, w.host, args[0])
 	if err != nil {
 		return err
 	}

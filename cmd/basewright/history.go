@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -35,7 +34,7 @@ func historyCommand(g *global) *cobra.Command {
 					return err
 				}
 				if output == "json" {
-					return printIndented(g, map[string]any{"diagnoses": list})
+					return g.indented(map[string]any{"diagnoses": list})
 				}
 				t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(t, "WHEN\tSTATUS\tMODE\tBY\tROOT CAUSES")
@@ -70,7 +69,7 @@ func reportCommand(g *global) *cobra.Command {
 				}
 				switch output {
 				case "json":
-					return printIndented(g, r)
+					return g.indented(r)
 				case "csv":
 					return r.CSV(g.out)
 				case "text":
@@ -83,12 +82,6 @@ func reportCommand(g *global) *cobra.Command {
 	cmd.Flags().IntVar(&days, "days", 7, "how far back")
 	cmd.Flags().StringVar(&output, "output", "text", "how to print: text, json or csv")
 	return cmd
-}
-
-func printIndented(g *global, v any) error {
-	enc := json.NewEncoder(g.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }
 
 func printHealth(g *global, r queue.Report) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/logs"
 	"github.com/basewright/basewright/core/supabase"
 )
@@ -120,11 +121,7 @@ func showLogs(ctx context.Context, g *global, f logFlags, name string) error {
 		return err
 	}
 	defer host.Close()
-	instances, err := host.Discover(ctx)
-	if err != nil {
-		return err
-	}
-	instance, err := pick(instances, name)
+	instance, err := find(ctx, host, name)
 	if err != nil {
 		return err
 	}
@@ -132,10 +129,7 @@ func showLogs(ctx context.Context, g *global, f logFlags, name string) error {
 	if f.output == "json" {
 		show = g.printJSON
 	}
-	engine := host.Open(instance)
-	r := &logReader{api: host.Client(), flags: f, project: instance.Project, list: engine.Containers, env: envOf(ctx, engine), note: func(text string) {
-		fmt.Fprintln(g.err, "basewright: "+printable(text))
-	}}
+	r := newLogReader(ctx, host, instance, f, func(text string) { fmt.Fprintln(g.err, "basewright: "+printable(text)) })
 	if f.follow {
 		err = r.follow(ctx, show)
 	} else {
@@ -145,6 +139,13 @@ func showLogs(ctx context.Context, g *global, f logFlags, name string) error {
 		return nil // Ctrl-C is how it ends
 	}
 	return err
+}
+
+// newLogReader reads the logs of one instance: its own containers alone, with
+// what they and the .env keep secret taken out.
+func newLogReader(ctx context.Context, host *docker.Host, i core.Instance, f logFlags, note func(string)) *logReader {
+	engine := host.Open(i)
+	return &logReader{api: host.Client(), flags: f, project: i.Project, list: engine.Containers, env: envOf(ctx, engine), note: note}
 }
 
 // envOf returns the variables of the instance's .env, if they can be read.

@@ -77,11 +77,7 @@ func repair(ctx context.Context, g *global, f repairFlags, args []string) error 
 		return err
 	}
 	defer w.close()
-	instances, err := w.host.Discover(ctx)
-	if err != nil {
-		return err
-	}
-	instance, err := pick(instances, args[0])
+	instance, err := find(ctx, w.host, args[0])
 	if err != nil {
 		return err
 	}
@@ -96,7 +92,7 @@ func repair(ctx context.Context, g *global, f repairFlags, args []string) error 
 		return refused(core.Errorf(core.Conflict, "the plan is no longer the one with hash %s; the instance or the playbook changed since", printable(f.hash)))
 	}
 	if f.plan {
-		return w.printJSON(f, plan)
+		return w.printJSON(f.output, plan)
 	}
 	if !f.yes {
 		if err := w.confirm(plan); err != nil {
@@ -138,41 +134,49 @@ func (w *workshop) plan(ctx context.Context, instance core.Instance, f repairFla
 	return plan, finding, w.applier.Check(plan, obs)
 }
 
-// choose returns the playbook to use and the finding it is to mend, which is
-// nil when the playbook was named and none of its findings is there.
+// choose returns the playbook to use, by its name or file, and the finding it is
+// to mend.
 func (w *workshop) choose(ctx context.Context, d *core.Diagnosis, f repairFlags, names []string) (core.Playbook, *core.Finding, error) {
-	var book core.Playbook
-	var err error
+	lookUp := func(name string) (core.Playbook, error) { return w.playbook(ctx, name) }
+	var named core.Playbook
 	if len(names) == 1 {
-		if book, err = w.playbook(ctx, names[0]); err != nil {
-			return book, nil, err
+		var err error
+		if named, err = lookUp(names[0]); err != nil {
+			return named, nil, err
 		}
 	}
-	code := strings.ToUpper(f.finding)
+	return chooseBook(d, f.finding, named, lookUp)
+}
+
+// chooseBook returns the playbook to use and the finding it is to mend, which is
+// nil when a playbook was named and none of its findings is there. Without a
+// named one, the only one that mends the finding code is taken.
+func chooseBook(d *core.Diagnosis, code string, named core.Playbook, lookUp func(id string) (core.Playbook, error)) (core.Playbook, *core.Finding, error) {
+	code = strings.ToUpper(code)
 	i := slices.IndexFunc(d.Findings, func(o core.Finding) bool {
-		return code != "" && o.Code == code || code == "" && slices.Contains(book.Fixes, o.Code)
+		return code != "" && o.Code == code || code == "" && slices.Contains(named.Fixes, o.Code)
 	})
 	switch {
 	case i < 0 && code != "":
-		return book, nil, core.Errorf(core.NotFound, "%s has no finding %s now; `basewright doctor %s` shows what it has", d.InstanceID, printable(code), d.Project)
+		return named, nil, core.Errorf(core.NotFound, "%s has no finding %s now; `basewright doctor %s` shows what it has", d.InstanceID, printable(clipped(code, 40)), d.Project)
 	case i < 0:
-		return book, nil, nil
-	case book.ID != "":
-		return book, &d.Findings[i], nil
+		return named, nil, nil
+	case named.ID != "":
+		return named, &d.Findings[i], nil
 	}
 	finding := &d.Findings[i]
 	switch len(finding.Remedies) {
 	case 0:
-		return book, nil, core.Errorf(core.NotFound, "no playbook mends %s; `basewright explain %s` says what a person can do", code, code)
+		return named, nil, core.Errorf(core.NotFound, "no playbook mends %s; `basewright explain %s` says what a person can do", code, code)
 	case 1:
-		book, err = w.playbook(ctx, finding.Remedies[0].Playbook)
+		book, err := lookUp(finding.Remedies[0].Playbook)
 		return book, finding, err
 	}
 	var ids []string
 	for _, r := range finding.Remedies {
 		ids = append(ids, r.Playbook)
 	}
-	return book, nil, core.Errorf(core.Invalid, "several playbooks mend %s: %s; name one", code, strings.Join(ids, ", "))
+	return named, nil, core.Errorf(core.Invalid, "several playbooks mend %s: %s; name one", code, strings.Join(ids, ", "))
 }
 
 func parseParams(pairs []string) (map[string]string, error) {
@@ -206,11 +210,29 @@ func (w *workshop) confirm(plan core.Plan) error {
 	return nil
 }
 
+// withMode gives an instance the mode in which Basewright keeps it. Of one that
+// it does not keep, whoever may run this command on the host decides by
+// approving the plan.
+func (w *workshop) withMode(ctx context.Context, i core.Instance) (core.Instance, error) {
+	i.Mode = core.Control
+	kept, err := w.store.Instances(ctx)
+	if err != nil {
+		return i, err
+	}
+	for _, k := range kept {
+		if k.Project == i.Project {
+			i.Mode = k.Mode
+		}
+	}
+	return i, nil
+}
+
 // apply carries the plan out and prints each step and the receipt.
 func (w *workshop) apply(ctx context.Context, instance core.Instance, plan core.Plan, finding *core.Finding, f repairFlags) error {
-	// The mode belongs to adopted instances. Of any other, whoever may run this
-	// command on the host decides by approving the plan.
-	instance.Mode = core.Control
+	instance, err := w.withMode(ctx, instance)
+	if err != nil {
+		return err
+	}
 	w.applier.Basis = func(o *core.Observation, _ core.Plan) map[string]string {
 		return repairs.Basis(o, finding, w.store.Key())
 	}
@@ -222,7 +244,7 @@ func (w *workshop) apply(ctx context.Context, instance core.Instance, plan core.
 		return refused(err)
 	}
 	if f.output == "json" {
-		if err := w.printJSON(f, c); err != nil {
+		if err := w.printJSON(f.output, c); err != nil {
 			return err
 		}
 	} else {
@@ -234,9 +256,10 @@ func (w *workshop) apply(ctx context.Context, instance core.Instance, plan core.
 	return nil
 }
 
-func (w *workshop) printJSON(f repairFlags, v any) error {
-	if f.output != "json" {
+// printJSON prints v where the output is JSON, and nothing else.
+func (w *workshop) printJSON(output string, v any) error {
+	if output != "json" {
 		return nil
 	}
-	return w.writeJSON(v, "  ")
+	return w.indented(v)
 }

@@ -54,7 +54,7 @@ func snapshotList(g *global) *cobra.Command {
 					}
 				}
 				if output == "json" {
-					return printAsJSON(g.console, map[string]any{"snapshots": all})
+					return g.indented(map[string]any{"snapshots": all})
 				}
 				return printSnapshots(g.console, all)
 			})
@@ -136,7 +136,7 @@ func snapshotShow(g *global) *cobra.Command {
 					return exit{exitFound, err}
 				}
 				if output == "json" {
-					return printAsJSON(g.console, map[string]any{"snapshot": s, "manifest": m})
+					return g.indented(map[string]any{"snapshot": s, "manifest": m})
 				}
 				printManifest(g.console, s, m)
 				return nil
@@ -234,8 +234,4 @@ func textOrJSON(output string) error {
 		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", output)
 	}
 	return nil
-}
-
-func printAsJSON(c *console, v any) error {
-	return c.writeJSON(v, "  ")
 }

@@ -98,11 +98,7 @@ func identities(file string) ([]age.Identity, error) {
 }
 
 func (w *workshop) takeSnapshot(ctx context.Context, name string, f createFlags, to []age.Recipient) error {
-	instances, err := w.host.Discover(ctx)
-	if err != nil {
-		return err
-	}
-	inst, err := pick(instances, name)
+	inst, err := find(ctx, w.host, name)
 	if err != nil {
 		return err
 	}
@@ -135,7 +131,7 @@ func (w *workshop) takeSnapshot(ctx context.Context, name string, f createFlags,
 		fmt.Fprintln(w.err, "basewright: remove old snapshots: "+printable(err.Error()))
 	}
 	if f.output == "json" {
-		return printAsJSON(w.console, snap)
+		return w.indented(snap)
 	}
 	fmt.Fprintf(w.out, "snapshot %s of %s: %s, read back, not yet proven: basewright snapshot verify %s --drill\n",
 		snap.ID, printable(inst.ID), bytesText(snap.Size), snap.ID)

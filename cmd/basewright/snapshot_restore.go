@@ -105,7 +105,7 @@ func (w *workshop) restoreInto(ctx context.Context, id string, f restoreFlags) e
 		return exit{exitFound, err}
 	}
 	if f.output == "json" {
-		return printAsJSON(w.console, map[string]any{"snapshot": s, "into": dir, "wrote": wrote})
+		return w.indented(map[string]any{"snapshot": s, "into": dir, "wrote": wrote})
 	}
 	fmt.Fprintf(w.out, "snapshot %s is unpacked in %s, which holds secrets: %d files and volumes\n", s.ID, printable(dir), len(wrote))
 	return nil
@@ -140,7 +140,7 @@ func (w *workshop) restoreSnapshot(ctx context.Context, id string, f restoreFlag
 		printPlan(w.console, plan)
 	}
 	if f.plan {
-		return w.printJSON(repairFlags{output: f.output}, plan)
+		return w.printJSON(f.output, plan)
 	}
 	if !f.yes {
 		if err := w.confirm(plan); err != nil {
@@ -224,7 +224,10 @@ func safetyScope(parts []core.Scope) core.Scope {
 }
 
 func (w *workshop) applyRestore(ctx context.Context, inst core.Instance, plan core.Plan, r apply.Restoration, f restoreFlags) error {
-	inst.Mode = core.Control // whoever may run this on the host decides by approving the plan
+	inst, err := w.withMode(ctx, inst)
+	if err != nil {
+		return err
+	}
 	if f.output == "text" {
 		w.applier.Progress, w.folder.Progress = stepPrinter(w.console), progressPrinter(w.console)
 	}
@@ -233,7 +236,7 @@ func (w *workshop) applyRestore(ctx context.Context, inst core.Instance, plan co
 		return refused(err)
 	}
 	if f.output == "json" {
-		if err := printAsJSON(w.console, c); err != nil {
+		if err := w.indented(c); err != nil {
 			return err
 		}
 	} else {

@@ -108,7 +108,7 @@ func (w *workshop) proved(ctx context.Context, s core.Snapshot, p core.Proof, d 
 		}
 	}
 	if f.output == "json" {
-		if err := printAsJSON(w.console, map[string]any{"snapshot": s, "drill": d}); err != nil {
+		if err := w.indented(map[string]any{"snapshot": s, "drill": d}); err != nil {
 			return err
 		}
 	} else if failed == nil {

@@ -42,6 +42,15 @@ func (g *global) engine(ctx context.Context) (*docker.Host, error) {
 	return docker.Connect(ctx, g.dockerHost)
 }
 
+// find returns the one instance of an engine that name stands for.
+func find(ctx context.Context, host *docker.Host, name string) (core.Instance, error) {
+	instances, err := host.Discover(ctx)
+	if err != nil {
+		return core.Instance{}, err
+	}
+	return pick(instances, name)
+}
+
 // choose returns the instances that names stand for, all when there are none.
 // A name is a compose project, an instance ID, or the folder of a stack.
 func choose(instances []core.Instance, names []string) ([]core.Instance, error) {

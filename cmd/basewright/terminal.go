@@ -39,6 +39,9 @@ func thisConsole() console {
 
 func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" }
 
+// indented writes v as JSON for people, too.
+func (c *console) indented(v any) error { return c.writeJSON(v, "  ") }
+
 // writeJSON writes v. JSON leaves some characters as they are that a terminal
 // obeys; they are written as escapes, which mean the same.
 func (c *console) writeJSON(v any, indent string) error {

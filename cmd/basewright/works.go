@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/basewright/basewright/checks"
@@ -87,6 +86,16 @@ func (a *agent) open(ctx context.Context, i core.Instance) (core.Instance, core.
 	return i, host.Open(i), host, nil
 }
 
+// observe opens an instance and looks at it.
+func (a *agent) observe(ctx context.Context, i core.Instance) (core.Instance, core.Engine, *core.Observation, error) {
+	i, e, _, err := a.open(ctx, i)
+	if err != nil {
+		return i, nil, nil, err
+	}
+	obs, err := e.Observe(ctx)
+	return i, e, obs, err
+}
+
 func (a *agent) diagnose(ctx context.Context, i core.Instance, depth core.Depth, t core.Trigger) (*core.Diagnosis, error) {
 	_, e, _, err := a.open(ctx, i)
 	if err != nil {
@@ -102,11 +111,7 @@ func (a *agent) diagnose(ctx context.Context, i core.Instance, depth core.Depth,
 
 // some runs the checks that wanted picks.
 func (a *agent) some(ctx context.Context, i core.Instance, depth core.Depth, wanted func(core.Checker) bool) (*core.Diagnosis, error) {
-	_, e, _, err := a.open(ctx, i)
-	if err != nil {
-		return nil, err
-	}
-	obs, err := e.Observe(ctx)
+	_, e, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +142,7 @@ func (a *agent) logs(ctx context.Context, i core.Instance, q ui.LogQuery, emit f
 	if err := f.validate(time.Now()); err != nil {
 		return err
 	}
-	r := &logReader{api: host.Client(), flags: f, project: i.Project, note: note}
+	r := newLogReader(ctx, host, i, f, note)
 	if q.Follow {
 		return r.follow(ctx, emit)
 	}
@@ -146,11 +151,7 @@ func (a *agent) logs(ctx context.Context, i core.Instance, q ui.LogQuery, emit f
 
 // planRepair makes the plan of a playbook from the instance as it is now.
 func (a *agent) planRepair(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, *core.Finding, error) {
-	i, e, _, err := a.open(ctx, i)
-	if err != nil {
-		return core.Plan{}, nil, err
-	}
-	obs, err := e.Observe(ctx)
+	i, e, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return core.Plan{}, nil, err
 	}
@@ -167,40 +168,17 @@ func (a *agent) planRepair(ctx context.Context, i core.Instance, o ui.RepairOrde
 	return p, finding, a.applier.Check(p, obs)
 }
 
-// pickBook returns the playbook to use and the finding that it is to mend, nil
-// when none of those it fixes is there.
+// pickBook returns the playbook of an order and the finding that it is to mend.
 func (a *agent) pickBook(ctx context.Context, d *core.Diagnosis, o ui.RepairOrder) (core.Playbook, *core.Finding, error) {
-	var book core.Playbook
-	var err error
+	lookUp := func(id string) (core.Playbook, error) { return a.collection.Find(ctx, id) }
+	var named core.Playbook
 	if o.Playbook != "" {
-		if book, err = a.library.Find(ctx, o.Playbook); err != nil {
-			return book, nil, err
+		var err error
+		if named, err = lookUp(o.Playbook); err != nil {
+			return named, nil, err
 		}
 	}
-	n := slices.IndexFunc(d.Findings, func(f core.Finding) bool {
-		return o.Finding != "" && strings.EqualFold(f.Code, o.Finding) || o.Finding == "" && slices.Contains(book.Fixes, f.Code)
-	})
-	switch {
-	case n < 0 && o.Finding != "":
-		return book, nil, core.Errorf(core.NotFound, "%s has no finding %q now", d.InstanceID, clipped(o.Finding, 40))
-	case n < 0:
-		return book, nil, nil
-	case book.ID != "":
-		return book, &d.Findings[n], nil
-	}
-	f := &d.Findings[n]
-	if len(f.Remedies) == 0 {
-		return book, nil, core.Errorf(core.NotFound, "no playbook mends %s", f.Code)
-	}
-	if len(f.Remedies) > 1 {
-		var ids []string
-		for _, r := range f.Remedies {
-			ids = append(ids, r.Playbook)
-		}
-		return book, nil, core.Errorf(core.Invalid, "several playbooks mend %s: %s; name one", f.Code, strings.Join(ids, ", "))
-	}
-	book, err = a.library.Find(ctx, f.Remedies[0].Playbook)
-	return book, f, err
+	return chooseBook(d, o.Finding, named, lookUp)
 }
 
 func (a *agent) repairJob(i core.Instance, o ui.RepairOrder, actor string) queue.Job {
@@ -227,11 +205,7 @@ func (a *agent) repairJob(i core.Instance, o ui.RepairOrder, actor string) queue
 
 func (a *agent) operate(i core.Instance, what ui.Operation, actor string) queue.Job {
 	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
-		i, e, _, err := a.open(ctx, i)
-		if err != nil {
-			return nil, err
-		}
-		obs, err := e.Observe(ctx)
+		i, _, obs, err := a.observe(ctx, i)
 		if err != nil {
 			return nil, err
 		}
@@ -258,11 +232,7 @@ func (a *agent) takeSnapshot(ctx context.Context, i core.Instance, scope core.Sc
 		return core.Snapshot{}, err
 	}
 	defer release()
-	i, e, _, err := a.open(ctx, i)
-	if err != nil {
-		return core.Snapshot{}, err
-	}
-	obs, err := e.Observe(ctx)
+	i, e, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return core.Snapshot{}, err
 	}
@@ -287,7 +257,7 @@ func (a *agent) verifySnapshot(ctx context.Context, s core.Snapshot) (core.Snaps
 }
 
 func (a *agent) listBooks(ctx context.Context) ([]core.Playbook, []string, error) {
-	books, problems, err := a.library.Books(ctx)
+	books, problems, err := a.collection.Books(ctx)
 	return books, sentences(problems), err
 }
 

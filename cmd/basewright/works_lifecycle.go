@@ -58,11 +58,7 @@ func (a *agent) unmakeCreation(ctx context.Context, c core.Change) error {
 // settings returns what is known of an instance's settings: those in its .env,
 // then those that it could have.
 func (a *agent) settings(ctx context.Context, i core.Instance) ([]ui.Setting, error) {
-	i, e, _, err := a.open(ctx, i)
-	if err != nil {
-		return nil, err
-	}
-	obs, err := e.Observe(ctx)
+	i, _, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +101,7 @@ func describe(s supabase.Setting, obs *core.Observation) ui.Setting {
 
 // configure plans an edit and returns the job that applies it.
 func (a *agent) configure(ctx context.Context, i core.Instance, changes map[string]core.Secret, who string) (queue.Job, error) {
-	i, e, _, err := a.open(ctx, i)
-	if err != nil {
-		return nil, err
-	}
-	obs, err := e.Observe(ctx)
+	i, _, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return nil, err
 	}
