@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -119,11 +120,12 @@ func theDoctor(t *testing.T, project string) (string, int) {
 func labFiles(t *testing.T, dir string) {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Join(dir, "volumes/db/data"), 0o755)) // empty: the database is made anew
+	releases := configs.Releases()
+	release, err := configs.Release(releases[len(releases)-1])
+	must(t, err)
 	for _, name := range []string{"realtime", "webhooks", "roles", "jwt", "_supabase", "logs", "pooler"} {
-		data, err := configs.Lab.ReadFile("lab/stack/volumes/db/" + name + ".sql")
-		if err != nil {
-			continue
-		}
+		data, err := fs.ReadFile(release, "volumes/db/"+name+".sql")
+		must(t, err)
 		path := filepath.Join(dir, "volumes/db", name+".sql")
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		must(t, os.WriteFile(path, data, 0o644))

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -158,17 +157,11 @@ func hash(parts ...string) string {
 
 // embedded returns a folder of the lab's configuration, names relative to it.
 func embedded(dir string) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	root := "lab/" + dir
-	err := fs.WalkDir(configs.Lab, root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := configs.Lab.ReadFile(path)
-		out[strings.TrimPrefix(path, root+"/")] = data
-		return err
-	})
-	return out, err
+	folder, err := fs.Sub(configs.Lab, "lab/"+dir)
+	if err != nil {
+		return nil, err
+	}
+	return textsIn(folder, ".")
 }
 
 // hashFolder is the fingerprint of an embedded folder.

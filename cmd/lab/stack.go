@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -103,7 +104,7 @@ type settings struct {
 	Name, Prefix, Subnet string
 	Overlay              string
 	Ports                ports
-	Secrets              secrets
+	Secrets              supabase.Secrets
 }
 
 // render writes the stack's folder. Secrets, ports and the network are chosen
@@ -135,7 +136,7 @@ func (l *lab) render(ctx context.Context, s stack, overrides map[string]string) 
 func (l *lab) renderEnv(ctx context.Context, s stack) error {
 	set := settings{Name: s.name, Prefix: l.prefix, Overlay: l.overlay}
 	var err error
-	if set.Secrets, err = newSecrets(time.Now()); err != nil {
+	if set.Secrets, err = supabase.NewSecrets(time.Now()); err != nil {
 		return err
 	}
 	if set.Ports, err = freePorts(l.takenPorts(), l.corner()); err != nil {
@@ -156,7 +157,8 @@ func renderEnv(set settings) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New(".env").Option("missingkey=error").Parse(string(text))
+	secret := func(key string) (string, error) { v, err := set.Secrets.Of(key); return v.Reveal(), err }
+	t, err := template.New(".env").Option("missingkey=error").Funcs(template.FuncMap{"secret": secret}).Parse(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -165,16 +167,14 @@ func renderEnv(set settings) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// renderFiles writes the compose file and what it mounts.
+// renderFiles writes the lab's compose files and what they mount, which is of the
+// newest release but for the lab's own.
 func (s stack) renderFiles() error {
-	files, err := embedded("stack")
+	files, err := stackFiles()
 	if err != nil {
 		return err
 	}
 	for name, data := range files {
-		if name == "env.tmpl" {
-			continue
-		}
 		if err := os.MkdirAll(filepath.Dir(s.path(name)), 0o755); err != nil {
 			return err
 		}
@@ -183,6 +183,35 @@ func (s stack) renderFiles() error {
 		}
 	}
 	return nil
+}
+
+func stackFiles() (map[string][]byte, error) {
+	releases := configs.Releases()
+	release, err := configs.Release(releases[len(releases)-1])
+	if err != nil {
+		return nil, err
+	}
+	files, err := textsIn(release, "volumes")
+	if err != nil {
+		return nil, err
+	}
+	own, err := embedded("stack")
+	maps.Copy(files, own)
+	delete(files, "env.tmpl")
+	return files, err
+}
+
+// textsIn reads every file of a folder, by its path in fsys.
+func textsIn(fsys fs.FS, root string) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	err := fs.WalkDir(fsys, root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		out[path], err = fs.ReadFile(fsys, path)
+		return err
+	})
+	return out, err
 }
 
 // names lists the stacks that have a folder.

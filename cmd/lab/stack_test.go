@@ -22,7 +22,7 @@ import (
 func rendered(t *testing.T) stack {
 	t.Helper()
 	s := stack{name: "lab-x", dir: t.TempDir()}
-	keys, err := newSecrets(time.Now())
+	keys, err := supabase.NewSecrets(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

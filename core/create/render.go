@@ -26,39 +26,11 @@ type settings struct {
 	Title  string
 	Subnet string
 	Images []image
-	made   map[string]core.Secret
 }
 
 // url is where browsers reach the stack.
 func (o Order) url() string {
 	return strings.TrimRight(cmp.Or(o.URL, fmt.Sprintf("http://127.0.0.1:%d", o.Ports.Gateway)), "/")
-}
-
-// Secret returns the secret of a variable, made when first asked for, of the
-// shape that its readers want.
-func (s settings) Secret(key string) (string, error) {
-	if v, ok := s.made[key]; ok {
-		return v.Reveal(), nil
-	}
-	recipe, err := supabase.RecipeOf(key)
-	if err != nil {
-		return "", err
-	}
-	v, err := recipe.Draw()
-	s.made[key] = v
-	return v.Reveal(), err
-}
-
-// sign makes the API keys, signed with the instance's own JWT secret.
-func (s settings) sign(now time.Time) error {
-	if _, err := s.Secret("JWT_SECRET"); err != nil {
-		return err
-	}
-	keys, err := supabase.MintKeys(func(key string) (core.Secret, bool) { v, ok := s.made[key]; return v, ok }, now, supabase.DefaultKeyYears)
-	for k, v := range keys {
-		s.made[k] = v
-	}
-	return err
 }
 
 // renderEnv returns the .env of a new stack: it holds every variable that the
@@ -68,17 +40,19 @@ func renderEnv(o Order, subnet string, now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", o.Release, err)
 	}
-	s := settings{Order: o, Title: o.Name, Subnet: subnet, made: map[string]core.Secret{}}
+	s := settings{Order: o, Title: o.Name, Subnet: subnet}
 	s.URL = o.url()
 	s.SiteURL = cmp.Or(o.SiteURL, s.URL)
 	if s.Images, err = overridden(o); err != nil {
 		return nil, err
 	}
-	if err := s.sign(now); err != nil {
+	secrets, err := supabase.NewSecrets(now)
+	if err != nil {
 		return nil, err
 	}
+	secret := func(key string) (string, error) { v, err := secrets.Of(key); return v.Reveal(), err }
 	t, err := template.New("env.tmpl").Option("missingkey=error").
-		Funcs(template.FuncMap{"secret": s.Secret, "quote": quote}).ParseFS(release, "env.tmpl")
+		Funcs(template.FuncMap{"secret": secret, "quote": quote}).ParseFS(release, "env.tmpl")
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -100,4 +102,34 @@ func letters(n int) string {
 		}
 	}
 	return b.String()
+}
+
+// Secrets are those of one new stack, by the variable of its .env. They are of
+// the shapes that their readers want.
+type Secrets map[string]core.Secret
+
+// NewSecrets returns the JWT secret of a new stack and the API keys that are
+// signed with it; what else is asked for is drawn then.
+func NewSecrets(now time.Time) (Secrets, error) {
+	s := Secrets{}
+	if _, err := s.Of("JWT_SECRET"); err != nil {
+		return nil, err
+	}
+	keys, err := MintKeys(func(key string) (core.Secret, bool) { v, ok := s[key]; return v, ok }, now, DefaultKeyYears)
+	maps.Copy(s, keys)
+	return s, err
+}
+
+// Of returns the secret of a variable, drawn when it is first asked for.
+func (s Secrets) Of(key string) (core.Secret, error) {
+	if v, ok := s[key]; ok {
+		return v, nil
+	}
+	recipe, err := RecipeOf(key)
+	if err != nil {
+		return "", err
+	}
+	v, err := recipe.Draw()
+	s[key] = v
+	return v, err
 }

@@ -1,3 +1,0 @@
-\set pguser `echo "$POSTGRES_USER"`
-
-create database _supabase with owner :pguser;
