@@ -176,23 +176,11 @@ func (a *Applier) ApplyGiven(ctx context.Context, inst core.Instance, plan core.
 // and its audit entry written down, and runs it.
 func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Plan, actor string, w work) (*core.Change, error) {
 	c := &core.Change{ID: a.newID(), Instance: inst.ID, Plan: plan, Actor: actor, State: core.Planned, Created: a.now()}
-	release, err := a.hold(inst.ID, c.ID)
+	e, release, err := a.begin(ctx, inst, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := a.nothingUnderWay(ctx, inst.ID); err != nil {
-		return nil, err
-	}
-	releaseFolder, err := a.holdFolder(inst)
-	if err != nil {
-		return nil, err
-	}
-	defer releaseFolder()
-	e, err := a.Open(ctx, inst)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", inst.ID, err)
-	}
 	obs, err := e.Observe(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look at %s: %w", inst.ID, err)
@@ -216,6 +204,25 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 		}
 	}
 	return c, err
+}
+
+// begin takes an instance for a change and opens its engine.
+func (a *Applier) begin(ctx context.Context, inst core.Instance, change string) (core.Engine, func(), error) {
+	release, err := a.take(inst, change)
+	if err != nil {
+		return nil, nil, err
+	}
+	var e core.Engine
+	if err = a.nothingUnderWay(ctx, inst.ID); err == nil {
+		if e, err = a.Open(ctx, inst); err != nil {
+			err = fmt.Errorf("open %s: %w", inst.ID, err)
+		}
+	}
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return e, release, nil
 }
 
 // nothingUnderWay refuses an instance whose last change was interrupted and not

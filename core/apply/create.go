@@ -40,18 +40,11 @@ func (a *Applier) Create(ctx context.Context, inst core.Instance, plan core.Plan
 		}
 	}
 	c := &core.Change{ID: a.newID(), Instance: inst.ID, Plan: plan, Actor: actor, State: core.Planned, Created: a.now()}
-	release, err := a.hold(inst.ID, c.ID)
+	e, release, err := a.begin(ctx, inst, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := a.nothingUnderWay(ctx, inst.ID); err != nil {
-		return nil, err
-	}
-	e, err := a.Open(ctx, inst)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", inst.ID, err)
-	}
 	t := &transaction{Applier: a, e: e, inst: inst, c: c, mask: core.NewMask(nil), found: &core.Diagnosis{}}
 	c.State = core.Approved
 	if err := t.at("approve", func() error { return t.save(ctx, t.entry("instance.create", "intent", plan.Title)) }); err != nil {

@@ -51,7 +51,13 @@ func (a *Applier) hold(instance, change string) (release func(), err error) {
 // Hold takes the instance for work that is no change but must not meet one, such
 // as taking a snapshot. Whoever comes meanwhile is told what holds it.
 func (a *Applier) Hold(inst core.Instance, work string) (release func(), err error) {
-	mine, err := a.hold(inst.ID, "("+work+")")
+	return a.take(inst, "("+work+")")
+}
+
+// take holds an instance against every other change, of this data folder and of
+// any other on the host.
+func (a *Applier) take(inst core.Instance, change string) (release func(), err error) {
+	mine, err := a.hold(inst.ID, change)
 	if err != nil {
 		return nil, err
 	}
