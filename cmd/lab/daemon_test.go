@@ -74,6 +74,7 @@ func TestStateOfOrphansIsKept(t *testing.T) {
 	if err := shim.Start(); err != nil {
 		t.Fatal(err)
 	}
+	awaitCmdline(t, d, shim.Process.Pid)
 	if err := d.sweep(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +88,17 @@ func TestStateOfOrphansIsKept(t *testing.T) {
 	}
 	if _, err := os.Stat(d.execRoot()); err == nil {
 		t.Error("the state of a dead engine is kept")
+	}
+}
+
+// awaitCmdline waits until the kernel tells the arguments of a process: for a
+// moment after its exec has succeeded they are still empty.
+func awaitCmdline(t *testing.T, d daemon, pid int) {
+	t.Helper()
+	if err := poll(t.Context(), engineTimeout, func(context.Context) (bool, string) {
+		return d.cmdline(strconv.Itoa(pid)) != "", "the process has no arguments yet"
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 
