@@ -12,4 +12,8 @@ type Event struct {
 	Outcome  string      `json:"outcome,omitempty"`
 	Done     int         `json:"done"`  // actions done
 	Total    int         `json:"total"` // actions of the plan
+
+	Part  string `json:"part,omitempty"` // what a long step is at: "dump database postgres"
+	Bytes int64  `json:"bytes,omitempty"`
+	Of    int64  `json:"of,omitempty"` // bytes, estimated; 0 when unknown
 }

@@ -35,7 +35,7 @@ var who = map[string]string{
 	"POST /api/instances/:id/repairs/plan": "operator repair", "POST /api/instances/:id/repairs": "operator repair",
 	"GET /api/instances/:id/changes": "viewer read", "GET /api/changes/:cid": "viewer read", "POST /api/changes/:cid/undo": "operator repair",
 	"GET /api/instances/:id/snapshots": "viewer read", "POST /api/instances/:id/snapshots": "operator snapshot",
-	"POST /api/snapshots/:sid/verify": "operator snapshot", "POST /api/snapshots/:sid/restore": "operator repair",
+	"POST /api/snapshots/:sid/verify": "operator snapshot", "POST /api/snapshots/:sid/restore": "operator repair", "POST /api/snapshots/:sid/restore/plan": "operator repair",
 	"GET /api/schedules": "login read", "POST /api/schedules": "login schedule",
 	"PUT /api/schedules/:schedule": "operator schedule", "DELETE /api/schedules/:schedule": "operator schedule",
 	"GET /api/instances/:id/schedule-config": "viewer read",

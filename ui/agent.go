@@ -61,6 +61,10 @@ type Works struct {
 	Snapshot func(ctx context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error)
 	// VerifySnapshot returns the snapshot with what a look at it proved.
 	VerifySnapshot func(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
+	// PlanRestore says what a restore of the snapshot would replace; Restore does
+	// it as a change.
+	PlanRestore func(ctx context.Context, i core.Instance, s core.Snapshot, o RestoreOrder) (core.Plan, error)
+	Restore     func(i core.Instance, s core.Snapshot, o RestoreOrder, actor string) queue.Job
 
 	Playbooks     func(ctx context.Context) (books []core.Playbook, problems []string, err error)
 	CheckPlaybook func(ctx context.Context, id, source string) (problems []string)
@@ -75,6 +79,13 @@ type RepairOrder struct {
 	Params   map[string]string `json:"params,omitempty"`
 	PlanHash string            `json:"plan_hash,omitempty" doc:"of the plan that was looked at and approved"`
 	Confirm  string            `json:"confirm,omitempty" doc:"the instance's id, for a plan of high risk"`
+}
+
+// RestoreOrder says what of a snapshot to restore.
+type RestoreOrder struct {
+	Only     []core.Scope `json:"only,omitempty" doc:"config, database, volumes; all that the snapshot is of when left out"`
+	PlanHash string       `json:"plan_hash,omitempty" doc:"of the plan that was looked at; when given, the plan must still be that one"`
+	Confirm  string       `json:"confirm,omitempty" doc:"the instance's id; a restore replaces data"`
 }
 
 // Operation is what is done to an instance as a whole.

@@ -65,6 +65,35 @@ func (c *call) verifySnapshot() (any, error) {
 	return snapshotOut{ok("every byte of it is what was written"), s}, nil
 }
 
+// restoreOrder reads what to restore, and of which snapshot.
+func (c *call) restoreOrder() (core.Snapshot, RestoreOrder, error) {
+	var o RestoreOrder
+	if err := c.body(&o); err != nil {
+		return core.Snapshot{}, o, err
+	}
+	s, err := c.Store.Snapshot(c, c.Param("sid"))
+	return s, o, err
+}
+
+func (c *call) planRestore() (any, error) {
+	s, o, err := c.restoreOrder()
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.PlanRestore(c.Request.Context(), c.instance, s, o)
+	return planOut{ok("nothing is changed; restore it with the instance's id as confirm"), wholePlan(p)}, err
+}
+
 func (c *call) restoreSnapshot() (any, error) {
-	return nil, notThere("restoring a snapshot by itself; a change can be undone")
+	s, o, err := c.restoreOrder()
+	if err != nil {
+		return nil, err
+	}
+	if o.Confirm != c.instance.ID {
+		return nil, core.Errorf(core.Invalid, `a restore replaces what is there; "confirm" must be the instance's id, %s`, c.instance.ID)
+	}
+	if err := c.mayChange(); err != nil {
+		return nil, err
+	}
+	return c.begin(c.Restore(c.instance, s, o, c.who.actor()))
 }

@@ -154,6 +154,10 @@ func (w *world) works() Works {
 			return core.Snapshot{ID: "fresh", Instance: i.ID, Scope: scope, Reason: reason, Created: time.Now()}, nil
 		},
 		VerifySnapshot: func(_ context.Context, s core.Snapshot) (core.Snapshot, error) { return s, nil },
+		PlanRestore: func(_ context.Context, i core.Instance, _ core.Snapshot, _ RestoreOrder) (core.Plan, error) {
+			return plan(i), nil
+		},
+		Restore: func(i core.Instance, _ core.Snapshot, _ RestoreOrder, _ string) queue.Job { return job(i) },
 		Playbooks: func(context.Context) ([]core.Playbook, []string, error) {
 			return []core.Playbook{{ID: "restart-auth"}}, nil, nil
 		},

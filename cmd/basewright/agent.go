@@ -16,6 +16,7 @@ import (
 	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/core/snapshot"
 	"github.com/basewright/basewright/repairs"
 	"github.com/basewright/basewright/ui"
 )
@@ -70,6 +71,9 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 	w, err := openState(g, nil)
 	if err != nil {
 		return nil, err
+	}
+	if w.folder.Identities, err = identities(""); err != nil {
+		log.Warn("snapshots that are encrypted cannot be opened", "error", err)
 	}
 	a := &agent{workshop: w, engines: &engines{g: g}, stop: func() {}}
 	keys, err := access.OpenKeyring(filepath.Join(g.data(), "signing-keys"), time.Now())
@@ -193,9 +197,44 @@ func (a *agent) books(ctx context.Context) []core.Playbook {
 
 // job makes a change that runs under the given ID and tells how far it is.
 func (a *agent) job(do func(ctx context.Context, w apply.Applier) (*core.Change, error)) queue.Job {
-	return func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
-		w := *a.workshop.applier
-		w.NewID, w.Progress = func() string { return id }, progress
+	return a.jobOn(func(ctx context.Context, w apply.Applier, _ *snapshot.Folder) (*core.Change, error) {
 		return do(ctx, w)
+	})
+}
+
+// jobOn is job for what also works with the snapshots.
+func (a *agent) jobOn(do func(ctx context.Context, w apply.Applier, folder *snapshot.Folder) (*core.Change, error)) queue.Job {
+	return func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
+		w, folder := *a.workshop.applier, *a.folder
+		w.NewID = func() string { return id }
+		w.Progress, folder.Progress = meter(progress)
+		w.Snapshots, w.Data = &folder, &folder
+		return do(ctx, w, &folder)
 	}
+}
+
+// often is how often a step that takes long says how far it is.
+const often = 500 * time.Millisecond
+
+// meter returns what tells of the steps of a change, and of how far the data is
+// that one of them moves.
+func meter(tell func(core.Event)) (steps func(core.Event), data func(snapshot.Progress)) {
+	var now core.Event
+	var said time.Time
+	part := ""
+	steps = func(e core.Event) {
+		now = e
+		tell(e)
+	}
+	data = func(p snapshot.Progress) {
+		ended := p.Total > 0 && p.Done >= p.Total
+		if now.Change == "" || p.Step == part && !ended && time.Since(said) < often {
+			return
+		}
+		part, said = p.Step, time.Now()
+		e := now
+		e.At, e.Part, e.Bytes, e.Of = said.UTC(), p.Step, p.Done, p.Total
+		tell(e)
+	}
+	return steps, data
 }

@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/apply"
-	"github.com/basewright/basewright/core/snapshot"
 )
 
 type restoreFlags struct {
@@ -59,10 +55,8 @@ func (f *restoreFlags) validate() error {
 	if f.onlyFiles {
 		f.only = append(f.only, string(core.ConfigScope))
 	}
-	for _, p := range f.only {
-		if !slices.Contains([]core.Scope{core.ConfigScope, core.DatabaseScope, core.VolumesScope}, core.Scope(p)) {
-			return core.Errorf(core.Invalid, "--only %q is not one of: config, database, volumes", p)
-		}
+	if err := knownParts(f.parts()); err != nil {
+		return err
 	}
 	switch {
 	case f.plan && f.yes:
@@ -73,16 +67,11 @@ func (f *restoreFlags) validate() error {
 	return textOrJSON(f.output)
 }
 
-// parts are what is restored.
-func (f restoreFlags) parts(s core.Snapshot) []core.Scope {
-	if len(f.only) == 0 {
-		return snapshot.Parts(s)
-	}
+// parts are those that were asked for.
+func (f restoreFlags) parts() []core.Scope {
 	var parts []core.Scope
 	for _, p := range f.only {
-		if !slices.Contains(parts, core.Scope(p)) {
-			parts = append(parts, core.Scope(p))
-		}
+		parts = append(parts, core.Scope(p))
 	}
 	return parts
 }
@@ -128,13 +117,13 @@ func (w *workshop) restoreSnapshot(ctx context.Context, id string, f restoreFlag
 	if err != nil {
 		return err
 	}
-	parts := f.parts(s)
+	parts := chosenParts(s, f.parts())
 	if err := w.folder.Ready(ctx, e, inst, obs, s, parts); err != nil {
 		return exit{exitFound, err}
 	}
-	plan, r, err := w.restorePlan(inst, obs, s, parts)
+	plan, r, err := planRestore(w.folder, inst, obs, s, parts)
 	if err != nil {
-		return err
+		return exit{exitFound, err}
 	}
 	if f.output == "text" {
 		printPlan(w.console, plan)
@@ -167,60 +156,6 @@ func (w *workshop) present(ctx context.Context, s core.Snapshot) (core.Instance,
 		return inst, exit{exitFound, err}
 	}
 	return inst, nil
-}
-
-// restorePlan says what a restore will do, as data that is shown and approved.
-func (w *workshop) restorePlan(inst core.Instance, obs *core.Observation, s core.Snapshot, parts []core.Scope) (core.Plan, apply.Restoration, error) {
-	m, err := w.folder.Manifest(s)
-	if err != nil {
-		return core.Plan{}, apply.Restoration{}, exit{exitFound, err}
-	}
-	var names []string
-	for _, p := range parts {
-		names = append(names, string(p))
-	}
-	plan := core.Plan{
-		Instance: inst.ID, Playbook: apply.RestorePlaybook, Risk: core.HighRisk, Scope: safetyScope(parts), Downtime: time.Minute,
-		Title: fmt.Sprintf("Restore %s from snapshot %s of %s", strings.Join(names, ", "), s.ID, s.Created.Local().Format(time.DateTime)),
-		Basis: map[string]string{"engine": obs.Host.EngineID, "snapshot": s.SHA256},
-	}
-	r := apply.Restoration{
-		Ready: func(ctx context.Context, e core.Engine, obs *core.Observation) error {
-			return w.folder.Ready(ctx, e, inst, obs, s, parts)
-		},
-		Do: func(ctx context.Context, e core.Engine, safety core.Snapshot) error {
-			return w.folder.Replace(ctx, e, inst, s, safety, parts)
-		},
-	}
-	if slices.Contains(parts, core.ConfigScope) {
-		r.Roles = m.Roles.Kept
-		for _, file := range m.Files {
-			r.Files = append(r.Files, file.Name)
-		}
-		plan.Diff = append(plan.Diff, core.Diff{Target: "configuration", Before: "as it is", After: fmt.Sprintf("%d files, role passwords and containers of the snapshot", len(m.Files))})
-	}
-	for _, d := range m.Streams {
-		part := core.DatabaseScope
-		if d.Volume != nil {
-			part = core.VolumesScope
-		}
-		if slices.Contains(parts, part) {
-			plan.Diff = append(plan.Diff, core.Diff{Target: string(d.Kind) + " " + d.Name, Before: "put aside", After: bytesText(d.RawSize) + " of the snapshot"})
-		}
-	}
-	return plan, r, plan.Seal()
-}
-
-// safetyScope is what is kept before parts are replaced.
-func safetyScope(parts []core.Scope) core.Scope {
-	data := slices.DeleteFunc(slices.Clone(parts), func(p core.Scope) bool { return p == core.ConfigScope })
-	switch len(data) {
-	case 0:
-		return core.ConfigScope
-	case 1:
-		return data[0]
-	}
-	return core.FullScope
 }
 
 func (w *workshop) applyRestore(ctx context.Context, inst core.Instance, plan core.Plan, r apply.Restoration, f restoreFlags) error {

@@ -41,7 +41,11 @@ func (a *agent) works() ui.Works {
 			return p, err
 		},
 		Repair: a.repairJob, Operate: a.operate, Undo: a.undo,
-		Snapshot: a.takeSnapshot, VerifySnapshot: a.verifySnapshot,
+		Snapshot: a.takeSnapshot, VerifySnapshot: a.verifySnapshot, Restore: a.restoreJob,
+		PlanRestore: func(ctx context.Context, i core.Instance, s core.Snapshot, o ui.RestoreOrder) (core.Plan, error) {
+			_, p, _, err := a.planOfRestore(ctx, a.folder, i, s, o)
+			return p, err
+		},
 		Playbooks: a.listBooks, CheckPlaybook: checkBook, SavePlaybook: a.saveBook,
 		Checks: checks.All,
 	}

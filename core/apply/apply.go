@@ -131,6 +131,7 @@ const (
 // work is what a change does: a plan's actions, or the undoing of a change.
 type work struct {
 	ready  func(ctx context.Context, t *transaction, obs *core.Observation) error // refuses before anything is touched
+	first  func(ctx context.Context, t *transaction) error                        // touches nothing; may be nil
 	do     func(ctx context.Context, t *transaction) error
 	verify func(ctx context.Context, t *transaction) error
 	writes func(env string) []string // files that it may write; env is the name of the .env

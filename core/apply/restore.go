@@ -11,6 +11,9 @@ import (
 type Restoration struct {
 	// Ready refuses before anything is touched.
 	Ready func(ctx context.Context, e core.Engine, obs *core.Observation) error
+	// Read makes sure that the whole snapshot is what was written. It touches
+	// nothing, and may take long.
+	Read func() error
 	// Do brings the snapshot back. What it takes the place of it notes with the
 	// safety snapshot, so that Snapshots.Restore of that puts it back.
 	Do    func(ctx context.Context, e core.Engine, safety core.Snapshot) error
@@ -43,6 +46,9 @@ func (a *Applier) Restore(ctx context.Context, inst core.Instance, plan core.Pla
 				return err
 			}
 			return r.Ready(ctx, t.e, obs)
+		},
+		first: func(ctx context.Context, t *transaction) error {
+			return t.step(ctx, "read", "read the snapshot", r.Read)
 		},
 		do: func(ctx context.Context, t *transaction) error {
 			return t.step(ctx, "restore", plan.Title, func() error { return r.Do(ctx, t.e, t.snap) })

@@ -51,6 +51,11 @@ func (t *transaction) run(ctx context.Context) error {
 // prepare looks at the instance and snapshots it. It touches nothing.
 func (t *transaction) prepare(ctx context.Context) error {
 	t.c.State = core.Snapshotting
+	if t.first != nil {
+		if err := t.first(ctx, t); err != nil {
+			return err
+		}
+	}
 	err := t.step(ctx, "before", "diagnose before", func() error {
 		d, err := t.Diagnose(ctx, t.e, t.inst)
 		if err == nil {

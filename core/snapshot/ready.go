@@ -19,8 +19,17 @@ func Parts(s core.Snapshot) []core.Scope {
 }
 
 // Ready returns nil when the parts of a snapshot can be restored into the
-// instance as it is now. It reads the whole snapshot, and touches nothing.
+// instance as it is now, and the whole snapshot can be read. It touches nothing.
 func (f *Folder) Ready(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, from core.Snapshot, parts []core.Scope) error {
+	if err := f.Fits(ctx, e, inst, obs, from, parts); err != nil {
+		return err
+	}
+	_, err := f.Check(from, core.Readable)
+	return err
+}
+
+// Fits is Ready without the reading, which takes long when there is much data.
+func (f *Folder) Fits(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, from core.Snapshot, parts []core.Scope) error {
 	for _, p := range parts {
 		if !from.Holds(p) {
 			return core.Errorf(core.Invalid, "snapshot %s holds no %s; its scope is %s", from.ID, p, from.Scope)
@@ -28,9 +37,6 @@ func (f *Folder) Ready(ctx context.Context, e core.Engine, inst core.Instance, o
 	}
 	c, err := f.open(from, inst.ID)
 	if err != nil {
-		return err
-	}
-	if _, err := f.Check(from, core.Readable); err != nil {
 		return err
 	}
 	if slices.Contains(parts, core.DatabaseScope) {
