@@ -58,7 +58,7 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 	cmd.Flags().BoolVar(&f.since, "since-healthy", false, "also say what changed since the stack was last healthy")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long one check may take")
 	cmd.Flags().DurationVar(&f.total, "total", 30*time.Second, "how long one whole diagnosis may take")
-	cmd.Flags().StringToStringVar(&f.checks, "check-timeout", nil, "how long single checks may take: CHECK=DURATION,…; `basewright check list` names them")
+	cmd.Flags().StringToStringVar(&f.checks, "check-timeout", nil, "how long single checks may take: CHECK=DURATION,…; \"basewright check list\" names them")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "warning", "least severity that counts: info, warning or critical")
 	return cmd
 }
