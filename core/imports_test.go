@@ -33,7 +33,8 @@ var mayImport = map[string][]string{
 	"plugins":        {"core", "core/supabase"},
 	"core/access":    {"core"},
 	"core/queue":     {"core", "core/store"},
-	"ui":             {"core", "core/access", "core/logs", "core/queue", "core/store"},
+	"ui":             {"core", "core/access", "core/logs", "core/queue", "core/store", "ui/panel", "ui/report"},
+	"ui/panel":       {"core", "ui/report"},
 	"ui/report":      {"core"},
 	"configs":        {},
 }

@@ -19,7 +19,7 @@ import (
 // "public" anybody; "login" anybody who is somebody; viewer, operator, admin
 // with that role on the instance; "root" admin of every instance.
 var who = map[string]string{
-	"GET /": "public", "GET /healthz": "public", "GET /readyz": "public", "GET /metrics": "public", "GET /api/openapi.json": "public",
+	"GET /healthz": "public", "GET /readyz": "public", "GET /metrics": "public", "GET /api/openapi.json": "public",
 	"POST /api/login": "public", "POST /api/session": "public",
 	"POST /api/logout": "login read", "GET /api/me": "login read", "POST /api/me/password": "login admin",
 	"GET /api/instances": "login read", "POST /api/instances": "root admin", "GET /api/discover": "root admin",

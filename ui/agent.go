@@ -29,6 +29,7 @@ type Agent struct {
 	Now       func() time.Time
 
 	logins      logins
+	panel       pressroom
 	description []byte // OpenAPI
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type call struct {
 	route    *route
 	who      identity
 	instance core.Instance // of routes on one
+	given    any           // the body, when a form of the panel was read into one
 }
 
 // A call is the context of what it asks of other rooms. They may look at it a
@@ -48,6 +50,10 @@ const maxBody = 1 << 20
 // body reads the JSON of a request into v, strictly: an unknown field is a
 // mistake, and so is anything after the first value.
 func (c *call) body(v any) error {
+	if c.given != nil {
+		reflect.ValueOf(v).Elem().Set(reflect.ValueOf(c.given))
+		return nil
+	}
 	if kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); kind != "application/json" || c.GetHeader("Content-Encoding") != "" {
 		return &statusError{http.StatusUnsupportedMediaType, "the body must be application/json, without a content encoding"}
 	}

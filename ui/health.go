@@ -53,17 +53,6 @@ func plain(err error) string {
 	return problemOf(err).Detail
 }
 
-func (c *call) landing() (any, error) {
-	c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Basewright</title>
-<h1>Basewright</h1>
-<p>The agent runs. Its API is described at <a href="/api/openapi.json">/api/openapi.json</a>;
-what works and what does not is said at <a href="/readyz">/readyz</a>.</p>
-</html>
-`))
-	return nil, nil
-}
-
 // Broken returns what is served while the state cannot be opened: nobody can
 // log in, so all that is told is why, and what to do.
 func Broken(cause error) http.Handler {

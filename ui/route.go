@@ -45,6 +45,7 @@ type route struct {
 	query   []string // "name: what it means"
 	status  int      // of success
 	stream  bool     // the handler writes the answer itself, as it comes
+	page    bool     // it answers with a page of the panel
 }
 
 // to makes a line: method, path, permission, scope, what it does, the handler,

@@ -24,7 +24,6 @@ var askLogs = asks("services: roles, with commas", "service: as services", "leve
 // routes is everything that the agent answers, with who may ask. To add one is
 // to add a line.
 var routes = []route{
-	to(get, "/", "", everybody, "Says what this is", (*call).landing, streams),
 	to(get, "/healthz", "", everybody, "The process lives", (*call).health, gives[healthOut]),
 	to(get, "/readyz", "", everybody, "What works and what does not", (*call).ready, gives[readyOut]),
 	to(get, "/metrics", "", everybody, "Figures for Prometheus", (*call).metrics, streams),

@@ -50,10 +50,13 @@ func (a *Agent) Handler(trusted []string) (http.Handler, error) {
 	if a.description, err = json.MarshalIndent(describe(routes), "", " "); err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
 	}
+	all := everyRoute()
+	if err := a.panel.open(all, a.Now); err != nil {
+		return nil, err
+	}
 	line := newLine(atOnce, inLine, maxWatchers)
 	g.Use(a.observed)
-	for i := range routes {
-		r := &routes[i]
+	for _, r := range all {
 		if r.on == nobody || r.on != everybody && r.may == "" {
 			return nil, fmt.Errorf("route %s %s has no permission", r.method, r.path)
 		}
@@ -70,6 +73,17 @@ func (a *Agent) Handler(trusted []string) (http.Handler, error) {
 		problemOf(core.Errorf(core.Forbidden, "a page of another site may not do this")).write(w)
 	}))
 	return harden(cross.Handler(g)), nil
+}
+
+// everyRoute is the API and the panel.
+func everyRoute() []*route {
+	var all []*route
+	for _, table := range [][]route{routes, pages} {
+		for i := range table {
+			all = append(all, &table[i])
+		}
+	}
+	return all
 }
 
 // harden sets the headers that every answer has.
@@ -110,6 +124,7 @@ func (a *Agent) observed(c *gin.Context) {
 func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		watches := r.stream && r.on != everybody
+		g.Set("page", r.page)
 		if err := preread(g, r); err != nil {
 			a.refuse(g, err)
 			return
@@ -170,7 +185,11 @@ func (c *call) answer() {
 		c.refuse(c.Context, err)
 		return
 	}
-	if !c.route.stream && !c.Writer.Written() {
+	switch {
+	case c.route.stream || c.Writer.Written():
+	case c.route.page:
+		c.send(out)
+	default:
 		c.JSON(c.route.status, out)
 	}
 }
@@ -192,12 +211,16 @@ func (c *call) denied(err error) {
 func (a *Agent) refuse(c *gin.Context, err error) {
 	p := problemOf(err)
 	p.RequestID = c.GetString("id")
-	if p.Status == http.StatusConflict && strings.HasPrefix(c.FullPath(), "/api/instances/:id/") {
+	if p.Status == http.StatusConflict && strings.Contains(c.FullPath(), "/instances/:id/") {
 		p.ChangeID = a.Changes.Holder(c.Param("id"))
 	}
 	if p.Status >= http.StatusInternalServerError && c.Request.Context().Err() == nil {
 		a.Log.Error("a request failed", "request", p.RequestID, "method", c.Request.Method, "route", c.FullPath(), "status", p.Status, "error", err)
 	}
-	p.write(c.Writer)
 	c.Abort()
+	if a.wantsPage(c) {
+		a.refusePage(c, p, err)
+		return
+	}
+	p.write(c.Writer)
 }

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Glance is the newest full or deep diagnosis of an instance, in short.
+type Glance struct {
+	Instance, ID string
+	At           time.Time
+	Status       core.Status
+}
+
+// Glances returns what is known of every instance, by its ID. It reads no
+// diagnosis whole, so that a list of hundreds is quick.
+func (s *Store) Glances(ctx context.Context) (map[string]Glance, error) {
+	var rows []Glance
+	err := s.read.WithContext(ctx).Raw(`select d.instance, d.id, d.at, d.status from diagnoses d
+		where d.mode <> ? and d.at = (select max(at) from diagnoses where instance = d.instance and mode <> ?)
+		order by d.id`, core.Quick, core.Quick).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("glance at the instances: %w", explain(s.path, err))
+	}
+	all := map[string]Glance{}
+	for _, g := range rows {
+		g.At = g.At.UTC()
+		all[g.Instance] = g
+	}
+	return all, nil
+}
+
+// Diagnosis returns the diagnosis id; one that is not kept is core.NotFound.
+func (s *Store) Diagnosis(ctx context.Context, id string) (core.Diagnosis, error) {
+	r, err := take[diagnosisRow](ctx, s, "diagnosis", id)
+	if err != nil {
+		return core.Diagnosis{}, err
+	}
+	return r.diagnosis()
+}
+
+// Trends returns the days of several instances since from, up to now, without
+// the codes of what was found.
+func (s *Store) Trends(ctx context.Context, instances []string, from, now time.Time) (map[string][]core.Day, error) {
+	var rows []diagnosisRow
+	var old []dayRow
+	db := s.read.WithContext(ctx)
+	err := db.Select("instance", "at", "status").Where("instance in ? and at >= ?", instances, from.UTC()).Order("at, id").Find(&rows).Error
+	if err == nil {
+		err = db.Find(&old, "instance in ? and day >= ?", instances, from.UTC().Format(time.DateOnly)).Error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read trends: %w", explain(s.path, err))
+	}
+	looks, days := map[string][]core.Outline{}, map[string][]dayRow{}
+	for _, r := range rows {
+		looks[r.Instance] = append(looks[r.Instance], core.Outline{At: r.At.UTC(), Status: r.Status})
+	}
+	for _, r := range old {
+		days[r.Instance] = append(days[r.Instance], r)
+	}
+	all := map[string][]core.Day{}
+	for _, id := range instances {
+		all[id] = core.MergeDays(daysOf(days[id]), core.Days(looks[id], from, now))
+	}
+	return all, nil
+}
+
+// NewestSnapshots returns when the newest snapshot of each instance was taken.
+func (s *Store) NewestSnapshots(ctx context.Context) (map[string]time.Time, error) {
+	var rows []snapshotRow
+	err := s.read.WithContext(ctx).Raw(`select instance, created from snapshots n
+		where created = (select max(created) from snapshots where instance = n.instance)`).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("look for snapshots: %w", explain(s.path, err))
+	}
+	all := map[string]time.Time{}
+	for _, r := range rows {
+		all[r.Instance] = r.Created.UTC()
+	}
+	return all, nil
+}

@@ -1,0 +1,249 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/store"
+	"github.com/basewright/basewright/ui/panel"
+)
+
+const (
+	fleetPage = 50 // instances on a page
+	trendDays = 14
+	mostPicks = 200
+)
+
+// brief is what the list of instances tells of a diagnosis.
+type brief struct {
+	codes  []string // of root causes
+	titles []string
+}
+
+func (c *call) fleetPage() (any, error) {
+	p := &panel.Fleet{Frame: c.framed("fleet", ""), Query: strings.TrimSpace(clip(c.Query("q"), 100)), Status: c.Query("status"), Sort: c.Query("sort")}
+	p.Title = p.Lang.T("nav.fleet")
+	if p.Sort == "" {
+		p.Sort = "worst"
+	}
+	all, err := c.fleetRows(p.Lang)
+	if err != nil {
+		return nil, err
+	}
+	p.Total = len(all)
+	counts := map[string]int{}
+	found := all[:0]
+	for _, r := range all {
+		if !matches(r, p.Query) {
+			continue
+		}
+		counts[string(r.Status)]++
+		if p.Status == "" || p.Status == string(r.Status) {
+			found = append(found, r)
+		}
+	}
+	for _, s := range []core.Status{core.Unhealthy, core.Degraded, core.Unknown, core.Healthy} {
+		if n := counts[string(s)]; n > 0 || p.Status == string(s) {
+			p.Tally = append(p.Tally, panel.Tally{Status: string(s), N: n})
+		}
+	}
+	p.Found = len(found)
+	slices.SortStableFunc(found, orderOf(p.Sort))
+	page, err := c.number("page", 1, 1_000_000)
+	if err != nil {
+		return nil, err
+	}
+	p.Pager, p.Rows = paged(c.Request.URL, found, page, fleetPage)
+	for _, r := range p.Rows {
+		p.MayDiagnose = p.MayDiagnose || c.who.may(core.MayDiagnose, r.ID)
+	}
+	return p, c.addTrends(p.Rows)
+}
+
+// fleetRows are the instances that the caller may see, without their trends.
+func (c *call) fleetRows(l panel.Lang) ([]panel.FleetRow, error) {
+	instances, err := c.Store.Instances(c)
+	if err != nil {
+		return nil, err
+	}
+	glances, err := c.Store.Glances(c)
+	if err != nil {
+		return nil, err
+	}
+	shots, err := c.Store.NewestSnapshots(c)
+	if err != nil {
+		return nil, err
+	}
+	production, err := c.production()
+	if err != nil {
+		return nil, err
+	}
+	var rows []panel.FleetRow
+	for _, i := range instances {
+		if !c.who.may(core.MayRead, i.ID) {
+			continue
+		}
+		r := panel.FleetRow{ID: i.ID, Name: i.Name, Status: core.Unknown, Production: slices.Contains(production, i.ID), Change: c.Changes.Holder(i.ID)}
+		if at, has := shots[i.ID]; has {
+			r.Snapshot = &at
+		}
+		if g, has := glances[i.ID]; has {
+			b, err := c.briefOf(g)
+			if err != nil {
+				return nil, err
+			}
+			r.Status, r.Diagnosed = g.Status, &g.At
+			if len(b.codes) > 0 {
+				r.Code, r.Cause, r.More = b.codes[0], l.Title(b.codes[0], b.titles[0]), len(b.codes)-1
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// briefOf returns what a diagnosis found in short. Diagnoses never change, so
+// that each is read once.
+func (c *call) briefOf(g store.Glance) (brief, error) {
+	room := &c.Agent.panel
+	room.mu.Lock()
+	b, known := room.known[g.ID]
+	room.mu.Unlock()
+	if known {
+		return b, nil
+	}
+	d, err := c.Store.Diagnosis(c, g.ID)
+	if err != nil {
+		return b, err
+	}
+	for _, code := range d.RootCauses {
+		n := slices.IndexFunc(d.Findings, func(f core.Finding) bool { return f.Code == code && f.CausedBy == nil })
+		if n < 0 || slices.Contains(b.codes, code) {
+			continue
+		}
+		b.codes, b.titles = append(b.codes, code), append(b.titles, d.Findings[n].Title)
+	}
+	room.mu.Lock()
+	defer room.mu.Unlock()
+	if len(room.known) > manyKeys {
+		clear(room.known)
+	}
+	room.known[g.ID] = b
+	return b, nil
+}
+
+func matches(r panel.FleetRow, query string) bool {
+	own := strings.ToLower(r.ID + " " + r.Name + " " + r.Code + " " + r.Cause)
+	return !slices.ContainsFunc(strings.Fields(strings.ToLower(query)), func(word string) bool { return !strings.Contains(own, word) })
+}
+
+var badness = map[core.Status]int{core.Unhealthy: 0, core.Degraded: 1, core.Unknown: 2, core.Healthy: 3}
+
+// orderOf compares rows by what somebody wants to see first.
+func orderOf(sort string) func(a, b panel.FleetRow) int {
+	name := func(a, b panel.FleetRow) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
+	}
+	age := func(of func(panel.FleetRow) *time.Time) func(a, b panel.FleetRow) int {
+		when := func(r panel.FleetRow) time.Time {
+			if t := of(r); t != nil {
+				return *t
+			}
+			return time.Time{}
+		}
+		return func(a, b panel.FleetRow) int { return cmp.Or(when(a).Compare(when(b)), name(a, b)) }
+	}
+	switch sort {
+	case "name":
+		return name
+	case "diagnosed":
+		return age(func(r panel.FleetRow) *time.Time { return r.Diagnosed })
+	case "snapshot":
+		return age(func(r panel.FleetRow) *time.Time { return r.Snapshot })
+	}
+	return func(a, b panel.FleetRow) int { return cmp.Or(badness[a.Status]-badness[b.Status], name(a, b)) }
+}
+
+// paged cuts one page out of a list.
+func paged[T any](u *url.URL, list []T, page, size int) (panel.Pager, []T) {
+	pages := max(1, (len(list)+size-1)/size)
+	page = min(page, pages)
+	at := func(n int) string {
+		if n < 1 || n > pages {
+			return ""
+		}
+		q := u.Query()
+		q.Del("done")
+		q.Set("page", strconv.Itoa(n))
+		return u.EscapedPath() + "?" + q.Encode()
+	}
+	return panel.Pager{Page: page, Pages: pages, Before: at(page - 1), After: at(page + 1)}, list[(page-1)*size : min(len(list), page*size)]
+}
+
+// addTrends gives rows the days that lie behind them.
+func (c *call) addTrends(rows []panel.FleetRow) error {
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	now := c.Now().UTC()
+	first := now.Truncate(24*time.Hour).AddDate(0, 0, 1-trendDays)
+	trends, err := c.Store.Trends(c, ids, first, now)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		rows[i].Trend = barsOf(trends[rows[i].ID], first)
+	}
+	return nil
+}
+
+// barsOf makes one bar for each day since first, also where nothing is known.
+func barsOf(days []core.Day, first time.Time) []panel.Bar {
+	bars := make([]panel.Bar, trendDays)
+	for i := range bars {
+		bars[i].Day = first.AddDate(0, 0, i)
+		n := slices.IndexFunc(days, func(d core.Day) bool { return d.Day == bars[i].Day.Format(time.DateOnly) })
+		if n < 0 {
+			continue
+		}
+		d := days[n]
+		switch {
+		case d.Worst != "":
+			bars[i].Status = d.Worst
+		case d.Down > 0:
+			bars[i].Status = core.Unhealthy
+		case d.Up > 0:
+			bars[i].Status = core.Healthy
+		}
+	}
+	return bars
+}
+
+// diagnoseSeveral begins a diagnosis of each instance that was picked and the
+// caller may diagnose; the page shows them as they end.
+func (c *call) diagnoseSeveral() (any, error) {
+	picked := c.PostFormArray("pick")
+	if len(picked) == 0 {
+		return nil, core.Errorf(core.Invalid, "no instance is selected")
+	}
+	for _, id := range picked[:min(len(picked), mostPicks)] {
+		i, err := c.Store.Instance(c, id)
+		if err != nil || !c.who.may(core.MayDiagnose, i.ID) {
+			continue
+		}
+		ctx, a := context.WithoutCancel(c.ctx), c.Agent
+		go func() {
+			if _, err := a.Diagnoses.Manual(ctx, i, core.Full); err != nil {
+				a.Log.Warn("a diagnosis that was asked for with others failed", "instance", i.ID, "error", err)
+			}
+		}()
+	}
+	return c.goTo(backOf(c.Context), "begun")
+}

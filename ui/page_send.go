@@ -1,0 +1,228 @@
+package ui
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/ui/panel"
+)
+
+// pressroom is what pages are made with.
+type pressroom struct {
+	book   *panel.Book
+	assets panel.Assets
+	files  map[string]panel.Asset
+	pages  map[string]*route // by path
+
+	mu    sync.Mutex
+	known map[string]brief // of diagnoses, by their ID: these never change
+	marks sync.Mutex       // one writer of the marks at a time
+}
+
+func (p *pressroom) open(all []*route, now func() time.Time) (err error) {
+	p.pages = map[string]*route{}
+	for _, r := range all {
+		if r.page && r.method == get {
+			p.pages[r.path] = r
+		}
+	}
+	p.assets, p.files = panel.Files()
+	p.known = map[string]brief{}
+	p.book, err = panel.Open(now)
+	return err
+}
+
+// contentPolicy lets a page have what comes from here and nothing inline.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// The cookies that hold how somebody likes to see the panel.
+const (
+	langCookie  = "lang"
+	themeCookie = "theme"
+)
+
+// frame is what the page of this request has around it.
+func (a *Agent) frame(c *gin.Context, who identity) panel.Frame {
+	lang, _ := c.Cookie(langCookie)
+	theme, _ := c.Cookie(themeCookie)
+	if theme != "light" && theme != "dark" {
+		theme = ""
+	}
+	f := panel.Frame{
+		Lang: panel.Choose(lang, c.GetHeader("Accept-Language")), Theme: theme,
+		User: who.user.Name, Admin: who.may(core.MayAdmin, core.EveryInstance),
+		Path: c.Request.URL.Path, Address: address(c.Request.URL), Version: a.Version, Assets: a.panel.assets, Nav: a.panel.navigation(who),
+	}
+	if key := "done." + c.Query("done"); panel.Has(key) {
+		f.Notice = f.Lang.T(key)
+	}
+	return f
+}
+
+// address is where the page can be asked for again, without the notice that
+// it was reached with.
+func address(u *url.URL) string {
+	q := u.Query()
+	q.Del("done")
+	if len(q) == 0 {
+		return u.EscapedPath()
+	}
+	return u.EscapedPath() + "?" + q.Encode()
+}
+
+// framed is the frame of a page with a title of its own, in a section of the
+// navigation.
+func (c *call) framed(section, title string) panel.Frame {
+	f := c.frame(c.Context, c.who)
+	f.Section, f.Title = section, title
+	return f
+}
+
+// send answers with a page, or with the part of it that a page asks for again.
+// Nothing means that the handler led on to another page.
+func (c *call) send(out any) {
+	if out == nil {
+		return
+	}
+	p, ok := out.(panel.Page)
+	if !ok {
+		c.refuse(c.Context, core.Errorf(core.Internal, "%s %s made no page", c.route.method, c.route.path))
+		return
+	}
+	part := ""
+	if c.GetHeader("HX-Request") == "true" {
+		_, part, _ = strings.Cut(c.GetHeader("HX-Target"), "#")
+	}
+	c.press(c.Context, c.route.status, p, part)
+}
+
+// press renders a page and sends it.
+func (a *Agent) press(c *gin.Context, status int, p panel.Page, part string) {
+	var b bytes.Buffer
+	if err := a.panel.book.Render(&b, p, part); err != nil {
+		a.Log.Error("a page could not be made", "request", c.GetString("id"), "error", err)
+		problemOf(err).write(c.Writer)
+		return
+	}
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Vary", "HX-Request, HX-Target, Cookie, Accept-Language, Accept-Encoding")
+	content := b.Bytes()
+	if acceptsGzip(c) && len(content) > 1024 {
+		var small bytes.Buffer
+		z := gzip.NewWriter(&small)
+		_, _ = z.Write(content) // into memory
+		if z.Close() == nil {
+			h.Set("Content-Encoding", "gzip")
+			content = small.Bytes()
+		}
+	}
+	c.Data(status, "text/html; charset=utf-8", content)
+}
+
+func acceptsGzip(c *gin.Context) bool {
+	return strings.Contains(c.GetHeader("Accept-Encoding"), "gzip")
+}
+
+// asset answers with a file whose address names its content, to be kept for
+// good. An address of another version leads nowhere.
+func (c *call) asset() (any, error) {
+	f, found := c.panel.files[c.Param("file")]
+	if !found || panel.Assets(panel.AssetsPath+c.Param("hash")+"/") != c.panel.assets {
+		return nil, core.Errorf(core.NotFound, "there is no such file in this version")
+	}
+	h := c.Writer.Header()
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Vary", "Accept-Encoding")
+	content := f.Content
+	if f.Gzipped != nil && acceptsGzip(c.Context) {
+		h.Set("Content-Encoding", "gzip")
+		content = f.Gzipped
+	}
+	c.Data(http.StatusOK, f.Type, content)
+	return nil, nil
+}
+
+// wantsPage reports whether a refusal is to be read by a person.
+func (a *Agent) wantsPage(c *gin.Context) bool {
+	return c.GetBool("page") || c.FullPath() == "" && c.Request.Method == http.MethodGet &&
+		!strings.HasPrefix(c.Request.URL.Path, "/api/") && strings.Contains(c.GetHeader("Accept"), "text/html")
+}
+
+// refusePage tells a person why not. Who has no login is led to it.
+func (a *Agent) refusePage(c *gin.Context, p Problem, cause error) {
+	if p.Status == http.StatusUnauthorized {
+		where := "/login?next=" + url.QueryEscape(address(c.Request.URL))
+		if c.Request.Method != http.MethodGet {
+			where = "/login"
+		}
+		if c.GetHeader("HX-Request") == "true" {
+			c.Header("HX-Redirect", where)
+			c.Status(http.StatusUnauthorized)
+			return
+		}
+		c.Redirect(http.StatusSeeOther, where)
+		return
+	}
+	who, _ := a.authenticate(c) // for the frame only
+	page := &panel.Problem{Frame: a.frame(c, who), Status: p.Status, Detail: p.Detail, Change: p.ChangeID, Back: backOf(c)}
+	page.Title = page.Lang.T("problem.title")
+	if key := "problem.title." + strconv.Itoa(p.Status); panel.Has(key) {
+		page.Title = page.Lang.T(key)
+	}
+	if e, ok := cause.(*core.Error); ok && p.Detail == e.Error() && e.Err == nil && e.Hint != "" {
+		page.Detail, page.Hint = e.Message, e.Hint
+	}
+	if p.Status >= http.StatusInternalServerError {
+		page.Request = p.RequestID
+	}
+	if p.Retry > 0 {
+		c.Header("Retry-After", strconv.Itoa(p.Retry))
+	}
+	a.press(c, p.Status, page, "")
+}
+
+// backOf is the page that the request came from, when that is one of ours.
+func backOf(c *gin.Context) string {
+	from, err := url.Parse(c.GetHeader("Referer"))
+	if err != nil || from.Host != c.Request.Host || from.Path == c.Request.URL.Path {
+		return "/"
+	}
+	return ours(from.RequestURI())
+}
+
+// ours returns an address of this panel, or its first page for any other.
+func ours(where string) string {
+	if u, err := url.Parse(where); err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(where, "/") ||
+		strings.HasPrefix(where, "//") || strings.ContainsAny(where, "\\\r\n\t") {
+		return "/"
+	}
+	return where
+}
+
+// goTo leads on after a form; done names what it tells there.
+func (c *call) goTo(where, done string) (any, error) {
+	u, err := url.Parse(ours(where))
+	if err != nil {
+		return nil, core.Errorf(core.Invalid, "there is no such page")
+	}
+	if done != "" {
+		q := u.Query()
+		q.Set("done", done)
+		u.RawQuery = q.Encode()
+	}
+	c.Redirect(http.StatusSeeOther, cmp.Or(u.String(), "/"))
+	return nil, nil
+}

@@ -1,0 +1,55 @@
+package ui
+
+import (
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/ui/panel"
+)
+
+// pages is the panel: what people see and the forms that they send, with who
+// may. A form calls what the API calls; only its answer is another page.
+var pages = []route{
+	page(get, "/login", "", everybody, "Log in", (*call).loginPage),
+	page(post, "/login", "", everybody, "Log in", (*call).enter, takes[loginIn]),
+	page(post, "/logout", read, anybody, "Log out", (*call).leave),
+	page(post, "/language", "", everybody, "Choose a language", (*call).chooseLanguage, takes[loginIn]),
+	page(post, "/theme", "", everybody, "Choose light or dark", (*call).chooseTheme, takes[loginIn]),
+	page(get, panel.AssetsPath+":hash/:file", "", everybody, "Styles, scripts, icons", (*call).asset),
+
+	page(get, "/", read, anybody, "The instances", (*call).fleetPage),
+	page(post, "/diagnose", diagnose, anybody, "Diagnose several", (*call).diagnoseSeveral),
+	page(get, "/instances/:id", read, oneInstance, "An instance", (*call).overviewPage),
+	page(post, "/instances/:id/diagnose", diagnose, oneInstance, "Diagnose it", (*call).diagnoseOne),
+	page(post, "/instances/:id/power", power, oneInstance, "Start, stop, restart", (*call).powerOne),
+	page(post, "/instances/:id/edit", admin, oneInstance, "Mode and name", (*call).editOne),
+}
+
+// page makes a line of the panel.
+func page(method, path string, may core.Verb, on scope, does string, serve func(*call) (any, error), more ...func(*route)) route {
+	r := to(method, path, may, on, does, serve, more...)
+	r.page = true
+	return r
+}
+
+// sections are the groups of the navigation, with the pages in them.
+var sections = []panel.NavGroup{
+	{Items: []panel.NavItem{{ID: "fleet", Href: "/"}, {ID: "playbooks", Href: "/playbooks"}, {ID: "tokens", Href: "/tokens"}}},
+	{Title: "nav.administration", Items: []panel.NavItem{{ID: "security", Href: "/security"}, {ID: "users", Href: "/users"}, {ID: "audit", Href: "/audit"}, {ID: "about", Href: "/about"}}},
+}
+
+// navigation leads to the pages that somebody may see.
+func (p *pressroom) navigation(who identity) []panel.NavGroup {
+	var nav []panel.NavGroup
+	for _, s := range sections {
+		var items []panel.NavItem
+		for _, item := range s.Items {
+			r := p.pages[item.Href]
+			if r != nil && (r.on != everything || who.may(r.may, core.EveryInstance)) {
+				items = append(items, item)
+			}
+		}
+		if len(items) > 0 {
+			nav = append(nav, panel.NavGroup{Title: s.Title, Items: items})
+		}
+	}
+	return nav
+}

@@ -1,0 +1,166 @@
+package ui
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/basewright/basewright/core"
+)
+
+// whoPages says for every page and form of the panel the weakest who may have
+// it; see who.
+var whoPages = map[string]string{
+	"GET /login": "public", "POST /login": "public", "POST /logout": "login", "POST /language": "public", "POST /theme": "public", "GET /static/:hash/:file": "public",
+	"GET /": "login", "POST /diagnose": "login",
+	"GET /instances/:id": "viewer", "POST /instances/:id/diagnose": "operator", "POST /instances/:id/power": "operator", "POST /instances/:id/edit": "admin",
+}
+
+// form sends a form as whoever holds the credential.
+func (w *world) form(path, credential string, values url.Values) *httptest.ResponseRecorder {
+	w.t.Helper()
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(values.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if credential != "" {
+		r.Header.Set("Authorization", "Bearer "+credential)
+	}
+	return w.send(r)
+}
+
+// TestEveryPageAndRole asks every page and form as every role, of an instance
+// that is theirs, of one that is not, and of one that does not exist.
+func TestEveryPageAndRole(t *testing.T) {
+	for _, r := range pages {
+		name := r.method + " " + r.path
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			level := whoPages[name]
+			if level == "" {
+				t.Fatal("who may have this page is written nowhere in the test")
+			}
+			w := newWorld(t)
+			close(w.hold)
+			if rec := w.page(r, "shop", ""); (rec.Code == http.StatusSeeOther && strings.HasPrefix(rec.Header().Get("Location"), "/login")) == (level == "public") && r.path != "/login" {
+				t.Errorf("without a login: %d to %s", rec.Code, rec.Header().Get("Location"))
+			}
+			for strong, role := range []string{"nothing", "viewer", "operator", "admin", "root"} {
+				grants := map[string]core.Role{"shop": core.Role(role)}
+				switch role {
+				case "nothing":
+					grants = nil
+				case "root":
+					grants = map[string]core.Role{"*": core.Admin}
+				}
+				w.seed()
+				_, login := w.user(role, grants)
+				w.mayHave(t, r, login, level, strong)
+				if onInstance(r) && role != "root" {
+					w.sameNothing(t, r, login)
+				}
+			}
+		})
+	}
+	if len(whoPages) != len(pages) {
+		t.Errorf("%d pages, and %d of which the test knows who may have them", len(pages), len(whoPages))
+	}
+}
+
+func (w *world) page(r route, instance, login string) *httptest.ResponseRecorder {
+	if r.method == http.MethodPost {
+		return w.form(pathOf(r, instance), login, nil)
+	}
+	return w.ask(r.method, pathOf(r, instance), login, "")
+}
+
+func (w *world) mayHave(t *testing.T, r route, login, level string, strong int) {
+	t.Helper()
+	rec := w.page(r, "shop", login)
+	needs := map[string]int{"public": -1, "login": -1, "viewer": 1, "operator": 2, "admin": 3, "root": 4}[level]
+	switch {
+	case strong >= needs:
+		toLogin := strings.HasPrefix(rec.Header().Get("Location"), "/login") && r.path != "/logout"
+		if toLogin || rec.Code == http.StatusForbidden || rec.Code == http.StatusInternalServerError || onInstance(r) && rec.Code == http.StatusNotFound {
+			t.Errorf("strength %d: status %d: %s", strong, rec.Code, saidOf(rec))
+		}
+	case onInstance(r) && strong == 0:
+		if rec.Code != http.StatusNotFound {
+			t.Errorf("no grant: status %d, want 404", rec.Code)
+		}
+	case rec.Code != http.StatusForbidden:
+		t.Errorf("strength %d: status %d, want 403", strong, rec.Code)
+	}
+}
+
+var lede = regexp.MustCompile(`(?s)<p class="lede">(.*?)</p>`)
+
+// saidOf is what a page of trouble says.
+func saidOf(rec *httptest.ResponseRecorder) string {
+	if m := lede.FindStringSubmatch(rec.Body.String()); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// sameNothing wants one page for what is somebody else's and what is not there.
+func (w *world) sameNothing(t *testing.T, r route, login string) {
+	t.Helper()
+	var said []string
+	for _, instance := range []string{"other", "ghost"} {
+		rec := w.page(r, instance, login)
+		if rec.Code != http.StatusNotFound || saidOf(rec) == "" {
+			t.Errorf("of %s: status %d, want 404: %s", instance, rec.Code, rec.Body)
+		}
+		said = append(said, strings.ReplaceAll(saidOf(rec), instance, "NAME"))
+	}
+	if said[0] != said[1] {
+		t.Errorf("what is another's is told from what is not: %q", said)
+	}
+}
+
+// TestWhereItLeads wants no form or login to lead to another site.
+func TestWhereItLeads(t *testing.T) {
+	for in, want := range map[string]string{
+		"/instances/shop?x=1": "/instances/shop?x=1", "": "/", "//evil.example/": "/", "https://evil.example": "/", `/\evil.example`: "/",
+		"javascript:alert(1)": "/", "/\tx": "/", "shop": "/",
+	} {
+		if got := ours(in); got != want {
+			t.Errorf("%q leads to %q, want %q", in, got, want)
+		}
+	}
+	w := newWorld(t)
+	w.withPassword("ana")
+	rec := w.form("/login", "", url.Values{"username": {"ana"}, "password": {goodPassword}, "next": {"//evil.example/x"}})
+	if rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != "/" {
+		t.Errorf("%d to %s", rec.Code, rec.Header().Get("Location"))
+	}
+}
+
+// TestPagesAreStrict wants the policy on every page, and nothing inline in it.
+func TestPagesAreStrict(t *testing.T) {
+	w := newWorld(t)
+	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+	must(t, w.a.Store.SaveDiagnosis(t.Context(), aDiagnosis("shop")))
+	inline := regexp.MustCompile(`(?i)<style|<script[^>]*>[^<]|\sstyle=|\son[a-z]+=|javascript:`)
+	for _, r := range pages {
+		if r.method != http.MethodGet || strings.HasPrefix(r.path, "/static/") {
+			continue
+		}
+		rec := w.ask(r.method, pathOf(r, "shop"), login, "")
+		if rec.Code == http.StatusSeeOther {
+			continue // who is logged in is led on
+		}
+		policy := rec.Header().Get("Content-Security-Policy")
+		if !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: policy %q", r.path, policy)
+		}
+		if m := inline.FindString(rec.Body.String()); m != "" {
+			t.Errorf("%s holds %q", r.path, m)
+		}
+		if strings.Contains(rec.Body.String(), canary) {
+			t.Errorf("%s holds a secret", r.path)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package panel
+
+import (
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/ui/report"
+)
+
+// Login is the way in.
+type Login struct {
+	Frame
+	Username, Next, Problem string
+}
+
+// Problem tells what went wrong, and the way back.
+type Problem struct {
+	Frame
+	Status       int
+	Detail, Hint string
+	Back         string
+	Change       string // the change that is in the way
+	Request      string
+}
+
+// Fleet lists the instances.
+type Fleet struct {
+	Frame
+	Total, Found int // instances that there are, and that the filter left
+	Query        string
+	Status, Sort string
+	Tally        []Tally
+	Rows         []FleetRow
+	Pager        Pager
+	MayDiagnose  bool
+}
+
+// Tally counts the instances of one status.
+type Tally struct {
+	Status string
+	N      int
+}
+
+// FleetRow is an instance in a line.
+type FleetRow struct {
+	ID, Name   string
+	Status     core.Status
+	Production bool
+	Change     string // under way
+	Code       string // of the first root cause
+	Cause      string
+	More       int // further root causes
+	Trend      []Bar
+	Diagnosed  *time.Time
+	Snapshot   *time.Time
+}
+
+// Pager leads through the pages of a list.
+type Pager struct {
+	Page, Pages   int
+	Before, After string // addresses, empty at the ends
+}
+
+// Instance is what every page of an instance shows at its head.
+type Instance struct {
+	core.Instance
+	Status     core.Status
+	Production bool
+	Change     string
+	Tab        string
+	Tabs       []Tab
+	May        Rights
+}
+
+// Tab is one of the pages of an instance.
+type Tab struct{ ID, Path string }
+
+// Rights say which buttons there are; the routes decide what they do.
+type Rights struct {
+	Diagnose, Power, Repair, Snapshot, Schedule, Admin bool
+}
+
+// Overview is the state of an instance.
+type Overview struct {
+	Frame
+	Of       Instance
+	Known    bool // it was diagnosed
+	Summary  string
+	Depth    core.Depth
+	Took     time.Duration
+	At       time.Time
+	Since    string // what changed since it was healthy
+	Causes   []Cause
+	Remarks  []Cause
+	Unknowns []core.Unknowable
+	Cards    []Card
+	Graph    Graph
+	Snapshot *time.Time
+}
+
+// shownProof is how many lines of proof are not folded.
+const shownProof = 3
+
+// Cause is a finding that stands by itself, in the reader's language as far as
+// it is translated.
+type Cause struct {
+	C                             report.Cause
+	Instance                      string
+	May                           bool // repair it
+	Logs                          string
+	Title, What, Breaks, Do, Data string
+}
+
+// First are the lines of proof that are shown at once.
+func (c Cause) First() []core.Evidence {
+	return c.C.Evidence[:min(len(c.C.Evidence), shownProof)]
+}
+
+// Rest are the lines of proof that are folded.
+func (c Cause) Rest() []core.Evidence {
+	return c.C.Evidence[min(len(c.C.Evidence), shownProof):]
+}
+
+// Card is the result of one category.
+type Card struct {
+	Category core.Category
+	Status   core.Status
+	Words    string
+}
+
+// The names of the pages' templates.
+
+func (*Login) Template() string    { return "login" }
+func (*Problem) Template() string  { return "problem" }
+func (*Fleet) Template() string    { return "fleet" }
+func (*Overview) Template() string { return "overview" }

@@ -1,0 +1,162 @@
+package panel
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// functions are what templates may call, in one language.
+func functions(l Lang, now func() time.Time) template.FuncMap {
+	return template.FuncMap{
+		"t":       l.T,
+		"has":     Has,
+		"text":    text,
+		"icon":    icon,
+		"ago":     func(t time.Time) string { return l.ago(now().Sub(t)) },
+		"until":   func(t time.Time) string { return l.until(t.Sub(now())) },
+		"stamp":   l.stamp,
+		"day":     l.day,
+		"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"took":    l.took,
+		"size":    l.size,
+		"percent": func(p float64) string { return l.decimal(fmt.Sprintf("%.1f", p)) + "%" },
+		"list":    func(items ...any) []any { return items },
+		"join":    strings.Join,
+		"short":   func(s string) string { return s[:min(len(s), 10)] },
+		"add":     func(a, b int) int { return a + b },
+		"zero":    time.Time.IsZero,
+		"lines":   lines,
+		"langs":   func() []Lang { return Langs },
+		"dict":    dict,
+		"spark":   l.spark,
+		"history": l.history,
+		"graph":   l.graph,
+	}
+}
+
+// text makes what came from outside harmless to read, and bounds it; that it is
+// no markup is html/template's work.
+func text(v any) string {
+	const most = 4000
+	s := fmt.Sprint(v)
+	if len(s) > 4*most {
+		s = s[:4*most]
+	}
+	r := []rune(core.Printable(s))
+	if len(r) > most {
+		r = append(r[:most], '…')
+	}
+	return string(r)
+}
+
+// lines parts a text that may have several, each made harmless.
+func lines(s string) []string {
+	const most = 400
+	list := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	if len(list) > most {
+		list = append(list[:most], "…")
+	}
+	for i := range list {
+		list[i] = text(strings.ReplaceAll(list[i], "\t", "    "))
+	}
+	return list
+}
+
+// dict gives a block several values by name.
+func dict(pairs ...any) (map[string]any, error) {
+	m := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("%v is no name", pairs[i])
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
+}
+
+// span is a duration in its largest unit.
+func (l Lang) span(d time.Duration) string {
+	for _, u := range []struct {
+		key  string
+		unit time.Duration
+	}{{"time.day", 24 * time.Hour}, {"time.hour", time.Hour}, {"time.minute", time.Minute}} {
+		if n := int(d / u.unit); n > 0 {
+			return l.T(u.key, "n", n)
+		}
+	}
+	return l.T("time.second", "n", max(0, int(d/time.Second)))
+}
+
+func (l Lang) ago(d time.Duration) string {
+	if d < 10*time.Second {
+		return l.T("time.now")
+	}
+	return l.T("time.ago", "span", l.span(d))
+}
+
+func (l Lang) until(d time.Duration) string {
+	if d < time.Second {
+		return l.T("time.now")
+	}
+	return l.T("time.in", "span", l.span(d))
+}
+
+// monthNames are the short names of months.
+var monthNames = map[Lang]string{
+	English:    "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+	Portuguese: "jan. fev. mar. abr. mai. jun. jul. ago. set. out. nov. dez.",
+}
+
+// day is a date without its year, for an axis.
+func (l Lang) day(t time.Time) string {
+	t = t.UTC()
+	return fmt.Sprintf("%d %s", t.Day(), strings.Fields(monthNames[l])[t.Month()-1])
+}
+
+// stamp is a moment, to the second.
+func (l Lang) stamp(t time.Time) string {
+	t = t.UTC()
+	if l == Portuguese {
+		return fmt.Sprintf("%d de %s de %d, %s UTC", t.Day(), strings.Fields(monthNames[l])[t.Month()-1], t.Year(), t.Format("15:04:05"))
+	}
+	return l.day(t) + t.Format(" 2006, 15:04:05") + " UTC"
+}
+
+// decimal puts the mark of the language into a number.
+func (l Lang) decimal(s string) string {
+	if l == Portuguese {
+		return strings.Replace(s, ".", ",", 1)
+	}
+	return s
+}
+
+// took is how long something lasted.
+func (l Lang) took(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return l.decimal(fmt.Sprintf("%.1f", d.Seconds())) + " s"
+	}
+	return l.span(d)
+}
+
+// size is a number of bytes.
+func (l Lang) size(n int64) string {
+	const k = 1024
+	units, v := []string{"B", "KiB", "MiB", "GiB", "TiB"}, float64(n)
+	i := 0
+	for v >= k && i < len(units)-1 {
+		v, i = v/k, i+1
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return l.decimal(fmt.Sprintf("%.1f", v)) + " " + units[i]
+}
