@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/basewright/basewright/core"
@@ -113,12 +111,7 @@ func hostMemory(_ context.Context, t core.Target) ([]core.Finding, error) {
 
 // noNameServer matches what programs say when a name server does not answer. That
 // a name does not exist is another matter. Sources: glibc, Go, Node, Erlang.
-var noNameServer = regexp.MustCompile(`Temporary failure in name resolution|EAI_AGAIN|lookup \S+( on \S+)?: (i/o timeout|server misbehaving)|read udp \S+->\S+:53: i/o timeout`)
-
-// aboutNames spares most lines the expression, which is dear.
-func aboutNames(line string) bool {
-	return strings.Contains(line, "name resolution") || strings.Contains(line, "EAI_AGAIN") || strings.Contains(line, "lookup ") || strings.Contains(line, "read udp ")
-}
+var noNameServer = compile(`Temporary failure in name resolution|EAI_AGAIN|lookup \S+( on \S+)?: (i/o timeout|server misbehaving)|read udp \S+->\S+:53: i/o timeout`)
 
 // hostNames wants two services to say so within the last minutes: one alone may
 // ask for an odd name.
@@ -129,7 +122,7 @@ func hostNames(_ context.Context, t core.Target) ([]core.Finding, error) {
 			if c.Service == "" || t.At.Sub(l.At) > recentRequest {
 				break
 			}
-			if aboutNames(l.Text) && noNameServer.MatchString(l.Text) {
+			if noNameServer.MatchString(l.Text) {
 				f.Evidence = append(f.Evidence, logEvidence(c.Service, l))
 				break
 			}

@@ -33,6 +33,30 @@ func TestOpenMCP(t *testing.T) {
 	}
 }
 
+func TestOpenAPI(t *testing.T) {
+	for name, row := range map[string]struct {
+		status int
+		body   string
+		want   []string
+	}{
+		"PostgREST's description":   {200, `{"swagger":"2.0","paths":{}}`, []string{"SEC-09 gateway"}},
+		"refused to the anon key":   {403, `{"message":"You cannot consume this service"}`, nil},
+		"another thing answers 200": {200, `<html>hello</html>`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := asked(t, map[core.Address]http.HandlerFunc{{Service: core.Gateway, Port: 8000}: func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/rest/v1/" || r.Header.Get("apikey") != "anon" {
+					t.Errorf("asked for %s with the key %q", r.URL, r.Header.Get("apikey"))
+				}
+				w.WriteHeader(row.status)
+				fmt.Fprint(w, row.body)
+			}}, nil)
+			target.Env.Vars = []core.EnvVar{{Key: "ANON_KEY", Value: "anon"}}
+			expect(t, "rest.openapi", target, row.want...)
+		})
+	}
+}
+
 func TestSchemaCache(t *testing.T) {
 	for name, row := range map[string]struct {
 		rows   [][]string

@@ -65,13 +65,22 @@ func takenNames(_ context.Context, t core.Target) []core.Finding {
 			if i < 0 {
 				continue
 			}
-			f := fault(s.Service, evidence("compose", fmt.Sprintf("%s is to be called %s", s.Name, clip(s.ContainerName))),
-				evidence("inspect:"+p.Containers[i].Name, "it is a container of "+clip(p.Instance.Project)))
+			f := fault(s.Service, evidence(t.Compose.Place(s.Name, "container_name"), fmt.Sprintf("%s is to be called %s", s.Name, clip(s.ContainerName))),
+				evidence(witness(p, p.Containers[i]), "so is "+p.Containers[i].ComposeService+" of "+clip(p.Instance.Project)))
 			f[0].Severity, f[0].Title = severity(s.Service), fmt.Sprintf("The container name of %s is taken by another stack", s.Service)
 			found = append(found, f...)
 		}
 	}
 	return found
+}
+
+// witness names a service of another stack as the source of evidence: its
+// container, or the files that declare it.
+func witness(p core.Peer, c core.Container) string {
+	if c.ID == "" {
+		return "compose:" + clip(p.Instance.Project)
+	}
+	return "inspect:" + c.Name
 }
 
 // takenPorts tells of a service that does not run and whose host port another
@@ -85,8 +94,8 @@ func takenPorts(_ context.Context, t core.Target) []core.Finding {
 		for _, want := range s.Ports {
 			for _, p := range t.Peers {
 				if c, ok := holder(p, want); ok {
-					f := fault(s.Service, evidence("compose", fmt.Sprintf("%s is to have port %d of the host", s.Name, want.HostPort)),
-						evidence("inspect:"+c.Name, fmt.Sprintf("it holds port %d, for %s", want.HostPort, clip(p.Instance.Project))))
+					f := fault(s.Service, evidence(t.Compose.Place(s.Name, "ports", fmt.Sprint(want.ContainerPort)), fmt.Sprintf("%s is to have port %d of the host", s.Name, want.HostPort)),
+						evidence(witness(p, c), fmt.Sprintf("port %d is for %s of %s", want.HostPort, c.ComposeService, clip(p.Instance.Project))))
 					f[0].Severity, f[0].Title = severity(s.Service), fmt.Sprintf("A host port of %s is taken", s.Service)
 					found = append(found, f...)
 				}
@@ -96,12 +105,13 @@ func takenPorts(_ context.Context, t core.Target) []core.Finding {
 	return found
 }
 
-// holder returns the running container of a peer that publishes the port.
+// holder returns the service of a peer that publishes the port, running or, when
+// there are files only, declared.
 func holder(p core.Peer, want core.Port) (core.Container, bool) {
 	for _, c := range p.Containers {
 		for _, have := range c.Ports {
 			same := have.HostPort == want.HostPort && want.HostPort != 0 && (have.Proto == want.Proto || want.Proto == "")
-			if same && c.State == "running" && (everywhere(have) || everywhere(want) || have.HostIP == want.HostIP) {
+			if same && (c.State == "running" || c.ID == "") && (everywhere(have) || everywhere(want) || have.HostIP == want.HostIP) {
 				return c, true
 			}
 		}
@@ -149,23 +159,27 @@ func sameName(c core.Container, mine core.Endpoint, p core.Peer) []core.Evidence
 // under two servers is lost.
 func sharedVolumes(_ context.Context, t core.Target) []core.Finding {
 	var found []core.Finding
-	for _, c := range t.Containers {
-		if c.Service == "" {
-			continue
-		}
+	for _, own := range parts(t) {
 		var proof []core.Evidence
-		for _, m := range c.Mounts {
+		for _, m := range own.mounts {
+			if own.files != nil && m.Type == "volume" {
+				continue // Compose puts the project's name before that of the files
+			}
 			for _, p := range t.Peers {
 				for _, other := range p.Containers {
-					if slices.ContainsFunc(other.Mounts, func(o core.Mount) bool { return sameData(m, o) }) {
-						proof = append(proof, evidence("inspect:"+other.Name, fmt.Sprintf("it writes to %s too, for %s", clip(dataOf(m)), clip(p.Instance.Project))))
+					if !slices.ContainsFunc(other.Mounts, func(o core.Mount) bool { return sameData(m, o) }) {
+						continue
 					}
+					if own.files != nil {
+						proof = append(proof, evidence(own.at("volumes", m.Target), own.service+" writes to "+clip(dataOf(m))))
+					}
+					proof = append(proof, evidence(witness(p, other), fmt.Sprintf("%s writes to %s too, for %s", other.ComposeService, clip(dataOf(m)), clip(p.Instance.Project))))
 				}
 			}
 		}
-		if f := advice(c.Service, proof...); f != nil {
-			f[0].Title = fmt.Sprintf("%s writes to data of another stack", c.Service)
-			if c.Service == core.DB {
+		if f := advice(own.role, proof...); f != nil {
+			f[0].Title = fmt.Sprintf("%s writes to data of another stack", own.role)
+			if own.role == core.DB {
 				f[0].Severity = core.Critical
 			}
 			found = append(found, f...)

@@ -2,19 +2,18 @@ package checks
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/basewright/basewright/core"
 )
 
-var alarming = regexp.MustCompile(`(?i)\b(fatal|panic|error|exception|failed|denied|refused)\b|\*\* \(`)
+var alarming = compile(`(?i)\b(fatal|panic|error|exception|failed|denied|refused)\b|\*\* \(`)
 
 // signature is a log line that tells a known failure.
 type signature struct {
 	service core.Service
-	pattern *regexp.Regexp
+	pattern pattern
 	code    string
 	title   string
 
@@ -28,7 +27,7 @@ type signature struct {
 }
 
 func line(s core.Service, pattern, code, title string) signature {
-	return signature{service: s, pattern: regexp.MustCompile(pattern), code: code, title: title}
+	return signature{service: s, pattern: compile(pattern), code: code, title: title}
 }
 
 // Sources: lab recordings of GoTrue v2.196.0; the issue threads named in the
@@ -37,7 +36,7 @@ var signatures = []signature{
 	line(core.Auth, `password authentication failed`, "AUTH-01", "The database rejects auth's password"),
 	line(core.Auth, `no schema has been selected to create in|permission denied for schema auth`, "AUTH-02", "Auth has no schema to work in"),
 	line(core.Auth, `executing migrations/\S+`, "AUTH-04", "A database migration of auth fails"),
-	{service: core.Auth, pattern: regexp.MustCompile(`Database error saving new user.*SQLSTATE|SQLSTATE.*Database error saving new user`), code: "AUTH-05", title: "The database refuses new users", live: true},
+	{service: core.Auth, pattern: compile(`Database error saving new user.*SQLSTATE|SQLSTATE.*Database error saving new user`), code: "AUTH-05", title: "The database refuses new users", live: true},
 	line(core.Gateway, `(?i)is a directory`, "DK-08", "The gateway's configuration file is a directory"),
 	line(core.Gateway, `error parsing declarative config|failed parsing declarative configuration`, "GW-01", "The gateway cannot read its configuration"),
 	line(core.Pooler, `Unknown cipher or invalid key size`, "POOL-03", "The pooler's VAULT_ENC_KEY has the wrong length"),
@@ -234,4 +233,4 @@ func lastMatch(t core.Target, c core.Container, s signature) (core.LogLine, bool
 }
 
 // signedUp matches GoTrue's request line of a sign-up that worked.
-var signedUp = regexp.MustCompile(`"path":"/(signup|admin/users)".*"status":2\d\d`)
+var signedUp = compile(`"path":"/(signup|admin/users)".*"status":2\d\d`)

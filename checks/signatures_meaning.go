@@ -29,7 +29,7 @@ var crashMeanings = []core.Explanation{
 		Data: "No data is at risk.", Sources: "supabase/cli#4443; supabase/supabase PR#33078",
 	},
 	{
-		Code: "FN-04", Title: "Functions cannot load modules from the internet", Severity: core.Warning,
+		Code: "FN-04", Title: "Functions cannot load modules from the internet", Severity: core.Warning, SymptomOf: []string{"HOST-02"},
 		What:   "The main function imports modules that are not in the cache, and the way to jsr.io or another registry is closed.",
 		Breaks: "No edge function runs.", Do: "Allow outgoing HTTPS from the stack's network, or keep the deno-cache volume.",
 		Data: "No data is at risk.", Sources: "supabase/supabase docker/volumes/functions/main/index.ts",

@@ -3,7 +3,6 @@ package checks
 import (
 	"context"
 	"net/netip"
-	"regexp"
 	"slices"
 
 	"github.com/basewright/basewright/core"
@@ -53,7 +52,7 @@ var moreSignatures = []signature{
 	live(core.Realtime, `MigrationsFailedToRun`, "RT-11", "Realtime's migrations of the database fail"),
 	live(core.Rest, `JWT issued at future`, "DK-24", "Tokens come from the future: clocks differ"),
 	live(core.Storage, `RequestTimeTooSkewed`, "DK-24", "Tokens come from the future: clocks differ"),
-	{service: core.Vector, pattern: regexp.MustCompile(`dns error: failed to lookup address information`), code: "VEC-06", title: "Vector cannot find analytics by name", live: true, until: core.Analytics},
+	{service: core.Vector, pattern: compile(`dns error: failed to lookup address information`), code: "VEC-06", title: "Vector cannot find analytics by name", live: true, until: core.Analytics},
 	live(core.DB, `invalid ciphertext`, "PG-07", "The database cannot decrypt Vault's secrets"),
 	live(core.Rest, `invalid ciphertext`, "PG-07", "The database cannot decrypt Vault's secrets"),
 }
@@ -101,8 +100,8 @@ func poolsExhausted(c core.Container) bool {
 }
 
 var (
-	addressPools = regexp.MustCompile(`non-overlapping IPv4 address pool|all predefined address pools have been fully subnetted`)
-	deadUpstream = regexp.MustCompile(`(connect\(\) failed|upstream timed out|[Nn]o route to host|connection refused).*upstream: "https?://([0-9.]+):`)
+	addressPools = compile(`non-overlapping IPv4 address pool|all predefined address pools have been fully subnetted`)
+	deadUpstream = compile(`(connect\(\) failed|upstream timed out|[Nn]o route to host|connection refused).*upstream: "https?://([0-9.]+):`)
 )
 
 // staleAddress finds a gateway that has lately asked an address at which no

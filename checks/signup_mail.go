@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -176,8 +175,8 @@ func (w mailWorld) refusal(ctx context.Context, t core.Target, auth core.Contain
 }
 
 var (
-	mailFailed = regexp.MustCompile(`Error sending [a-z ]*e?mail|gomail: `)
-	mailSent   = regexp.MustCompile(`"path":"/(signup|otp|magiclink|recover|invite|resend)".*"status":2\d\d`)
+	mailFailed = compile(`Error sending [a-z ]*e?mail|gomail: `)
+	mailSent   = compile(`"path":"/(signup|otp|magiclink|recover|invite|resend)".*"status":2\d\d`)
 )
 
 // mailFailure returns what auth logged last of a mail that it could not send,

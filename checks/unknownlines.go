@@ -2,7 +2,6 @@ package checks
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/logs"
@@ -25,8 +24,8 @@ func init() {
 var (
 	// quotedFatal is what the database said to one connection: checks of the
 	// database know it, and a retry may have mended it.
-	quotedFatal = regexp.MustCompile(`FATAL:?\s+([0-9A-Z]{5}\b|[a-z])`)
-	serverPanic = regexp.MustCompile(`\bPANIC:\s`)
+	quotedFatal = compile(`FATAL:?\s+([0-9A-Z]{5}\b|[a-z])`)
+	serverPanic = compile(`\bPANIC:\s`)
 )
 
 // mostUnknownLines are quoted of one service.

@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"core/queue":     {"core", "core/store"},
 	"ui":             {"core", "core/access", "core/logs", "core/queue", "core/store", "ui/panel", "ui/report"},
 	"ui/panel":       {"core", "ui/report"},
-	"ui/report":      {"core"},
+	"ui/report":      {"core", "core/diagnose"},
 	"configs":        {},
 }
 

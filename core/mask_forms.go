@@ -14,21 +14,46 @@ import (
 // Go's and SQL's and the shell's quotes, in base64 wherever it begins there, in
 // hexadecimal digits.
 func formsOf(s string) []string {
-	quoted := strconv.Quote(s)
-	once := inJSON(s, true)
-	forms := []string{
-		s, url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:], lowerEscapes(url.QueryEscape(s)),
-		once, inJSON(s, false), inJSON(once, false), quoted[1 : len(quoted)-1],
-		strings.ReplaceAll(s, "'", "''"), strings.ReplaceAll(s, "'", `'\''`),
+	forms := append(make([]string, 0, 18), s)
+	if !unescaped(s) {
+		forms = append(forms, escapedForms(s)...)
 	}
 	if len(s) >= aloneSize {
 		forms = append(forms, hex.EncodeToString([]byte(s)))
 		for before := range 3 {
 			std := base64Inside(s, before, base64.RawStdEncoding)
-			forms = append(forms, std, strings.NewReplacer("+", "-", "/", "_").Replace(std))
+			forms = append(forms, std)
+			if strings.ContainsAny(std, "+/") {
+				forms = append(forms, toURL.Replace(std))
+			}
 		}
 	}
 	return forms
+}
+
+// toURL writes base64 in the alphabet of URLs.
+var toURL = strings.NewReplacer("+", "-", "/", "_")
+
+// unescaped reports whether s is the same in URLs, in JSON and in all quotes, as
+// most secrets are.
+func unescaped(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !wordByte(c) && c != '-' && c != '.' && c != '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// escapedForms returns s as URLs, JSON and quotes hold it.
+func escapedForms(s string) []string {
+	quoted := strconv.Quote(s)
+	once := inJSON(s, true)
+	return []string{
+		url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:], lowerEscapes(url.QueryEscape(s)),
+		once, inJSON(s, false), inJSON(once, false), quoted[1 : len(quoted)-1],
+		strings.ReplaceAll(s, "'", "''"), strings.ReplaceAll(s, "'", `'\''`),
+	}
 }
 
 // inJSON returns s as it stands between the quotes of a JSON string.

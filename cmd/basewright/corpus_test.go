@@ -139,7 +139,7 @@ func fill(t *testing.T, text, seed string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := strings.Repeat("k0123456789abcdef", 5)
+	long := strings.Repeat(secret, 2)
 	return strings.NewReplacer("%SECRET%", secret, "%ANON%", anon.Reveal(), "%SERVICE%", service.Reveal(),
 		"%64%", long[:64], "%32%", long[:32], "%16%", long[:16]).Replace(text)
 }

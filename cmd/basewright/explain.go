@@ -20,29 +20,45 @@ func explainCommand(g *global) *cobra.Command {
 		Args:    exactly(1, "one code, such as PG-01"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			code := strings.ToUpper(args[0])
-			e, checker, ok := checks.Explain(code)
-			if !ok {
-				return unknownCode(code, args[0])
-			}
 			books, err := g.playbooks(cmd.Context())
 			if err != nil {
 				return err
 			}
-			var mends []string
-			for _, r := range repairs.Remedies(books, code) {
-				mends = append(mends, fmt.Sprintf("%s (%s risk)", printable(r.Playbook), r.Risk))
+			codes, why, ok := checks.ToldAs(code)
+			if !ok {
+				codes = []string{code}
+			} else {
+				fmt.Fprintf(g.out, "%s is told as %s: %s.\n\n", code, strings.Join(codes, " or "), why)
 			}
-			s := style{g.colour}
-			fmt.Fprintf(g.out, "%s  %s  %s\n\n", s.bold(e.Code), s.bold(e.Title), s.dim(string(e.Severity)))
-			for _, p := range []struct{ label, text string }{
-				{"What", e.What}, {"How", checks.How(checker)}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Playbook", strings.Join(mends, ", ")}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
-			} {
-				if p.text != "" {
-					g.field(p.label, p.text)
+			for i, c := range codes {
+				e, checker, ok := checks.Explain(c)
+				if !ok {
+					return unknownCode(code, args[0])
 				}
+				if i > 0 {
+					fmt.Fprintln(g.out)
+				}
+				explain(g, e, checker, books)
 			}
 			return nil
 		},
+	}
+}
+
+// explain prints the page of one code.
+func explain(g *global, e core.Explanation, checker string, books []core.Playbook) {
+	var mends []string
+	for _, r := range repairs.Remedies(books, e.Code) {
+		mends = append(mends, fmt.Sprintf("%s (%s risk)", printable(r.Playbook), r.Risk))
+	}
+	s := style{g.colour}
+	fmt.Fprintf(g.out, "%s  %s  %s\n\n", s.bold(e.Code), s.bold(e.Title), s.dim(string(e.Severity)))
+	for _, p := range []struct{ label, text string }{
+		{"What", e.What}, {"How", checks.How(checker)}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Playbook", strings.Join(mends, ", ")}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
+	} {
+		if p.text != "" {
+			g.field(p.label, p.text)
+		}
 	}
 }
 

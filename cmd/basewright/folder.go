@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -198,4 +199,18 @@ func (s *folder) render(ctx context.Context, o *core.Observation) error {
 	}
 	o.Compose = c
 	return nil
+}
+
+// peerOf is another stack of the same folder, as its files declare it: what
+// would be its containers has no ID.
+func peerOf(o *core.Observation) core.Peer {
+	p := core.Peer{Instance: o.Instance, Env: o.Env}
+	for _, s := range o.Compose.Services {
+		if s.Optional || s.Job {
+			continue
+		}
+		name := cmp.Or(s.ContainerName, o.Instance.Project+"-"+s.Name+"-1")
+		p.Containers = append(p.Containers, core.Container{Name: name, Service: s.Service, ComposeService: s.Name, Image: s.Image, State: "created", Ports: s.Ports, Mounts: s.Mounts})
+	}
+	return p
 }

@@ -32,7 +32,8 @@ func lintCommand(g *global) *cobra.Command {
 them before anything runs. DIR is the folder of a stack or its compose file; the
 compose files are those of --file, else of COMPOSE_FILE in the .env, else the ones
 that Compose looks for by itself. A pair docker-compose-ID.yml and .env-ID, as older
-generators wrote it, is found too; each of several in one folder is a stack.
+generators wrote it, is found too; each of several in one folder is a stack, and
+what one of them takes from another is found. Without a .env, Portainer's stack.env counts.
 
 Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could not look.`,
 		Example: "  basewright lint .\n  basewright lint /srv/shop -f docker-compose.yml -f docker-compose.s3.yml\n  basewright lint /srv/old/docker-compose-shop.yml --output json",
@@ -57,13 +58,22 @@ func lint(ctx context.Context, g *global, f doctorFlags, dir string, files []str
 		return nagiosUnknown(g, f, err)
 	}
 	only := slices.DeleteFunc(checks.All(), func(c core.Checker) bool { return !c.Files })
-	var diagnoses []*core.Diagnosis
+	var seen []*core.Observation
 	for _, s := range stacks {
 		obs, err := s.Observe(ctx)
 		if err != nil {
 			return nagiosUnknown(g, f, err)
 		}
-		t := core.Target{Observation: obs, Inspector: s, Key: g.fingerprintKey()}
+		seen = append(seen, obs)
+	}
+	var diagnoses []*core.Diagnosis
+	for i, s := range stacks {
+		for j, other := range seen {
+			if j != i {
+				seen[i].Peers = append(seen[i].Peers, peerOf(other))
+			}
+		}
+		t := core.Target{Observation: seen[i], Inspector: s, Key: g.fingerprintKey()}
 		diagnoses = append(diagnoses, diagnose.Run(ctx, t, only, diagnose.Options{Trigger: core.ByCLI}))
 	}
 	return show(g, f, diagnoses)
@@ -96,7 +106,7 @@ func findFolders(path string, files []string, env string) ([]*folder, error) {
 		stacks = pairs(dir)
 	}
 	for _, s := range stacks {
-		s.env = s.at(cmp.Or(env, supabase.PairedEnv(s.dir, s.files), ".env"))
+		s.env = s.at(cmp.Or(env, supabase.PairedEnv(s.dir, s.files), s.portainers(), ".env"))
 	}
 	return stacks, nil
 }
@@ -119,6 +129,16 @@ func pairs(dir string) []*folder {
 		return []*folder{one}
 	}
 	return found
+}
+
+// portainers is the file in which Portainer keeps a stack's variables, where
+// there is no .env.
+func (s *folder) portainers() string {
+	const name = "stack.env"
+	if exists(s.at(".env")) || !exists(s.at(name)) {
+		return ""
+	}
+	return name
 }
 
 // at returns the absolute path of a file of the folder.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,7 @@ var inputs = map[string]struct {
 	"one pair":                  {map[string]string{"docker-compose-a.yml": smallStack, ".env-a": "JWT_SECRET=" + pass + "\n"}, nil, "", 0, "!DK-05"},
 	"half of a pair":            {map[string]string{"docker-compose-a.yml": smallStack, ".env-a": "JWT_SECRET=" + pass + "\n", "docker-compose.yml": smallStack}, nil, "docker-compose-a.yml", 0, "!DK-05"},
 	"another .env":              {map[string]string{"compose.yml": smallStack, ".env.live": "JWT_SECRET=" + pass + "\n"}, []string{"--env-file", ".env.live"}, "", 0, "!DK-05"},
+	"Portainer's":               {map[string]string{"docker-compose.yml": smallStack, "stack.env": "JWT_SECRET=" + pass + "\n"}, nil, "", 0, "!DK-05"},
 	"COMPOSE_FILE":              {map[string]string{"a.yml": smallStack, "b.yml": "services: {db: {image: x, ports: 1}}\n", ".env": "COMPOSE_FILE=a.yml:b.yml\nJWT_SECRET=" + pass + "\n"}, nil, "", 1, "b.yml:1: "},
 	"an override":               {map[string]string{"compose.yml": smallStack, "compose.override.yml": "name: ${P:-till}\nservices: {auth: {environment: {GOTRUE_JWT_SECRET: x}}}\n"}, nil, "", 0, "till"},
 	"a template":                {map[string]string{"docker-compose-${INSTANCE_ID}.yml": "name: ${INSTANCE_ID}\n" + smallStack + "    container_name: ${INSTANCE_ID}-auth\n    volumes: ['./volumes-${INSTANCE_ID}/x:/x']\n"}, nil, "docker-compose-${INSTANCE_ID}.yml", 1, "DK-05"},
@@ -142,6 +144,43 @@ func TestLintPair(t *testing.T) {
 	}
 	if f, err := s.ReadFile(t.Context(), "out"); err == nil {
 		t.Errorf("a link out of the folder was followed: %d bytes", len(f.Data))
+	}
+}
+
+// TestLintNeighbours wants what one stack of a folder takes from another to be
+// found in both, and nothing that each has for itself.
+func TestLintNeighbours(t *testing.T) {
+	stack := func(id, port, name, data, volume string) string {
+		return "name: " + id + "\nservices:\n  auth:\n    image: supabase/gotrue:v2.196.0\n    container_name: " + name + "\n    ports: ['" + port + ":9999']\n" +
+			"  db:\n    image: supabase/postgres:15.8.1.060\n    environment: {POSTGRES_PASSWORD: $POSTGRES_PASSWORD}\n    volumes: ['" + data + ":/var/lib/postgresql/data', 'conf:" + volume + "']\nvolumes: {conf: {}}\n"
+	}
+	for name, row := range map[string]struct {
+		second, env, want string // codes of the second stack, and of the first
+	}{
+		"each has its own":    {stack("bb", "9992", "b-auth", "./b", "/etc/postgresql-custom"), "two", ""},
+		"one name":            {stack("bb", "9992", "a-auth", "./b", "/etc/postgresql-custom"), "two", "DK-01 auth"},
+		"one port":            {stack("bb", "9991", "b-auth", "./b", "/etc/postgresql-custom"), "two", "DK-03 auth"},
+		"one folder of data":  {stack("bb", "9992", "b-auth", "./a", "/etc/postgresql-custom"), "two", "DK-02 db"},
+		"one secret":          {stack("bb", "9992", "b-auth", "./b", "/etc/postgresql-custom"), "one", "SEC-16 host"},
+		"another mount point": {stack("bb", "9992", "b-auth", "./b", "/elsewhere"), "two", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := stackOf(t, map[string]string{
+				"docker-compose-a.yml": stack("aa", "9991", "a-auth", "./a", "/etc/postgresql-custom"), ".env-a": "POSTGRES_PASSWORD=" + pass + "one\n",
+				"docker-compose-b.yml": row.second, ".env-b": "POSTGRES_PASSWORD=" + pass + row.env + "\n", "a/.keep": "", "b/.keep": "",
+			})
+			for _, d := range lintAll(t, dir) {
+				var got []string
+				for _, f := range d.Findings {
+					if slices.Contains([]string{"DK-01", "DK-02", "DK-03", "SEC-16"}, f.Code) {
+						got = append(got, f.Code+" "+string(f.Service))
+					}
+				}
+				if strings.Join(got, ", ") != row.want {
+					t.Errorf("%s: got %v, want %q", d.Project, got, row.want)
+				}
+			}
+		})
 	}
 }
 

@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/ui/report"
 )
 
@@ -43,8 +41,8 @@ const mostProof = 5
 // symptoms folded, and the command that mends it.
 func printReport(c *console, diagnoses []*core.Diagnosis) {
 	s := style{c.colour}
-	shared := diagnose.OfHost(diagnoses, meaning)
-	printHost(c, s, shared)
+	host := report.OfHost(diagnoses, meaning)
+	printHost(c, s, host)
 	for i, d := range diagnoses {
 		if i > 0 {
 			fmt.Fprintln(c.out)
@@ -52,11 +50,8 @@ func printReport(c *console, diagnoses []*core.Diagnosis) {
 		fmt.Fprintf(c.out, "%s  %s  %s\n", s.bold(printable(d.Project)),
 			s.paint(statusColour[d.Status]+";1", string(d.Status)), s.dim(fmt.Sprintf("%s diagnosis in %d ms", printable(string(d.Mode)), d.DurationMS)))
 		stack := report.Arrange(d, meaning)
+		stack.Refer(host)
 		for _, cause := range append(stack.Causes, stack.Remarks...) {
-			if told(shared, cause.Finding) { // only its symptoms here are news
-				cause.Meaning, cause.Remedies = core.Explanation{}, nil
-				cause.Evidence = []core.Evidence{{Source: "this host", Text: "see above"}}
-			}
 			printCause(c, d, cause)
 		}
 		printUnknowns(c.out, s, d)
@@ -65,22 +60,17 @@ func printReport(c *console, diagnoses []*core.Diagnosis) {
 }
 
 // printHost tells once what is wrong with the machine that several stacks are on.
-func printHost(c *console, s style, shared []diagnose.HostFinding) {
-	for i, h := range shared {
+func printHost(c *console, s style, host []report.HostCause) {
+	for i, h := range host {
 		if i == 0 {
 			fmt.Fprintln(c.out, s.bold("this host"))
 		}
-		e, _ := meaning(h.Code)
-		printCause(c, &core.Diagnosis{}, report.Cause{Finding: h.Finding, Meaning: e})
+		printCause(c, &core.Diagnosis{}, h.Cause)
 		c.field("Stacks", printable(strings.Join(h.Instances, ", ")))
 	}
-	if len(shared) > 0 {
+	if len(host) > 0 {
 		fmt.Fprintln(c.out)
 	}
-}
-
-func told(shared []diagnose.HostFinding, f core.Finding) bool {
-	return slices.ContainsFunc(shared, func(h diagnose.HostFinding) bool { return diagnose.SameOfHost(h.Finding, f) })
 }
 
 func printCause(c *console, d *core.Diagnosis, f report.Cause) {

@@ -45,7 +45,7 @@ type saved map[string]string
 // faults lists all, by family.
 func faults() []fault {
 	return slices.Concat(dockerFaults(), gatewayFaults(), authFaults(), databaseFaults(), serviceFaults(), signupFaults(), moreFaults(),
-		fileFaults(), stillFaults(), catalogFaults(), settingFaults(), outsideFaults(), engineFaults(), loggingFaults(), ownerFaults())
+		fileFaults(), stillFaults(), catalogFaults(), settingFaults(), outsideFaults(), engineFaults(), loggingFaults(), ownerFaults(), rareFaults())
 }
 
 func faultOf(code string) (fault, error) {

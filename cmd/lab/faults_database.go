@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -89,32 +90,14 @@ func poolerDatabaseBack(ctx context.Context, b *bench, _ saved) error {
 // holdConnections starts a client that takes every connection and whatever
 // becomes free, then has the services connect again.
 func holdConnections(ctx context.Context, b *bench, _ saved) error {
-	env, err := b.env()
-	if err != nil {
-		return err
-	}
-	db, err := b.container(ctx, core.DB)
-	if err != nil {
-		return err
-	}
 	late := []core.Service{core.Auth, core.Storage} // they must not be quicker than the leak
 	for _, s := range late {
 		if err := b.engine().Stop(ctx, s); err != nil {
 			return err
 		}
 	}
-	made, err := b.api.ContainerCreate(ctx, &container.Config{
-		Image: db.Config.Image, Entrypoint: []string{"sh", "-c"},
-		Cmd: []string{`for i in $(seq 110); do while :; do psql -qAt -c 'select pg_sleep(86400)' >/dev/null 2>&1; sleep 1; done & done; wait`},
-		Env: []string{"PGHOST=db", "PGPORT=" + env["POSTGRES_PORT"], "PGUSER=postgres", "PGDATABASE=postgres",
-			"PGPASSWORD=" + env["POSTGRES_PASSWORD"], "PGAPPNAME=leaking-app"},
-		Labels:      map[string]string{label: "1", labelStack: b.name},
-		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
-	}, &container.HostConfig{NetworkMode: container.NetworkMode(b.name + "_default"), Init: new(true)}, nil, nil, "leaking-app-of-"+b.name)
+	err := b.client(ctx, "postgres", `for i in $(seq 110); do while :; do psql -qAt -c 'select pg_sleep(86400)' >/dev/null 2>&1; sleep 1; done & done; wait`)
 	if err != nil {
-		return err
-	}
-	if err := b.api.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
 		return err
 	}
 	err = poll(ctx, showTimeout, func(ctx context.Context) (bool, string) {
@@ -133,11 +116,43 @@ from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backen
 	return nil
 }
 
-// freeConnections ends the client and its sessions, which would otherwise not
-// notice before they have something to say.
+// freeConnections ends the client, and has those connect that it kept out.
 func freeConnections(ctx context.Context, b *bench, s saved) error {
+	return errors.Join(clientsGone(ctx, b, s), b.restart(ctx, core.Auth, core.Storage))
+}
+
+// leak is how the clients call themselves that faults start beside the services.
+const leak = "leaking-app"
+
+// client starts a shell with psql on the stack's network, as a program of the
+// owner's that logs in as role.
+func (b *bench) client(ctx context.Context, role, script string) error {
+	env, err := b.env()
+	if err != nil {
+		return err
+	}
+	db, err := b.container(ctx, core.DB)
+	if err != nil {
+		return err
+	}
+	made, err := b.api.ContainerCreate(ctx, &container.Config{
+		Image: db.Config.Image, Entrypoint: []string{"sh", "-c"}, Cmd: []string{script},
+		Env: []string{"PGHOST=db", "PGPORT=" + env["POSTGRES_PORT"], "PGUSER=" + role, "PGDATABASE=postgres",
+			"PGPASSWORD=" + env["POSTGRES_PASSWORD"], "PGAPPNAME=" + leak},
+		Labels:      map[string]string{label: "1", labelStack: b.name},
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+	}, &container.HostConfig{NetworkMode: container.NetworkMode(b.name + "_default"), Init: new(true)}, nil, nil, leak+"-of-"+b.name)
+	if err != nil {
+		return err
+	}
+	return b.api.ContainerStart(ctx, made.ID, container.StartOptions{})
+}
+
+// clientsGone removes the clients and ends their sessions, which would otherwise
+// not notice before they have something to say.
+func clientsGone(ctx context.Context, b *bench, s saved) error {
 	if err := b.removeHelpers(ctx); err != nil {
 		return err
 	}
-	return then(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leaking-app';`, core.Auth, core.Storage)(ctx, b, s)
+	return then(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = '`+leak+`';`)(ctx, b, s)
 }

@@ -88,9 +88,17 @@ func asked(code, does string, s core.Service, says string, request func(context.
 		apply: func(ctx context.Context, b *bench, _ saved) error { return request(ctx, b) }}
 }
 
-// throughPooler asks the pooler for a session as a client would, with a password
-// that may be wrong.
+// throughPooler asks the pooler for a session with a password that it must
+// refuse.
 func (b *bench) throughPooler(ctx context.Context, password, statement string) error {
+	if b.pooled(ctx, password, statement) == nil {
+		return errors.New("the pooler takes a wrong password")
+	}
+	return nil
+}
+
+// pooled runs a statement through the pooler, as a client would.
+func (b *bench) pooled(ctx context.Context, password, statement string) error {
 	env, err := b.env()
 	if err != nil {
 		return err
@@ -98,10 +106,7 @@ func (b *bench) throughPooler(ctx context.Context, password, statement string) e
 	_, err = b.engine().Exec(ctx, core.DB, core.Command{
 		Args: []string{"psql", "-h", "supavisor", "-p", "5432", "-U", "postgres." + env["POOLER_TENANT_ID"], "-d", "postgres", "-qAtc", statement},
 		Env:  []string{"PGPASSWORD=" + password}})
-	if err == nil {
-		return errors.New("the pooler takes a wrong password")
-	}
-	return nil
+	return err
 }
 
 // request sends a client's request through the gateway and wants it refused.

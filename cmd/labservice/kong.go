@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -115,7 +116,7 @@ func (k *kong) addRoutes(c *kongFile) {
 		for _, r := range s.Routes {
 			for _, path := range r.Paths {
 				p := &proxyRoute{
-					prefix: path, strip: r.StripPath == nil || *r.StripPath, preserve: r.PreserveHost,
+					prefix: path, regex: pathRegex(path), strip: r.StripPath == nil || *r.StripPath, preserve: r.PreserveHost,
 					methods: r.Methods, target: target, plugins: orderPlugins(c.Plugins, s.Plugins, r.Plugins),
 				}
 				p.proxy = k.newProxy(p, s)
@@ -123,7 +124,29 @@ func (k *kong) addRoutes(c *kongFile) {
 			}
 		}
 	}
-	slices.SortStableFunc(k.routes, func(a, b *proxyRoute) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
+	slices.SortStableFunc(k.routes, func(a, b *proxyRoute) int {
+		if regexA, regexB := a.regex != nil, b.regex != nil; regexA != regexB {
+			if regexA {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(len(b.prefix), len(a.prefix))
+	})
+}
+
+// pathRegex reads a path that begins with ~, which Kong takes for a regular
+// expression and tries before all prefixes; nil for a plain one.
+func pathRegex(path string) *regexp.Regexp {
+	expression, ok := strings.CutPrefix(path, "~")
+	if !ok {
+		return nil
+	}
+	r, err := regexp.Compile("^(?:" + expression + ")")
+	if err != nil {
+		return nil
+	}
+	return r
 }
 
 // orderPlugins merges global, service and route plugins: the nearest wins, and the priority decides the order.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ const kongVersion = "kong/3.9.1"
 // proxyRoute is one path of one route, ready to be served.
 type proxyRoute struct {
 	prefix   string
+	regex    *regexp.Regexp // in place of the prefix
 	strip    bool
 	preserve bool
 	methods  []string
@@ -33,7 +35,10 @@ type proxyRoute struct {
 // upstreamPath joins the service's path with what the route leaves of the request's.
 func (p *proxyRoute) upstreamPath(path string) string {
 	rest := path
-	if p.strip {
+	switch {
+	case p.strip && p.regex != nil:
+		rest = path[len(p.regex.FindString(path)):]
+	case p.strip:
 		rest = strings.TrimPrefix(path, p.prefix)
 	}
 	base := strings.TrimSuffix(p.target.Path, "/")
@@ -47,7 +52,11 @@ func (p *proxyRoute) upstreamPath(path string) string {
 }
 
 func (p *proxyRoute) matches(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, p.prefix) && (len(p.methods) == 0 || slices.Contains(p.methods, r.Method))
+	here := strings.HasPrefix(r.URL.Path, p.prefix)
+	if p.regex != nil {
+		here = p.regex.MatchString(r.URL.Path)
+	}
+	return here && (len(p.methods) == 0 || slices.Contains(p.methods, r.Method))
 }
 
 // visitKey carries the visit to the proxy's callbacks.

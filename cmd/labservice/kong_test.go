@@ -70,6 +70,17 @@ services:
         config: {hide_credentials: true}
       - name: acl
         config: {allow: [admin]}
+  - name: rest
+    url: http://UPSTREAM/
+    routes: [{name: rest, strip_path: true, paths: [/rest/v1/]}]
+  - name: rest-openapi
+    url: http://UPSTREAM/
+    routes: [{name: openapi, strip_path: true, paths: ["~/rest/v1/?$"]}]
+    plugins:
+      - name: key-auth
+        config: {hide_credentials: true}
+      - name: acl
+        config: {allow: [admin]}
   - name: mcp
     url: http://UPSTREAM/api/mcp
     routes: [{name: mcp, strip_path: true, paths: [/mcp]}]
@@ -157,6 +168,9 @@ func TestKongRoutesAndPlugins(t *testing.T) {
 		"a user's own token passes through":             {"GET", "/auth/v1/x", []string{"apikey: anon-key", "Authorization: Bearer user"}, 200, "auth=Bearer user"},
 		"acl refuses the wrong group":                   {"GET", "/pg/schemas", []string{"apikey: anon-key"}, 403, `"message":"You cannot consume this service"`},
 		"acl lets the right group in, credentials hide": {"GET", "/pg/schemas", []string{"apikey: service-key"}, 200, "GET /schemas host=127.0.0.1"},
+		"a path of a regular expression comes first":    {"GET", "/rest/v1/", []string{"apikey: anon-key"}, 403, `"message":"You cannot consume this service"`},
+		"and is taken away as a whole":                  {"GET", "/rest/v1?x=1", []string{"apikey: service-key"}, 200, "GET /?x=1 host="},
+		"what it does not match goes on":                {"GET", "/rest/v1/todo", nil, 200, "GET /todo host="},
 		"request-termination":                           {"GET", "/mcp", nil, 403, `"message":"Access is forbidden."`},
 		"ip-restriction refuses a foreign address":      {"GET", "/local", nil, 403, `"message":"IP address not allowed: 192.0.2.1"`},
 		"no route":                              {"GET", "/nothing", nil, 404, `"message":"no Route matched with those values"`},

@@ -60,5 +60,8 @@ func studioHandler(e env, log *lines) http.Handler {
 	mux.HandleFunc("GET /api/platform/projects/default/analytics/endpoints/{name}", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, 500, map[string]any{"error": map[string]string{"message": "Logflare is not configured"}})
 	})
+	mux.HandleFunc("GET /api/mcp", func(w http.ResponseWriter, _ *http.Request) { // it takes POST alone
+		writeJSON(w, http.StatusMethodNotAllowed, map[string]any{"error": map[string]string{"message": "Method GET Not Allowed"}})
+	})
 	return mux
 }

@@ -89,7 +89,7 @@ func run(ctx context.Context, start time.Time, t core.Target, checkers []core.Ch
 		return nil
 	}
 	d := summarise(t, outcomes, catalogue(checkers), opts.Remedies)
-	hideSecrets(d, core.NewMask(t.Observation))
+	hideSecrets(d, t.Observation)
 	d.ID, d.InstanceID, d.Project = core.NewID(), t.Instance.ID, t.Instance.Project
 	d.Mode, d.Trigger = depth, cmp.Or(opts.Trigger, core.ByHand)
 	d.Timestamp, d.DurationMS = start.UTC(), time.Since(start).Milliseconds()

@@ -4,7 +4,13 @@ import "github.com/basewright/basewright/core"
 
 // hideSecrets takes the instance's secrets out of all texts of d: checkers quote
 // logs, errors and answers, which may quote anything. Codes and services stay.
-func hideSecrets(d *core.Diagnosis, m *core.Mask) {
+// What found nothing quotes nothing, and to know a stack's secrets in every form
+// is dear.
+func hideSecrets(d *core.Diagnosis, obs *core.Observation) {
+	if len(d.Findings) == 0 && len(d.Unknowns) == 0 {
+		return
+	}
+	m := core.NewMask(obs)
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		f.Title, f.Explanation = m.Text(f.Title), m.Text(f.Explanation)

@@ -18,6 +18,7 @@ var source string
 type page struct {
 	Title  string
 	Made   time.Time
+	Host   []HostCause // what is wrong with the machine, for several of Stacks
 	Stacks []Stack
 	Tally  []tally
 }
@@ -48,6 +49,7 @@ var pages = template.Must(template.New("report").Funcs(template.FuncMap{
 	"first":    func(all []core.Evidence) []core.Evidence { return all[:min(len(all), shown)] },
 	"rest":     func(all []core.Evidence) []core.Evidence { return all[min(len(all), shown):] },
 	"of":       func(c Cause, d *core.Diagnosis) any { return one{c, d} },
+	"alone":    func(c Cause) any { return one{c, &core.Diagnosis{}} },
 }).Parse(source))
 
 // shown is how many lines of proof are not folded.
@@ -79,7 +81,7 @@ func took(ms int64) string {
 
 // HTML writes diagnoses as one page, the worst first.
 func HTML(w io.Writer, made time.Time, diagnoses []*core.Diagnosis, explain Explain) error {
-	p := page{Made: made, Title: "Diagnosis of " + plural(len(diagnoses), "instance", "instances")}
+	p := page{Made: made, Host: OfHost(diagnoses, explain), Title: "Diagnosis of " + plural(len(diagnoses), "instance", "instances")}
 	if len(diagnoses) == 1 {
 		p.Title = "Diagnosis of " + diagnoses[0].Project
 	}
@@ -87,7 +89,9 @@ func HTML(w io.Writer, made time.Time, diagnoses []*core.Diagnosis, explain Expl
 		before := len(p.Stacks)
 		for _, d := range diagnoses {
 			if d.Status == status {
-				p.Stacks = append(p.Stacks, Arrange(d, explain))
+				s := Arrange(d, explain)
+				s.Refer(p.Host)
+				p.Stacks = append(p.Stacks, s)
 			}
 		}
 		if n := len(p.Stacks) - before; n > 0 {

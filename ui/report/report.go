@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/diagnose"
 )
 
 // Explain returns what a code means, if it is known.
@@ -26,6 +27,39 @@ type Cause struct {
 	core.Finding
 	Meaning  core.Explanation // empty for a code that is not in the catalogue
 	Symptoms []Symptom
+}
+
+// OfHost arranges what several diagnoses say of the machine, with the instances
+// that are on it.
+func OfHost(diagnoses []*core.Diagnosis, explain Explain) []HostCause {
+	var list []HostCause
+	for _, h := range diagnose.OfHost(diagnoses, explain) {
+		c := HostCause{Cause: Cause{Finding: h.Finding}, Instances: h.Instances}
+		c.Meaning, _ = explain(h.Code)
+		c.Remedies = nil // they are of one instance
+		list = append(list, c)
+	}
+	return list
+}
+
+// HostCause is a cause that the machine is, for several instances.
+type HostCause struct {
+	Cause
+	Instances []string // by ID
+}
+
+// Refer leaves of the causes that host tells no more than what they come to in
+// this instance.
+func (s *Stack) Refer(host []HostCause) {
+	for _, list := range [][]Cause{s.Causes, s.Remarks} {
+		for i := range list {
+			c := &list[i]
+			if slices.ContainsFunc(host, func(h HostCause) bool { return diagnose.SameOfHost(h.Finding, c.Finding) }) {
+				c.Meaning, c.Explanation, c.Remedies = core.Explanation{}, "", nil
+				c.Evidence = []core.Evidence{{Source: "this host", Text: "see above"}}
+			}
+		}
+	}
 }
 
 // Symptom is a code that a cause explains, with the services that show it.

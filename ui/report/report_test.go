@@ -16,6 +16,7 @@ func explain(code string) (core.Explanation, bool) {
 	e, ok := map[string]core.Explanation{
 		"PG-01":   {Code: "PG-01", Title: "A wrong password", What: "What happened.", Breaks: "Logins.", Do: "Align them.", Data: "None is."},
 		"AUTH-01": {Code: "AUTH-01", Title: "Auth is refused"},
+		"DISK":    {Code: "DISK", Title: "The disk is full", OnHost: true, What: "No room to write."},
 	}[code]
 	return e, ok
 }
@@ -89,6 +90,28 @@ func TestHTML(t *testing.T) {
 	}
 	if one := page(t, sick()); !strings.Contains(one, "<h1>Diagnosis of shop</h1>") || strings.Contains(one, "<nav") {
 		t.Error("one instance has a list of instances")
+	}
+}
+
+// TestHTMLTellsOfTheHostOnce wants what two instances say of the machine once,
+// above them, and what it comes to in each.
+func TestHTMLTellsOfTheHostOnce(t *testing.T) {
+	full := func(name string) *core.Diagnosis {
+		cause := "DISK"
+		return &core.Diagnosis{Project: name, InstanceID: name, Status: core.Unhealthy, Findings: []core.Finding{
+			{Code: "DISK", Severity: core.Critical, Service: "host", Title: "The disk is full", Evidence: []core.Evidence{{Source: "statfs:/", Text: "no byte free"}}},
+			{Code: "AUTH-01", Severity: core.Critical, Service: "auth", CausedBy: &cause},
+		}}
+	}
+	out := page(t, full("shop"), full("blog"), &core.Diagnosis{Project: "wiki", Status: core.Healthy})
+	if strings.Count(out, "No room to write.") != 1 || strings.Count(out, "no byte free") != 1 || strings.Count(out, "see above") != 2 || strings.Count(out, "Auth is refused") != 2 {
+		t.Errorf("the disk is told more or less than once, or its symptoms are:\n%s", out[strings.Index(out, "<main"):])
+	}
+	if i := strings.Index(out, "Instances: shop, blog."); i < 0 || i > strings.Index(out, `id="instance-1"`) {
+		t.Error("the host does not come first with the instances on it")
+	}
+	if one := page(t, full("shop")); strings.Contains(one, "This host") || !strings.Contains(one, "no byte free") {
+		t.Error("what one instance says is called the host's, or is lost")
 	}
 }
 
