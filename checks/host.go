@@ -114,7 +114,7 @@ func hostMemory(_ context.Context, t core.Target) ([]core.Finding, error) {
 var noNameServer = compile(`Temporary failure in name resolution|EAI_AGAIN|lookup \S+( on \S+)?: (i/o timeout|server misbehaving)|read udp \S+->\S+:53: i/o timeout`)
 
 // hostNames wants two services to say so within the last minutes: one alone may
-// ask for an odd name.
+// ask for an odd name. It is critical where users cannot sign up without a mail.
 func hostNames(_ context.Context, t core.Target) ([]core.Finding, error) {
 	f := core.Finding{Code: "HOST-02", Service: core.Host}
 	for _, c := range t.Containers {
@@ -124,6 +124,9 @@ func hostNames(_ context.Context, t core.Target) ([]core.Finding, error) {
 			}
 			if noNameServer.MatchString(l.Text) {
 				f.Evidence = append(f.Evidence, logEvidence(c.Service, l))
+				if c.Service == core.Auth && confirms(c) {
+					f.Severity = core.Critical
+				}
 				break
 			}
 		}

@@ -43,7 +43,7 @@ var signatures = []signature{
 	line(core.Realtime, `Unknown cipher or invalid key size|[Bb]ad key size`, "RT-03", "Realtime's encryption key has the wrong length"),
 	line(core.Realtime, `could not fetch environment variable "METRICS_JWT_SECRET"`, "RT-07", "Realtime lacks METRICS_JWT_SECRET"),
 	line(core.Realtime, `could not fetch environment variable "SECRET_KEY_BASE"|APP_NAME not available`, "RT-08", "Realtime lacks SECRET_KEY_BASE or APP_NAME"),
-	line(core.Functions, `failed to determine entrypoint|main worker boot error`, "FN-01", "The main edge function is missing"),
+	line(core.Functions, `failed to determine entrypoint`, "FN-01", "The main edge function is missing"),
 	line(core.Analytics, `28P01|password authentication failed`, "LOG-02", "The database rejects analytics' password"),
 	line(core.Pooler, `3D000|database "_supabase" does not exist`, "PG-04", "The database _supabase is missing"),
 	line(core.Analytics, `3D000|database "_supabase" does not exist`, "PG-04", "The database _supabase is missing"),

@@ -29,7 +29,7 @@ func init() {
 				Data:   "No data is at risk.", Sources: "supabase/auth#1814, supabase/supabase#29164, #12075; .env.example",
 			},
 			{
-				Code: "AUTH-09", Title: "The mail server does not take auth's mails", Severity: core.Critical,
+				Code: "AUTH-09", Title: "The mail server does not take auth's mails", Severity: core.Critical, SymptomOf: []string{"HOST-02"},
 				What:   "New users must confirm their address, and the mail server refuses the connection or the login, or cannot be reached.",
 				Breaks: "Sign-up answers 500 \"Error sending confirmation email\" or 504.",
 				Do:     "Read the error: 535 is the user or password, x509 the certificate's name, i/o timeout a blocked port (25 is blocked by most providers; use 587 or 465), connection refused a wrong port or a server that is down.",

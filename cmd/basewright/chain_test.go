@@ -49,6 +49,13 @@ func TestChains(t *testing.T) {
 			r.dies(core.DB, 1, "PANIC:  could not write to file \"pg_wal/xlogtemp.5\": No space left on device")
 			r.dies(core.Rest, 1, "FatalError: the connection to the database server was refused")
 		}, "DK-14", map[string]string{"PG-12 db": "DK-14", "DK-13 db": "DK-14", "DK-13 rest": "DK-14"}},
+		"the host's name servers, mail, modules of functions": {func(r *recorded) {
+			auth := &r.Containers[1]
+			auth.Env["GOTRUE_MAILER_AUTOCONFIRM"], auth.Env["GOTRUE_SMTP_HOST"] = "false", "smtp.example.org"
+			auth.Logs = append(auth.Logs, core.LogLine{At: time.Now(), Text: `{"level":"error","msg":"500: Error sending confirmation email","error":"dial tcp: lookup smtp.example.org on 127.0.0.11:53: server misbehaving"}`})
+			c := r.dies(core.Functions, 1, "main worker boot error: failed to create the graph")
+			c.Logs = append(c.Logs, core.LogLine{At: time.Now(), Text: "error sending request for url (https://jsr.io/@panva/jose): dns error: Temporary failure in name resolution"})
+		}, "HOST-02", map[string]string{"AUTH-09 auth": "HOST-02", "FN-04 functions": "HOST-02", "DK-13 functions": "HOST-02"}},
 		"two faults at once keep their symptoms apart": {func(r *recorded) {
 			c := r.dies(core.Imgproxy, 137, "")
 			c.OOMKilled, c.MemoryLimit = true, 16<<20

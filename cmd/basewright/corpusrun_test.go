@@ -35,9 +35,10 @@ var running = map[string]struct {
 	more           map[string]string // "CODE service" to the reason
 }{
 	"2023, without a pooler": {"corpus/hongthaipham-2023", "corpus-hongthaipham", map[string]string{
-		"AUTH-08 auth":  ".env.example names upstream's placeholder for a mail server and has sign-ups wait for a mail",
-		"DK-15 host":    "its compose file leaves logs without a bound",
-		"ST-05 storage": "the lab's storage is of 2026 and asks for STORAGE_PUBLIC_URL, which files of 2023 do not set",
+		"AUTH-08 auth":   ".env.example names upstream's placeholder for a mail server and has sign-ups wait for a mail",
+		"DK-15 host":     "its compose file leaves logs without a bound",
+		"SEC-09 gateway": "its kong.yml is of 2023, when the anon key read the API's description",
+		"ST-05 storage":  "the lab's storage is of 2026 and asks for STORAGE_PUBLIC_URL, which files of 2023 do not set",
 	}},
 }
 
