@@ -77,6 +77,7 @@ type Engine interface {
 	Inspector
 	Wiring
 	Shelf
+	Dismantler
 
 	// Up makes containers match the compose files: it creates, recreates what
 	// differs and starts.
@@ -101,6 +102,15 @@ type Engine interface {
 	// change are left alone, and so are those of the compose services in leave.
 	// Running it twice changes nothing the second time.
 	Recover(ctx context.Context, captured []byte, leave ...string) error
+}
+
+// Dismantler takes an instance off the engine.
+type Dismantler interface {
+	// Down stops and removes the containers of the instance and the networks that
+	// were made for it, and no volume. A network that somebody else's container is
+	// on is a core.Conflict, and then nothing is removed. What is gone already is
+	// no error. Recover brings everything back.
+	Down(ctx context.Context) error
 }
 
 // Wiring changes how the containers of an instance are named and connected,

@@ -129,6 +129,10 @@ const (
 	// No playbook may use these: only creation makes a folder and an instance.
 	OpMakeFolder Op = "make_folder"
 	OpRegister   Op = "register"
+
+	// Nor these: only deletion takes an instance off the engine.
+	OpRemove     Op = "remove"     // its containers and networks
+	OpUnregister Op = "unregister" // once the change is committed, Basewright keeps it no longer
 )
 
 // Ops lists the closed set of operations.

@@ -156,6 +156,9 @@ func (c *call) permit() error {
 		return nil
 	}
 	i, err := c.Store.Instance(c, id)
+	if core.CodeOf(err) == core.NotFound && c.route.on == oneChange { // which may have deleted it, and can be undone
+		i, err = c.Store.Departed(c, id)
+	}
 	gone := err != nil && core.CodeOf(err) == core.NotFound
 	switch {
 	case gone || err == nil && !c.who.sees(id):

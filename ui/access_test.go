@@ -33,6 +33,7 @@ var who = map[string]string{
 	"POST /api/instances/:id/start": "operator restart", "POST /api/instances/:id/stop": "operator restart", "POST /api/instances/:id/safe-restart": "operator restart",
 	"GET /api/instances/:id/config": "viewer config", "PUT /api/instances/:id/config": "operator repair",
 	"POST /api/instances/:id/repairs/plan": "operator repair", "POST /api/instances/:id/repairs": "operator repair",
+	"POST /api/instances/:id/rotate/plan": "operator repair", "POST /api/instances/:id/rotate": "operator repair",
 	"GET /api/instances/:id/changes": "viewer read", "GET /api/changes/:cid": "viewer read", "POST /api/changes/:cid/undo": "operator repair",
 	"GET /api/instances/:id/snapshots": "viewer read", "POST /api/instances/:id/snapshots": "operator snapshot",
 	"POST /api/snapshots/:sid/verify": "operator snapshot", "POST /api/snapshots/:sid/restore": "operator repair", "POST /api/snapshots/:sid/restore/plan": "operator repair",

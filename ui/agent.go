@@ -55,9 +55,14 @@ type Works struct {
 
 	Plan   func(ctx context.Context, i core.Instance, o RepairOrder) (core.Plan, error)
 	Repair func(i core.Instance, o RepairOrder, actor string) queue.Job
+	// PlanRotation also returns the clients that must change something.
+	PlanRotation func(ctx context.Context, i core.Instance, o RotateOrder) (core.Plan, []string, error)
+	Rotate       func(i core.Instance, o RotateOrder, actor string) queue.Job
 	// Operate starts, stops or safely restarts an instance.
 	Operate func(i core.Instance, what Operation, actor string) queue.Job
 	Undo    func(change, actor string) queue.Job
+	// DeleteInstance takes an instance off the engine; with shelve its data goes into quarantine.
+	DeleteInstance func(i core.Instance, shelve bool, actor string) queue.Job
 
 	Snapshot func(ctx context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error)
 	// VerifySnapshot returns the snapshot with what a look at it proved.

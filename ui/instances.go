@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"time"
 	"unicode"
@@ -191,11 +192,33 @@ func (c *call) forgetInstance() (any, error) {
 	if id := c.Changes.Holder(c.instance.ID); id != "" {
 		return nil, core.Errorf(core.Conflict, "change %s is under way on %s", id, c.instance.ID)
 	}
-	if c.instance.Origin == core.Created {
-		return nil, notThere("deleting an instance that Basewright created")
-	}
 	err := c.Store.RemoveInstance(c, c.instance.ID, c.entry("instance.forget", "ok", "its containers and data are not touched"))
-	return ok("the instance is forgotten; its containers and data are as they were"), err
+	if err == nil {
+		c.JSON(http.StatusOK, ok("the instance is forgotten; its containers and data are as they were"))
+	}
+	return nil, err
+}
+
+// deleteInstance takes an instance that Basewright created off the engine, and
+// forgets one that it adopted.
+func (c *call) deleteInstance() (any, error) {
+	if c.instance.Origin != core.Created {
+		return c.forgetInstance()
+	}
+	if err := c.mayChange(); err != nil {
+		return nil, err
+	}
+	shelve := false
+	switch data := c.Query("data"); data {
+	case "", "keep":
+	case "quarantine":
+		if shelve = true; c.Query("confirm") != c.instance.ID {
+			return nil, core.Errorf(core.Invalid, `this moves data; "confirm" must be the instance's id, %s`, c.instance.ID)
+		}
+	default:
+		return nil, core.Errorf(core.Invalid, "data=%q is not one of: keep, quarantine", clip(data, 20))
+	}
+	return c.begin(c.DeleteInstance(c.instance, shelve, c.who.actor()))
 }
 
 // notThere is said of what the contract has and this version has not.

@@ -57,6 +57,7 @@ var good = []struct{ method, path, body string }{
 	{"POST", "/api/instances/shop/test/user-creation", ""}, {"GET", "/api/instances/shop/logs?range=1h&level=error&service=auth", ""},
 	{"GET", "/api/instances/shop/diagnostic-logs?services=auth,db", ""},
 	{"POST", "/api/instances/shop/repairs/plan", `{"playbook":"restart-auth"}`}, {"POST", "/api/instances/shop/repairs", `{"playbook":"restart-auth","plan_hash":"x"}`},
+	{"POST", "/api/instances/other/rotate/plan", `{"what":"api-keys"}`},
 	{"PATCH", "/api/instances/new-one", `{"mode":"control"}`}, {"POST", "/api/instances/other/start", ""}, {"POST", "/api/instances/new-one/stop", ""},
 	{"POST", "/api/instances", `{"name":"Fresh"}`}, {"GET", "/api/instances/shop/config", ""}, {"PUT", "/api/instances/shop/config", `{"field":"name","value":"Laden"}`},
 	{"GET", "/api/instances/shop/changes", ""}, {"GET", "/api/changes/change-shop", ""},
@@ -117,7 +118,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		if r.out == nil || seen[r.method+" "+r.path] || r.path == "/api/login" || r.path == "/api/session" || r.path == "/api/logout" || r.path == "/api/me/password" {
 			continue // those of logins have tests of their own
 		}
-		if !strings.Contains("POST /api/snapshots/:sid/restore POST /api/instances/:id/safe-restart POST /api/changes/:cid/undo DELETE /api/instances/:id", r.method+" "+r.path) {
+		if !strings.Contains("POST /api/snapshots/:sid/restore POST /api/instances/:id/rotate POST /api/instances/:id/safe-restart POST /api/changes/:cid/undo DELETE /api/instances/:id", r.method+" "+r.path) {
 			t.Errorf("%s %s was not asked", r.method, r.path)
 		}
 	}

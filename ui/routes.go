@@ -42,7 +42,8 @@ var routes = []route{
 	to(get, "/api/instances/check-all-health", admin, everything, "The status of every instance", (*call).checkAllHealth, gives[allHealthOut]),
 	to(get, "/api/instances/:id", read, oneInstance, "One instance", (*call).showInstance, gives[instanceOut]),
 	to(patch, "/api/instances/:id", admin, oneInstance, "Change its display name or its mode", (*call).patchInstance, takes[patchIn], gives[instanceOut]),
-	to(del, "/api/instances/:id", admin, oneInstance, "Forget an adopted instance; its containers and data stay", (*call).forgetInstance, gives[Reply]),
+	to(del, "/api/instances/:id", admin, oneInstance, "Delete an instance that Basewright created, never its data; forget an adopted one, which answers 200", (*call).deleteInstance, accepts,
+		asks("data: keep, which is usual, or quarantine", "confirm: the instance's id, to put its data into quarantine")),
 
 	to(get, "/api/instances/:id/run-diagnostics", diagnose, oneInstance, "Diagnose it now", (*call).runDiagnostics, gives[diagnosticOut], asks("mode: quick, full or deep")),
 	to(post, "/api/instances/:id/run-diagnostics", diagnose, oneInstance, "Diagnose it now", (*call).runDiagnostics, gives[diagnosticOut], asks("mode: quick, full or deep")),
@@ -62,6 +63,8 @@ var routes = []route{
 	to(put, "/api/instances/:id/config", mend, oneInstance, "Change settings; answers when they are proven or taken back", (*call).editConfig, takes[configIn], gives[changeOut]),
 	to(post, "/api/instances/:id/repairs/plan", mend, oneInstance, "Exactly what a playbook would do now", (*call).planRepair, takes[RepairOrder], gives[planOut]),
 	to(post, "/api/instances/:id/repairs", mend, oneInstance, "Apply the plan with this hash", (*call).repair, takes[RepairOrder], accepts),
+	to(post, "/api/instances/:id/rotate/plan", mend, oneInstance, "How secrets would be made anew, and who must be told", (*call).planRotation, takes[RotateOrder], gives[rotationOut]),
+	to(post, "/api/instances/:id/rotate", mend, oneInstance, "Make secrets anew, by the plan with this hash", (*call).rotate, takes[RotateOrder], accepts),
 	to(get, "/api/instances/:id/changes", read, oneInstance, "Its changes, newest first", (*call).listChanges, gives[changesOut], asks("limit: 1 to 1000")),
 	to(get, "/api/changes/:cid", read, oneChange, "A change, its journal and receipt", (*call).showChange, gives[changeOut]),
 	to(post, "/api/changes/:cid/undo", mend, oneChange, "Put the instance back to before a change", (*call).undo, accepts),

@@ -146,10 +146,15 @@ func (w *world) works() Works {
 		Configure: func(_ context.Context, i core.Instance, _ map[string]core.Secret, _ string) (queue.Job, error) {
 			return job(i), nil
 		},
-		Plan:    func(_ context.Context, i core.Instance, _ RepairOrder) (core.Plan, error) { return plan(i), nil },
-		Repair:  func(i core.Instance, _ RepairOrder, _ string) queue.Job { return job(i) },
-		Operate: func(i core.Instance, _ Operation, _ string) queue.Job { return job(i) },
-		Undo:    func(id, _ string) queue.Job { return job(shopOf[strings.TrimPrefix(id, "change-")]) },
+		Plan: func(_ context.Context, i core.Instance, _ RepairOrder) (core.Plan, error) { return plan(i), nil },
+		PlanRotation: func(_ context.Context, i core.Instance, _ RotateOrder) (core.Plan, []string, error) {
+			return plan(i), []string{"users: all log in again"}, nil
+		},
+		Rotate:         func(i core.Instance, _ RotateOrder, _ string) queue.Job { return job(i) },
+		Repair:         func(i core.Instance, _ RepairOrder, _ string) queue.Job { return job(i) },
+		DeleteInstance: func(i core.Instance, _ bool, _ string) queue.Job { return job(i) },
+		Operate:        func(i core.Instance, _ Operation, _ string) queue.Job { return job(i) },
+		Undo:           func(id, _ string) queue.Job { return job(shopOf[strings.TrimPrefix(id, "change-")]) },
 		Snapshot: func(_ context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error) {
 			return core.Snapshot{ID: "fresh", Instance: i.ID, Scope: scope, Reason: reason, Created: time.Now()}, nil
 		},

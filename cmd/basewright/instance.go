@@ -8,13 +8,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/store"
 	"github.com/basewright/basewright/ui"
 )
 
 func instanceCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "instance", Short: "Make instances, adopt those that run, and list them"}
-	cmd.AddCommand(createCommand(g), instanceDiscover(g), instanceAdopt(g), instanceList(g), instanceMode(g), instanceForget(g))
+	cmd.AddCommand(createCommand(g), instanceDiscover(g), instanceAdopt(g), instanceList(g), instanceShow(g), instanceMode(g), instanceForget(g),
+		powerCommand(g, apply.PowerStart), powerCommand(g, apply.PowerStop), powerCommand(g, apply.PowerRestart), instanceDelete(g))
 	return cmd
 }
 

@@ -129,10 +129,12 @@ func (w *workshop) finder(ctx context.Context) func(string) (core.Instance, erro
 		if err != nil {
 			return core.Instance{}, err
 		}
-		i := slices.IndexFunc(all, func(i core.Instance) bool { return i.ID == id })
-		if i < 0 {
-			return core.Instance{}, core.Errorf(core.NotFound, "the instance %s is not on this Docker Engine; start it first", id)
+		if i := slices.IndexFunc(all, func(i core.Instance) bool { return i.ID == id }); i >= 0 {
+			return all[i], nil
 		}
-		return all[i], nil
+		if gone, err := w.store.Departed(ctx, id); err == nil {
+			return gone, nil
+		}
+		return core.Instance{}, core.Errorf(core.NotFound, "the instance %s is not on this Docker Engine; start it first", id)
 	}
 }

@@ -40,7 +40,8 @@ func (a *agent) works() ui.Works {
 			p, _, err := a.planRepair(ctx, i, o)
 			return p, err
 		},
-		Repair: a.repairJob, Operate: a.operate, Undo: a.undo,
+		PlanRotation: a.planRotation, Rotate: a.rotate,
+		Repair: a.repairJob, Operate: a.operate, Undo: a.undo, DeleteInstance: a.delete,
 		Snapshot: a.takeSnapshot, VerifySnapshot: a.verifySnapshot, Restore: a.restoreJob,
 		PlanRestore: func(ctx context.Context, i core.Instance, s core.Snapshot, o ui.RestoreOrder) (core.Plan, error) {
 			_, p, _, err := a.planOfRestore(ctx, a.folder, i, s, o)
@@ -217,11 +218,7 @@ func (a *agent) operate(i core.Instance, what ui.Operation, actor string) queue.
 		if err != nil {
 			return nil, err
 		}
-		if what == ui.Stop {
-			return w.Stop(ctx, i, p, actor)
-		}
-		w.Settle = 2 * time.Minute // all of them start at once
-		return w.Apply(ctx, i, p, actor, p.Hash)
+		return operate(ctx, w, i, p, actor)
 	})
 }
 

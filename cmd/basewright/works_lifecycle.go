@@ -55,6 +55,21 @@ func (a *agent) unmakeCreation(ctx context.Context, c core.Change) error {
 	return a.unmake(ctx, host, c)
 }
 
+// delete plans to take an instance off the engine, and does it.
+func (a *agent) delete(i core.Instance, shelve bool, who string) queue.Job {
+	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
+		i, _, obs, err := a.observe(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		p, err := w.Deletion(i, obs, shelve)
+		if err != nil {
+			return nil, err
+		}
+		return w.Delete(ctx, i, p, who)
+	})
+}
+
 // settings returns what is known of an instance's settings: those in its .env,
 // then those that it could have.
 func (a *agent) settings(ctx context.Context, i core.Instance) ([]ui.Setting, error) {

@@ -61,6 +61,13 @@ var scenarios = map[string]func(w *world) error{
 		_, err = w.a.Undo(context.Background(), list[0].ID, "cli:ana")
 		return err
 	},
+	"a deletion": func(w *world) error {
+		c, err := w.delete(context.Background(), true)
+		if err == nil && c.State != core.Committed {
+			err = errors.New(c.Reason)
+		}
+		return err
+	},
 	"a recovery": func(w *world) error {
 		_, err := w.a.Recover(context.Background())
 		return err
@@ -167,6 +174,7 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 	for scenario, prepare := range map[string]func(w *world) error{
 		"a change that cures": nil, "a change of every operation": nil, "a change that is rolled back": nil, "an undo": cured,
+		"a deletion": (*world).keep,
 	} {
 		base := prepared(t, prepare)
 		t.Run(scenario, func(t *testing.T) {

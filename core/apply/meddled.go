@@ -88,10 +88,10 @@ func (t *transaction) mayHaveStopped(s core.Service) bool {
 	}
 	for _, i := range slices.Backward(t.began) {
 		a := t.c.Plan.Actions[i]
-		if !ops[a.Op].moves || a.Service != "" && a.Service != s {
+		if !operationOf(a.Op).moves || a.Service != "" && a.Service != s {
 			continue
 		}
-		return a.Op == core.OpStop || !t.done[i]
+		return a.Op == core.OpStop || a.Op == core.OpRemove || !t.done[i]
 	}
 	return false
 }
@@ -99,7 +99,7 @@ func (t *transaction) mayHaveStopped(s core.Service) bool {
 // untouched refuses an action on a service that somebody else stopped or removed
 // since the change began.
 func (t *transaction) untouched(ctx context.Context, a core.Action) error {
-	if !ops[a.Op].moves {
+	if !operationOf(a.Op).moves {
 		return nil
 	}
 	began := t.began

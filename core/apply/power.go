@@ -27,17 +27,7 @@ var powerTitles = map[string]string{
 // Power plans to start, stop or safely restart the instance that obs saw.
 // Volumes are not touched. Services that a person stopped stay so in a restart.
 func (a *Applier) Power(inst core.Instance, obs *core.Observation, what string) (core.Plan, error) {
-	var here, up []core.Service
-	for _, s := range core.Services {
-		c, ok := obs.Container(s)
-		if !ok {
-			continue
-		}
-		here = append(here, s)
-		if c.State == "running" || c.State == "restarting" {
-			up = append(up, s)
-		}
-	}
+	here, up := present(obs)
 	p := core.Plan{Instance: inst.ID, Playbook: what, Title: powerTitles[what], Risk: core.LowRisk, Scope: core.ConfigScope, Downtime: 30 * time.Second}
 	switch what {
 	case PowerStop:
@@ -59,6 +49,22 @@ func (a *Applier) Power(inst core.Instance, obs *core.Observation, what string) 
 	}
 	p.Basis = a.Basis(obs, p)
 	return p, p.Seal()
+}
+
+// present lists the services that have a container, and those whose container
+// runs, those first on which others depend.
+func present(obs *core.Observation) (here, up []core.Service) {
+	for _, s := range core.Services {
+		c, ok := obs.Container(s)
+		if !ok {
+			continue
+		}
+		here = append(here, s)
+		if c.State == "running" || c.State == "restarting" {
+			up = append(up, s)
+		}
+	}
+	return here, up
 }
 
 // stops stops services, those that others depend on last.
@@ -101,7 +107,7 @@ func (a *Applier) Stop(ctx context.Context, inst core.Instance, plan core.Plan, 
 		ready:  func(_ context.Context, t *transaction, obs *core.Observation) error { return t.sameBasis(obs) },
 		do:     func(ctx context.Context, t *transaction) error { return t.act(ctx) },
 		verify: func(ctx context.Context, t *transaction) error { return t.verifyStopped(ctx) },
-		writes: func(string) []string { return nil },
+		writes: noFiles,
 	})
 }
 

@@ -170,7 +170,7 @@ func (t *transaction) act(ctx context.Context) error {
 				t.began = t.began[:len(t.began)-1]
 				return err
 			}
-			return ops[a.Op].do(ctx, t, a)
+			return operationOf(a.Op).do(ctx, t, a)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", title, err)

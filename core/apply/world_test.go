@@ -46,6 +46,7 @@ type worldState struct {
 	Containers []core.Container
 	Roles      map[string]*string
 	Aside      map[string]core.File
+	Kept       bool // Basewright keeps the instance
 }
 
 func oldVerifier(role string) string {
@@ -139,6 +140,8 @@ func (w *world) state() worldState {
 		f.Name = name
 		s.Files[name] = f
 	}
+	_, err := w.st.Instance(context.Background(), shop.ID)
+	s.Kept = err == nil
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	maps.Copy(s.Roles, w.roles)
@@ -152,7 +155,7 @@ func (w *world) save() error {
 	w.e.Edit(func(e *coretest.Engine) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		s := worldState{e.Files, e.Containers, map[string]*string{}, e.Aside}
+		s := worldState{Files: e.Files, Containers: e.Containers, Roles: map[string]*string{}, Aside: e.Aside}
 		none := ""
 		for role, v := range w.roles {
 			if s.Roles[role] = v; v == nil {

@@ -44,8 +44,7 @@ func Plan(obs *core.Observation, e Edit, key core.FingerprintKey) (core.Plan, ma
 	}
 	p := core.Plan{Instance: obs.Instance.ID, Playbook: Playbook, Risk: core.MediumRisk, Scope: core.ConfigScope}
 	given := map[string]core.Secret{}
-	touched := map[core.Service]bool{}
-	strangers := false
+	var changed []string
 	for _, c := range edit {
 		before, had := obs.Env.Lookup(c.setting.Key)
 		if c.unset && !had || !c.unset && had && before == c.value {
@@ -53,18 +52,14 @@ func Plan(obs *core.Observation, e Edit, key core.FingerprintKey) (core.Plan, ma
 		}
 		p.Actions = append(p.Actions, c.action(given))
 		p.Diff = append(p.Diff, c.diff(before, had, key))
-		users, err := supabase.Uses(obs.Instance.Files, c.setting.Key)
-		if err != nil {
-			return core.Plan{}, nil, err
-		}
-		for _, name := range users {
-			role := roleOf(obs, name)
-			touched[role] = true
-			strangers = strangers || role == ""
-		}
+		changed = append(changed, c.setting.Key)
 	}
 	if len(p.Actions) == 0 {
 		return core.Plan{}, nil, core.Errorf(core.Conflict, "nothing changes: the settings have these values already")
+	}
+	touched, strangers, err := users(obs, changed)
+	if err != nil {
+		return core.Plan{}, nil, err
 	}
 	p.Title = "Change " + strings.Join(names(p.Actions), ", ")
 	p.Actions = append(p.Actions, renew(obs, touched, strangers)...)
@@ -175,18 +170,24 @@ func roleOf(obs *core.Observation, name string) core.Service {
 }
 
 // renew are the actions that make the new settings count: every service that
-// uses one is recreated and waited for. Where a service is not Supabase's the
-// whole project is brought to what its files say.
+// uses one is recreated, the database is waited for before the others come, and
+// they are at the end, since they become healthy side by side. Where a service is
+// not Supabase's the whole project is brought to what its files say.
 func renew(obs *core.Observation, touched map[core.Service]bool, strangers bool) []core.Action {
-	var out []core.Action
+	var out, waits []core.Action
 	for _, s := range order {
 		if _, runs := obs.Container(s); !touched[s] || !runs {
 			continue
 		}
-		out = append(out,
-			core.Action{Op: core.OpRecreate, Service: s, Why: "it uses a setting that changes"},
-			core.Action{Op: core.OpWaitHealthy, Service: s, Args: map[string]any{"timeout": "2m"}})
+		out = append(out, core.Action{Op: core.OpRecreate, Service: s, Why: "it uses a setting that changes"})
+		wait := core.Action{Op: core.OpWaitHealthy, Service: s, Args: map[string]any{"timeout": "2m"}}
+		if s == core.DB {
+			out = append(out, wait)
+		} else {
+			waits = append(waits, wait)
+		}
 	}
+	out = append(out, waits...)
 	if strangers {
 		out = append(out, core.Action{Op: core.OpUp, Why: "a service beside Supabase's uses a setting that changes"})
 	}

@@ -21,10 +21,15 @@ services:
       GOTRUE_SITE_URL: ${SITE_URL}
       GOTRUE_SMTP_PASS: $SMTP_PASS
       GOTRUE_DISABLE_SIGNUP: ${DISABLE_SIGNUP:-false}
+      GOTRUE_JWT_SECRET: ${JWT_SECRET}
+      KEY: ${ANON_KEY}
+      DATABASE_URL: postgres://auth:${POSTGRES_PASSWORD}@db
   db:
-    environment: {JWT_EXP: "${JWT_EXPIRY}"}
+    environment: {JWT_EXP: "${JWT_EXPIRY}", JWT_SECRET: "${JWT_SECRET}", POSTGRES_PASSWORD: "${POSTGRES_PASSWORD}"}
+  pooler:
+    environment: {POSTGRES_PASSWORD: "${POSTGRES_PASSWORD}"}
   kong:
-    environment: {DASHBOARD_PASSWORD: "${DASHBOARD_PASSWORD}"}
+    environment: {DASHBOARD_PASSWORD: "${DASHBOARD_PASSWORD}", KEY: "${SERVICE_ROLE_KEY}"}
   app:
     environment: {URL: "${SITE_URL}", OTHER: "${SITE_URL_OTHER}"}
 `
@@ -44,7 +49,7 @@ func observed(t *testing.T) *core.Observation {
 		}},
 		Containers: coretest.Running(core.DB, core.Auth, core.Gateway),
 	}
-	for name, role := range map[string]core.Service{"auth": core.Auth, "db": core.DB, "kong": core.Gateway, "app": ""} {
+	for name, role := range map[string]core.Service{"auth": core.Auth, "db": core.DB, "kong": core.Gateway, "pooler": core.Pooler, "app": ""} {
 		obs.Compose.Services = append(obs.Compose.Services, core.ComposeService{Name: name, Service: role})
 	}
 	return obs

@@ -55,6 +55,7 @@ var contract = map[string]func(t *testing.T, e core.Engine){
 	"recover after a stop":                         recoversStop,
 	"recover keeps stopped what was stopped":       recoversStopped,
 	"recover refuses what is no capture":           recoversNonsense,
+	"recover brings back what was taken down":      recoversDown,
 	"a login while the database is down":           loginDown,
 	"a cancelled context is the error of the call": cancelled,
 }
@@ -251,6 +252,23 @@ func recoversStopped(t *testing.T, e core.Engine) {
 			t.Fatal("the second time made another container")
 		}
 		first = after
+	}
+}
+
+func recoversDown(t *testing.T, e core.Engine) {
+	before, db := state(t, e, core.Auth), state(t, e, core.DB)
+	captured, err := e.Capture(t.Context())
+	must(t, err)
+	for range 2 {
+		must(t, e.Down(t.Context()))
+		if o, err := e.Observe(t.Context()); err != nil || len(o.Containers) > 0 {
+			t.Fatalf("%d containers are left, %v", len(o.Containers), err)
+		}
+	}
+	must(t, e.Recover(t.Context(), captured))
+	after := state(t, e, core.Auth)
+	if after.State != "running" || after.Name != before.Name || after.ID == before.ID || state(t, e, core.DB).Name != db.Name {
+		t.Fatalf("before %+v, after %+v", before, after)
 	}
 }
 

@@ -48,7 +48,7 @@ type Engine struct {
 	Commands func(core.Service, core.Command) (string, error)
 
 	// Fail makes a call fail before it does anything: "observe", "dial",
-	// "login", "query", "read", "up", "start", "stop", "restart", "exec",
+	// "login", "query", "read", "up", "down", "start", "stop", "restart", "exec",
 	// "write", "capture" or "recover", with what it is about.
 	Fail func(op, about string) error
 	// OnCall runs after a change, with the engine unlocked.
@@ -170,6 +170,14 @@ func (e *Engine) Up(ctx context.Context, r core.UpRequest) error {
 				start(c)
 			}
 		}
+		return nil
+	})
+}
+
+// Down implements core.Dismantler.
+func (e *Engine) Down(ctx context.Context) error {
+	return e.change(ctx, "down", "", func() error {
+		e.Containers = nil
 		return nil
 	})
 }

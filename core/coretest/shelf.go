@@ -9,23 +9,31 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// Locate implements core.Shelf. The fake has files only, no mounts.
+// Locate implements core.Shelf. A mount is found when it is of a file or folder of
+// the instance.
 func (e *Engine) Locate(ctx context.Context, a core.Aside) (core.Aside, error) {
 	if err := e.fails(ctx, "locate", a.Path); err != nil {
 		return a, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := false
+	found, origin := false, a.Path
+	for _, c := range e.Containers {
+		for _, m := range c.Mounts {
+			if c.Service == a.Service && m.Target == a.Mount {
+				origin = strings.TrimPrefix(m.Source, e.Instance.Dir+"/")
+			}
+		}
+	}
 	for name, f := range e.Files {
-		if below(a.Path, name) {
+		if below(origin, name) {
 			found, a.Size = true, a.Size+int64(len(f.Data))
 		}
 	}
 	if !found {
-		return a, core.Errorf(core.Conflict, "there is nothing at %s to set aside", a.Path)
+		return a, core.Errorf(core.Conflict, "there is nothing at %s to set aside", a.Path+a.Mount)
 	}
-	a.Root, a.Origin, a.Place = e.Instance.Dir, a.Path, path.Join(".basewright-quarantine", a.ID)
+	a.Root, a.Origin, a.Place = e.Instance.Dir, origin, path.Join(".basewright-quarantine", a.ID)
 	return a, nil
 }
 

@@ -100,8 +100,13 @@ func present(ctx context.Context, e core.Engine, c *Contents) (digests, error) {
 		now.Name = f.Name
 		files = append(files, now)
 	}
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look at the containers: %w", err)
+	}
 	var roles []Role
-	if c.Manifest.Roles.Kept {
+	db, there := obs.Container(core.DB)
+	if c.Manifest.Roles.Kept && there && db.State == "running" { // a stopped one is told by its container
 		all, err := readRoles(ctx, e)
 		if err != nil {
 			return nil, err
@@ -112,10 +117,6 @@ func present(ctx context.Context, e core.Engine, c *Contents) (digests, error) {
 				roles = append(roles, r)
 			}
 		}
-	}
-	obs, err := e.Observe(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("look at the containers: %w", err)
 	}
 	return digestsOf(files, roles, statesOf(obs)), nil
 }

@@ -139,6 +139,11 @@ func (f *fake) Capture(context.Context) ([]byte, error) {
 	return b, errors.Join(err, f.fail["capture"])
 }
 
+func (f *fake) Down(context.Context) error {
+	f.calls, f.boxes = append(f.calls, "down"), nil
+	return nil
+}
+
 func (f *fake) Recover(_ context.Context, b []byte, _ ...string) error {
 	f.calls = append(f.calls, "recover")
 	if err := f.fail["recover"]; err != nil {

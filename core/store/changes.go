@@ -79,6 +79,9 @@ func (s *Store) SaveChange(ctx context.Context, c core.Change, entries ...core.A
 		if err := saveChange(tx, c); err != nil {
 			return err
 		}
+		if err := settle(tx, c); err != nil {
+			return err
+		}
 		var err error
 		h, err = s.append(tx, entries)
 		return err

@@ -81,3 +81,10 @@ func parseDSN(s core.Service, variable string, dsn core.Secret) Credential {
 	}
 	return c
 }
+
+// LoginRoles are the database roles that have POSTGRES_PASSWORD as theirs.
+// Source: volumes/db/roles.sql of supabase/supabase, and the image's own init scripts.
+var LoginRoles = []string{
+	"authenticator", "pgbouncer", "postgres", "supabase_admin", "supabase_auth_admin",
+	"supabase_storage_admin", "supabase_functions_admin", "supabase_replication_admin",
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
+)
+
+// approval is how a person says to a command that makes a plan what becomes of it.
+type approval struct {
+	plan, yes bool
+	output    string
+}
+
+func (a *approval) register(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.plan, "plan", false, "show the plan and change nothing")
+	cmd.Flags().BoolVar(&a.yes, "yes", false, "apply the plan without asking")
+	cmd.Flags().StringVar(&a.output, "output", "text", "how to print: text or json")
+}
+
+func (a approval) validate() error {
+	if a.plan && a.yes {
+		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
+	}
+	return textOrJSON(a.output)
+}
+
+// carry shows a plan, has it approved, and applies it unless it was only to be
+// seen.
+func (w *workshop) carry(a approval, plan core.Plan, do func() (*core.Change, error)) error {
+	if a.output == "text" {
+		printPlan(w.console, plan)
+	}
+	if a.plan {
+		return w.printJSON(a.output, plan)
+	}
+	if !a.yes {
+		if err := w.confirm(plan); err != nil {
+			return err
+		}
+	}
+	if a.output == "text" {
+		w.applier.Progress = stepPrinter(w.console)
+	}
+	c, err := do()
+	if c == nil {
+		return refused(err)
+	}
+	if a.output == "text" {
+		printReceipt(w.console, *c)
+	} else if err := w.indented(c); err != nil {
+		return err
+	}
+	if c.State != core.Committed {
+		return exit{code: exitFound}
+	}
+	return nil
+}
+
+// known returns an instance as the engine has it or, where it has nothing of it,
+// as Basewright keeps it.
+func (w *workshop) known(ctx context.Context, name string) (core.Instance, error) {
+	i, err := find(ctx, w.host, name)
+	if core.CodeOf(err) == core.NotFound {
+		if kept, missing := w.store.Instance(ctx, name); missing == nil {
+			return kept, nil
+		}
+	}
+	if err != nil {
+		return i, err
+	}
+	return w.withMode(ctx, i)
+}
+
+var powerWords = map[string][2]string{
+	apply.PowerStart:   {"start", "Start every service that does not run, the database first"},
+	apply.PowerStop:    {"stop", "Stop every service gracefully, the database last"},
+	apply.PowerRestart: {"restart", "Restart an instance safely: stopped with the database last, started with it first, verified"},
+}
+
+func powerCommand(g *global, what string) *cobra.Command {
+	var a approval
+	cmd := &cobra.Command{
+		Use: powerWords[what][0] + " INSTANCE", Short: powerWords[what][1],
+		Long: powerWords[what][1] + `.
+
+It is a change like any other: a snapshot of the configuration is taken first, each
+service gets its own grace period, volumes are not touched, and the instance is put
+back when it does not come out as planned.
+
+Exit code: 0 planned or committed, 1 refused or rolled back, 2 could not start.`,
+		Example: "  basewright instance " + powerWords[what][0] + " shop --yes",
+		Args:    exactly(1, "one instance"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.validate(); err != nil {
+				return err
+			}
+			return withWorkshop(cmd.Context(), g, func(w *workshop) error { return w.power(cmd.Context(), a, args[0], what) })
+		},
+	}
+	if what == apply.PowerRestart {
+		cmd.Aliases = []string{"safe-restart"}
+	}
+	a.register(cmd)
+	return cmd
+}
+
+func (w *workshop) power(ctx context.Context, a approval, name, what string) error {
+	inst, err := w.known(ctx, name)
+	if err != nil {
+		return err
+	}
+	obs, err := w.host.Open(inst).Observe(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := w.applier.Power(inst, obs, what)
+	if err != nil {
+		return refused(err)
+	}
+	return w.carry(a, plan, func() (*core.Change, error) { return operate(ctx, *w.applier, inst, plan, actor()) })
+}
+
+// operate carries out a plan that starts, stops or restarts an instance.
+func operate(ctx context.Context, by apply.Applier, inst core.Instance, plan core.Plan, who string) (*core.Change, error) {
+	if plan.Playbook == apply.PowerStop {
+		return by.Stop(ctx, inst, plan, who)
+	}
+	by.Settle = 2 * time.Minute // all of them start at once
+	return by.Apply(ctx, inst, plan, who, plan.Hash)
+}
