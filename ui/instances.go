@@ -220,8 +220,3 @@ func (c *call) deleteInstance() (any, error) {
 	}
 	return c.begin(c.DeleteInstance(c.instance, shelve, c.who.actor()))
 }
-
-// notThere is said of what the contract has and this version has not.
-func notThere(what string) error {
-	return &statusError{501, what + " is not available in this version"}
-}

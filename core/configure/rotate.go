@@ -84,7 +84,7 @@ func Rotate(ctx context.Context, in core.Inspector, obs *core.Observation, r Rot
 	}
 	changed := r.set(obs)
 	if len(changed) == 0 {
-		return p, core.Errorf(core.Conflict, "%s is not set in the .env of %s, which is where a new one would go", strings.Join(append(signedOf(r), r.keys...), ", "), obs.Instance.ID)
+		return p, core.Errorf(core.Conflict, "%s is not set in the .env of %s, which is where a new one would go", strings.Join(r.all(), ", "), obs.Instance.ID)
 	}
 	touched, strangers, err := users(obs, changed)
 	if err != nil {
@@ -110,20 +110,17 @@ func Rotate(ctx context.Context, in core.Inspector, obs *core.Observation, r Rot
 	return p, nil
 }
 
-func signedOf(r Rotation) []string {
+// all lists the variables of a rotation.
+func (r Rotation) all() []string {
 	if r.signs {
-		return signedKeys[:2]
+		return slices.Concat(r.keys, signedKeys)
 	}
-	return nil
+	return slices.Clone(r.keys)
 }
 
 // set lists the variables of a rotation that the .env has.
 func (r Rotation) set(obs *core.Observation) []string {
-	all := r.keys
-	if r.signs {
-		all = append(slices.Clone(all), signedKeys...)
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(key string) bool {
+	return slices.DeleteFunc(r.all(), func(key string) bool {
 		v, ok := obs.Env.Lookup(key)
 		return !ok || v == ""
 	})
