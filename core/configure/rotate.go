@@ -19,6 +19,7 @@ const RotatePlaybook = "rotate"
 type Rotation struct {
 	Name  string
 	Title string
+	needs string   // variable that must be in the .env
 	keys  []string // variables that are drawn; those that are not set are left out
 	signs bool     // the API keys are signed anew, too
 	roles bool     // the database's roles get the new password
@@ -32,7 +33,7 @@ var signedKeys = []string{"ANON_KEY", "SERVICE_ROLE_KEY", "ANON_KEY_ASYMMETRIC",
 // Rotations are all that there are.
 var Rotations = []Rotation{
 	{
-		Name: "api-keys", Title: "Make new API keys", keys: []string{"SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY"}, signs: true,
+		Name: "api-keys", needs: "JWT_SECRET", Title: "Make new API keys", keys: []string{"SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY"}, signs: true,
 		Clients: []string{
 			"browsers and mobile apps: build them with the new ANON_KEY, or SUPABASE_PUBLISHABLE_KEY",
 			"servers, scripts and cron jobs: give them the new SERVICE_ROLE_KEY, or SUPABASE_SECRET_KEY",
@@ -40,7 +41,7 @@ var Rotations = []Rotation{
 		},
 	},
 	{
-		Name: "jwt-secret", Title: "Make a new JWT secret and new API keys", keys: []string{"JWT_SECRET"}, signs: true,
+		Name: "jwt-secret", needs: "JWT_SECRET", Title: "Make a new JWT secret and new API keys", keys: []string{"JWT_SECRET"}, signs: true,
 		Clients: []string{
 			"users: all log in again",
 			"browsers and mobile apps: build them with the new ANON_KEY",
@@ -50,14 +51,14 @@ var Rotations = []Rotation{
 		},
 	},
 	{
-		Name: "database-passwords", Title: "Give the database roles a new password", keys: []string{"POSTGRES_PASSWORD"}, roles: true,
+		Name: "database-passwords", needs: "POSTGRES_PASSWORD", Title: "Give the database roles a new password", keys: []string{"POSTGRES_PASSWORD"}, roles: true,
 		Clients: []string{
 			"whoever connects to the database, directly or through the pooler (as postgres or another role of Supabase): use the new POSTGRES_PASSWORD",
 			"backups, migrations and dashboards with a connection string: the same",
 		},
 	},
 	{
-		Name: "dashboard-password", Title: "Make a new password for Studio", keys: []string{"DASHBOARD_PASSWORD"},
+		Name: "dashboard-password", needs: "DASHBOARD_PASSWORD", Title: "Make a new password for Studio", keys: []string{"DASHBOARD_PASSWORD"},
 		Clients: []string{"whoever opens Studio: log in with the new DASHBOARD_PASSWORD"},
 	},
 }
@@ -82,10 +83,10 @@ func Rotate(ctx context.Context, in core.Inspector, obs *core.Observation, r Rot
 	if obs.Env.Err != nil {
 		return p, fmt.Errorf("read %s: %w", obs.Env.Path, obs.Env.Err)
 	}
-	changed := r.set(obs)
-	if len(changed) == 0 {
-		return p, core.Errorf(core.Conflict, "%s is not set in the .env of %s, which is where a new one would go", strings.Join(r.all(), ", "), obs.Instance.ID)
+	if v, _ := obs.Env.Lookup(r.needs); v == "" {
+		return p, core.Errorf(core.Conflict, "%s is not set in the .env of %s; without it nothing can be made anew there", r.needs, obs.Instance.ID)
 	}
+	changed := r.set(obs)
 	touched, strangers, err := users(obs, changed)
 	if err != nil {
 		return p, err
@@ -110,17 +111,13 @@ func Rotate(ctx context.Context, in core.Inspector, obs *core.Observation, r Rot
 	return p, nil
 }
 
-// all lists the variables of a rotation.
-func (r Rotation) all() []string {
-	if r.signs {
-		return slices.Concat(r.keys, signedKeys)
-	}
-	return slices.Clone(r.keys)
-}
-
 // set lists the variables of a rotation that the .env has.
 func (r Rotation) set(obs *core.Observation) []string {
-	return slices.DeleteFunc(r.all(), func(key string) bool {
+	all := slices.Clone(r.keys)
+	if r.signs {
+		all = append(all, signedKeys...)
+	}
+	return slices.DeleteFunc(all, func(key string) bool {
 		v, ok := obs.Env.Lookup(key)
 		return !ok || v == ""
 	})
