@@ -29,10 +29,14 @@ func metaRecipe(tag string) recipe {
 		if err != nil {
 			return hashFolder("meta", tag, "debian's node")
 		}
-		return hashFolder("meta", tag, node, info.ModTime().String())
+		wget, err := l.standInHash()
+		if err != nil {
+			return "", err
+		}
+		return hashFolder("meta", tag, node, info.ModTime().String(), wget)
 	}
 	r.files = func(ctx context.Context, l *lab) ([]file, error) {
-		files, err := realMeta(ctx, tag)
+		files, err := realMeta(ctx, l, tag)
 		if err != nil {
 			l.say("postgres-meta cannot be had from npm (%v): a stand-in takes its place", err)
 			return fallback.files(ctx, l)
@@ -42,7 +46,7 @@ func metaRecipe(tag string) recipe {
 	return r
 }
 
-func realMeta(ctx context.Context, tag string) ([]file, error) {
+func realMeta(ctx context.Context, l *lab, tag string) ([]file, error) {
 	node, err := findNode(ctx)
 	if err != nil {
 		return nil, err
@@ -59,8 +63,13 @@ func realMeta(ctx context.Context, tag string) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+	wget, err := l.standInBinary()
+	if err != nil {
+		return nil, err
+	}
 	root, err := rootfs(func(t *tar.Writer) error {
 		files := []file{
+			{name: "usr/local/bin/wget", disk: wget, mode: 0o755},
 			{name: "tmp", isDir: true, mode: 0o1777},
 			{name: "etc/passwd", data: []byte("root:x:0:0:root:/root:/bin/sh\n"), mode: 0o644},
 			{name: "usr/local/bin/node", disk: node, mode: 0o755},

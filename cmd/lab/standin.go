@@ -28,12 +28,8 @@ func standIn(name, tag, start string) recipe {
 			if err != nil {
 				return "", err
 			}
-			binary, err := l.standInBinary()
-			if err != nil {
-				return "", err
-			}
-			data, err := os.ReadFile(binary)
-			return hash(string(text), string(data)), err
+			binary, err := l.standInHash()
+			return hash(string(text), binary), err
 		},
 		files: func(_ context.Context, l *lab) ([]file, error) {
 			text, err := dockerfile()
@@ -68,6 +64,16 @@ func standInFiles(binary string) []file {
 func (l *lab) standInBinary() (string, error) {
 	standInOnce.Do(func() { standInPath, standInErr = compileStandIn(l.source) })
 	return standInPath, standInErr
+}
+
+// standInHash is the fingerprint of what standInBinary compiles.
+func (l *lab) standInHash() (string, error) {
+	binary, err := l.standInBinary()
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(binary)
+	return hash(string(data)), err
 }
 
 var (
