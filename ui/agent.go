@@ -12,6 +12,7 @@ import (
 	"github.com/basewright/basewright/core/logs"
 	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/store"
+	"github.com/basewright/basewright/ui/panel"
 )
 
 // Agent is what the routes work with.
@@ -26,6 +27,7 @@ type Agent struct {
 	Log       *slog.Logger
 	Metrics   *Metrics
 	Version   string
+	Effective []panel.Effective // settings, as the agent was started
 	Now       func() time.Time
 
 	logins      logins

@@ -1,6 +1,11 @@
 package ui
 
-import "github.com/basewright/basewright/core"
+import (
+	"slices"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/store"
+)
 
 type auditOut struct {
 	Reply
@@ -14,12 +19,29 @@ type auditVerifyOut struct {
 }
 
 func (c *call) listAudit() (any, error) {
-	limit, err := c.number("limit", 100, 1000)
+	q, err := c.auditQuery()
 	if err != nil {
 		return nil, err
 	}
-	entries, err := c.Store.Audit(c, limit)
+	entries, err := c.Store.FindAudit(c, q)
 	return auditOut{ok(""), entries}, err
+}
+
+// auditOutcomes are how what is written down may have ended.
+var auditOutcomes = []string{"intent", "ok", "denied", "failed"}
+
+func (c *call) auditQuery() (store.AuditQuery, error) {
+	q := store.AuditQuery{Text: clip(c.Query("q"), 100), Instance: clip(c.Query("instance"), 60), Outcome: c.Query("outcome")}
+	if q.Outcome != "" && !slices.Contains(auditOutcomes, q.Outcome) {
+		return q, core.Errorf(core.Invalid, "outcome=%q is not one of: intent, ok, denied, failed", clip(q.Outcome, 20))
+	}
+	before, err := c.number("before", 0, 1<<53)
+	if err != nil {
+		return q, err
+	}
+	q.Before = int64(before)
+	q.Limit, err = c.number("limit", 100, 1000)
+	return q, err
 }
 
 func (c *call) verifyAudit() (any, error) {

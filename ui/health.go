@@ -25,6 +25,15 @@ type readyOut struct {
 // ready says what works. Without its state the agent is of no use; without a
 // Docker Engine it can still show what it knows.
 func (c *call) ready() (any, error) {
+	out, err := c.readiness()
+	if err != nil {
+		c.JSON(http.StatusServiceUnavailable, out)
+	}
+	return out, nil
+}
+
+// readiness looks at every part; the error is that of the state.
+func (c *call) readiness() (readyOut, error) {
 	out := readyOut{ok(""), "ready", map[string]string{"state": "ok", "engine": "ok", "changes": "ok"}}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), 3*time.Second)
 	defer cancel()
@@ -38,11 +47,11 @@ func (c *call) ready() (any, error) {
 			}
 		}
 	}
-	if err := c.Store.Writable(ctx); err != nil {
+	err := c.Store.Writable(ctx)
+	if err != nil {
 		out.Success, out.Status, out.Parts["state"] = false, "unavailable", plain(err)
-		c.JSON(http.StatusServiceUnavailable, out)
 	}
-	return out, nil
+	return out, err
 }
 
 // plain is an error as anybody may read it.

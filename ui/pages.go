@@ -1,13 +1,18 @@
 package ui
 
 import (
+	"slices"
+
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/ui/panel"
 )
 
 // pages is the panel: what people see and the forms that they send, with who
 // may. A form calls what the API calls; only its answer is another page.
-var pages = []route{
+var pages = slices.Concat(instancePages, housePages)
+
+// instancePages are the way in, the list of instances, and each of them.
+var instancePages = []route{
 	page(get, "/login", "", everybody, "Log in", (*call).loginPage),
 	page(post, "/login", "", everybody, "Log in", (*call).enter, takes[loginIn]),
 	page(post, "/logout", read, anybody, "Log out", (*call).leave),

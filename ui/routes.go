@@ -88,7 +88,8 @@ var routes = []route{
 
 	to(get, "/api/events", read, anybody, "What happens, as it happens (SSE)", (*call).events, streams, asks("instance: only of this one")),
 
-	to(get, "/api/audit", admin, everything, "Who did what, newest first", (*call).listAudit, gives[auditOut], asks("limit: 1 to 1000")),
+	to(get, "/api/audit", admin, everything, "Who did what, newest first", (*call).listAudit, gives[auditOut],
+		asks("limit: 1 to 1000", "q: text in the entry", "instance: only of this one", "outcome: intent, ok, denied or failed", "before: only entries older than this number")),
 	to(get, "/api/audit/verify", admin, everything, "Prove that the audit log is whole", (*call).verifyAudit, gives[auditVerifyOut]),
 
 	to(get, "/api/users", admin, everything, "Every user", (*call).listUsers, gives[usersOut]),

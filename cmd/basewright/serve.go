@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/ui"
+	"github.com/basewright/basewright/ui/panel"
 )
 
 type serveFlags struct {
@@ -42,12 +46,18 @@ after --grace these are put back.`,
 		Args:    exactly(0, "no arguments"),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), g, f) },
 	}
-	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:3080", "address and port; what is not of this machine needs a proxy with TLS before it")
-	cmd.Flags().DurationVar(&f.grace, "grace", 30*time.Second, "how long changes under way may take to end")
+	cmd.Flags().StringVar(&f.listen, "listen", usualListen, "address and port; what is not of this machine needs a proxy with TLS before it")
+	cmd.Flags().DurationVar(&f.grace, "grace", usualGrace, "how long changes under way may take to end")
 	cmd.Flags().StringArrayVar(&f.trusted, "trusted-proxy", nil, "address or network of a proxy whose X-Forwarded-For and -Proto count")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "log every request")
 	return cmd
 }
+
+// What holds without flags.
+const (
+	usualListen = "127.0.0.1:3080"
+	usualGrace  = 30 * time.Second
+)
 
 // reopen is how soon a state that could not be opened is tried again.
 const reopen = 5 * time.Second
@@ -90,6 +100,7 @@ func openAgent(ctx context.Context, g *global, f serveFlags, log *slog.Logger, s
 	for said := ""; ; {
 		a, err := newAgent(g, log)
 		if err == nil {
+			a.Effective = effective(g, f)
 			var h http.Handler
 			if h, err = a.Handler(f.trusted); err == nil {
 				err = a.start(ctx)
@@ -111,6 +122,28 @@ func openAgent(ctx context.Context, g *global, f serveFlags, log *slog.Logger, s
 			return
 		case <-time.After(reopen):
 		}
+	}
+}
+
+// effective is what the agent was started with, for its page of settings.
+func effective(g *global, f serveFlags) []panel.Effective {
+	from := func(flag, variable string, given bool) string {
+		switch {
+		case given:
+			return flag
+		case variable != "" && os.Getenv(variable) != "":
+			return variable
+		}
+		return ""
+	}
+	usual := serveFlags{listen: usualListen, grace: usualGrace}
+	return []panel.Effective{
+		{Name: "listen", Value: f.listen, From: from("--listen", "", f.listen != usual.listen)},
+		{Name: "data", Value: absolute(g.data()), From: from("--data", "BASEWRIGHT_DATA", g.dataDir != "")},
+		{Name: "docker-host", Value: cmp.Or(g.dockerHost, os.Getenv("DOCKER_HOST")), From: from("--docker-host", "DOCKER_HOST", g.dockerHost != "")},
+		{Name: "trusted-proxy", Value: strings.Join(f.trusted, " "), From: from("--trusted-proxy", "", len(f.trusted) > 0)},
+		{Name: "grace", Value: f.grace.String(), From: from("--grace", "", f.grace != usual.grace)},
+		{Name: "verbose", Value: strconv.FormatBool(f.verbose), From: from("--verbose", "", f.verbose)},
 	}
 }
 

@@ -15,6 +15,11 @@ import (
 //go:embed static
 var static embed.FS
 
+// styles are the parts of the one stylesheet that come after its base.
+//
+//go:embed styles/*.css
+var styles embed.FS
+
 // Asset is a file that browsers keep: its address changes with its content.
 type Asset struct {
 	Type    string
@@ -41,6 +46,9 @@ func Files() (Assets, map[string]Asset) {
 		if err != nil {
 			panic(err) // it is part of the program
 		}
+		if name == "static/panel.css" {
+			b = append(b, styleParts()...)
+		}
 		sum.Write([]byte(name))
 		sum.Write(b)
 		kind := mime.TypeByExtension(path.Ext(name))
@@ -50,6 +58,22 @@ func Files() (Assets, map[string]Asset) {
 		files[path.Base(name)] = Asset{kind, b, gzipped(b)}
 	}
 	return Assets(AssetsPath + hex.EncodeToString(sum.Sum(nil))[:12] + "/"), files
+}
+
+func styleParts() (all []byte) {
+	names, err := fs.Glob(styles, "styles/*.css")
+	if err != nil {
+		panic(err)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		b, err := styles.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, b...)
+	}
+	return all
 }
 
 func gzipped(b []byte) []byte {

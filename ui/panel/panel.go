@@ -56,7 +56,7 @@ type Book struct {
 }
 
 // base are the templates that every page may use.
-var base = []string{"templates/layout.html", "templates/parts.html", "templates/findings.html"}
+var base = []string{"templates/layout.html", "templates/parts.html", "templates/findings.html", "templates/shared.html"}
 
 // Open parses all templates. One that does not parse stops the start.
 func Open(now func() time.Time) (*Book, error) {

@@ -106,6 +106,10 @@ function choose(item) {
   item?.scrollIntoView({ block: "nearest" });
   find("#palette-input").setAttribute("aria-activedescendant", item?.id || "");
 }
+function follow(item) {
+  if (item) location.assign(item.dataset.href);
+}
+document.addEventListener("click", (event) => follow(event.target.closest("#palette-list li")));
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && find("#palette")) {
     event.preventDefault();
@@ -120,7 +124,7 @@ document.addEventListener("keydown", (event) => {
     choose(list[(at + (event.key === "ArrowDown" ? 1 : list.length - 1)) % list.length]);
   } else if (event.key === "Enter") {
     event.preventDefault();
-    find("a", list[at])?.click();
+    follow(list[at]);
   }
 });
 document.addEventListener("input", (event) => {
