@@ -30,16 +30,24 @@ func compile(expression string) pattern {
 }
 
 // MatchString reports whether s holds a match of p.
-func (p pattern) MatchString(s string) bool {
-	for i, n := range p.needles {
+func (p pattern) MatchString(s string) bool { return p.may(s) && p.Regexp.MatchString(s) }
+
+// FindStringSubmatch returns the first match of p in s, or nil.
+func (p pattern) FindStringSubmatch(s string) []string {
+	if !p.may(s) {
+		return nil
+	}
+	return p.Regexp.FindStringSubmatch(s)
+}
+
+// may reports whether s can hold a match.
+func (p pattern) may(s string) bool {
+	for _, n := range p.needles {
 		if strings.Contains(s, n) {
-			break
-		}
-		if i == len(p.needles)-1 {
-			return false
+			return true
 		}
 	}
-	return p.Regexp.MatchString(s)
+	return len(p.needles) == 0
 }
 
 // needlesOf returns texts of which every match of tree holds one, or nothing

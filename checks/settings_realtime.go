@@ -3,12 +3,11 @@ package checks
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"github.com/basewright/basewright/core"
 )
 
-var healthLine = regexp.MustCompile(`(?i)(GET|HEAD) /(healthcheck|api/tenants/[^ /]+/health)\b`)
+var healthLine = compile(`(GET|HEAD) /(healthcheck|api/tenants/[^ /]+/health)\b`)
 
 // loggedHealth counts lines, since older images log health checks whatever the
 // setting says, and some not at all.

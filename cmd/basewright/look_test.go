@@ -195,6 +195,7 @@ func BenchmarkFleet(b *testing.B) {
 	for n := range 50 {
 		fleet = append(fleet, record(fmt.Sprintf("stack-%d", n)))
 	}
+	defer thrifty()()
 	b.ReportAllocs()
 	before := cpuTime()
 	for b.Loop() {

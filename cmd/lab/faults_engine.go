@@ -7,8 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -23,9 +21,7 @@ import (
 func engineFaults() []fault {
 	return []fault{
 		{code: "DK-02", does: "rest was brought up from a copy of the folder, which has the same project name.",
-			apply: upFromCopy, shows: madeIn(core.Rest, ".copy"), mend: func(ctx context.Context, b *bench, _ saved) error {
-				return errors.Join(b.remove(ctx, core.Rest), os.RemoveAll(b.path(".copy")))
-			}},
+			apply: upFromCopy, shows: madeIn(core.Rest, ".copy"), mend: remakeAnd(core.Rest)},
 		{code: "DK-16", does: "storage's program uses an instruction that no processor has.",
 			apply: program(core.Storage, native(), 0x0f, 0x0b), shows: endsWith(core.Storage, 132), mend: remakeAnd(core.Storage)},
 		{code: "DK-17", does: "storage's program is built for another processor.",
@@ -42,25 +38,13 @@ func engineFaults() []fault {
 	}
 }
 
-// upFromCopy brings rest up from a copy of the stack's files, as happens with a
-// second clone of upstream's repository.
+// upFromCopy leaves rest as Compose makes it from a second clone of upstream's
+// repository: by the labels in which Compose notes where it was.
 func upFromCopy(ctx context.Context, b *bench, _ saved) error {
-	dir := b.path(".copy")
-	for _, name := range []string{".env", composeFile} {
-		data, err := os.ReadFile(b.path(name))
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			return err
-		}
-	}
-	copied := b.lab.host.Open(core.Instance{ID: b.name, Name: b.name, Project: b.name, Dir: dir,
-		Files: []string{filepath.Join(dir, composeFile)}, Mode: core.Control})
-	return copied.Up(ctx, core.UpRequest{Services: []core.Service{core.Rest}, Recreate: true})
+	return b.alter(ctx, core.Rest, func(c *container.Config, _ *container.HostConfig) {
+		c.Labels["com.docker.compose.project.working_dir"] = b.path(".copy")
+		c.Labels["com.docker.compose.project.config_files"] = b.path(".copy/" + composeFile)
+	})
 }
 
 func madeIn(s core.Service, folder string) shower {

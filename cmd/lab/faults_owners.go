@@ -45,10 +45,10 @@ alter table auth.refresh_tokens drop column session_id;`, core.Auth), shows: die
 			}),
 		asked("POOL-05", "A client of the pooler uses a wrong password.", core.Pooler, "EWRONGPASSWORD",
 			func(ctx context.Context, b *bench) error { return b.throughPooler(ctx, hexOf(8), "select 1;") }),
-		edited("RT-14", "Realtime takes no client any more: its limit of users is reached.", logs(core.Realtime, "Too many connected users"),
+		edited("RT-14", "Realtime takes no client any more: its limit of users is reached.", turnsAway,
 			[]swap{{composeFile, "      RUN_JANITOR: \"true\"\n", "      RUN_JANITOR: \"true\"\n      TENANT_MAX_CONCURRENT_USERS: \"0\"\n"}}, core.Realtime),
 		{code: "PG-10", does: "The folder of the database's configuration holds a setting of another major version.",
-			apply: badSetting, shows: dies(core.DB, "unrecognized configuration parameter"), mend: noBadSetting},
+			apply: badSetting, shows: dies(core.DB, "contains errors"), mend: noBadSetting},
 		{code: "PG-18", does: "The database's write-ahead log is gone (renamed), so it cannot start.",
 			apply: logAway, shows: dies(core.DB, "could not locate a valid checkpoint record"), mend: logBack},
 		{code: "POOL-09", does: "The pooler's own database takes no connections.",
@@ -86,6 +86,17 @@ drop function if exists public.lab_keeper();`
 func asked(code, does string, s core.Service, says string, request func(context.Context, *bench) error) fault {
 	return fault{code: code, does: does, shows: logs(s, says), mend: remakeAnd(s),
 		apply: func(ctx context.Context, b *bench, _ saved) error { return request(ctx, b) }}
+}
+
+// turnsAway asks realtime for a socket, as a browser would, until its log tells
+// that there is no place.
+func turnsAway(ctx context.Context, b *bench) (bool, string) {
+	err := b.request(ctx, "/realtime/v1/websocket?vsn=1.0.0", "ANON_KEY", map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "YmFzZXdyaWdodC1wcm9iZQ=="})
+	if err != nil {
+		return false, err.Error()
+	}
+	return logs(core.Realtime, "Too many connected users")(ctx, b)
 }
 
 // throughPooler asks the pooler for a session with a password that it must
