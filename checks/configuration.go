@@ -19,7 +19,7 @@ func init() {
 				Code: "CFG-01", Title: "Compose cannot read the stack's files", Severity: core.Warning, SymptomOf: []string{"UPG-06"},
 				What:   "docker compose would refuse the compose files or the .env of this stack.",
 				Breaks: "What runs goes on; nothing can be created, changed or restarted by Compose.",
-				Do:     "Mend the file at the line named below.", Data: "No data is at risk.",
+				Do:     "Mend the file at the line that the proof names.", Data: "No data is at risk.",
 			},
 			{
 				Code: "DK-05", Title: "A variable is missing and became blank", Severity: core.Critical,

@@ -34,7 +34,7 @@ func init() {
 				SymptomOf: []string{"SVC-04", "SVC-05"},
 				What:      "The container runs, and its own health check fails.",
 				Breaks:    "Services that wait for it do not start, and requests to it fail.",
-				Do:        "Read the health check's output below and the service's log.",
+				Do:        "Read the health check's output in the proof, and the service's log: basewright logs INSTANCE --service NAME.",
 				Data:      "No data is at risk by this alone.",
 			},
 			{
@@ -86,7 +86,9 @@ func init() {
 func containerStates(_ context.Context, t core.Target) ([]core.Finding, error) {
 	var found []core.Finding
 	for _, s := range t.Compose.Services {
-		exists := slices.ContainsFunc(t.Containers, func(c core.Container) bool { return c.ComposeService == s.Name })
+		exists := slices.ContainsFunc(t.Containers, func(c core.Container) bool {
+			return c.ComposeService == s.Name || c.Labels["com.docker.compose.service"] == s.Name // of another folder: DK-02 says so
+		})
 		if s.Service == "" || exists || s.Optional {
 			continue
 		}

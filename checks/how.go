@@ -24,7 +24,9 @@ var how = map[string]string{
 	"logs":                      "Basewright reads the last lines that each container logged and knows this line. Lines from before the container's present start do not count.",
 	"network":                   "Basewright opens a connection to each port that the stack publishes on this host.",
 	"rest":                      "Basewright asks the database for the youngest tables that the API may read, and PostgREST for each of them.",
+	"rest.openapi":              "Basewright asks the gateway for /rest/v1/ with the anon key, as any client could.",
 	"security":                  "Basewright compares settings with what upstream has published, and reads the ports and expiry dates; no secret is shown.",
+	"security.mcp":              "Basewright asks the gateway for the paths of Studio's MCP server, without any key.",
 	"services":                  "Basewright opens a connection to the service's own port and asks its health route, past the gateway; Docker's word for its health is not trusted.",
 }
 

@@ -103,6 +103,7 @@ func keyClaims(t core.Target, keys []namedKey) []core.Finding {
 		if !c.ExpiresAt.IsZero() && c.ExpiresAt.Before(t.At) {
 			found = append(found, core.Finding{
 				Code: "REST-03", Service: core.Gateway, Title: k.name + " has expired",
+				Affects:  []core.Service{core.Gateway, core.Realtime, core.Functions}, // realtime's health check shows it, too
 				Evidence: []core.Evidence{evidence("key:"+k.name, "exp is "+c.ExpiresAt.UTC().Format(time.RFC3339))},
 			})
 		}
@@ -176,8 +177,8 @@ func accepted(ctx context.Context, t core.Target, h held) ([]core.Finding, error
 			if core.CodeOf(err) == core.Unreachable {
 				return nil, err
 			}
-			if err != nil || resp.Status != 401 && resp.Status != 403 || !v.says.MatchString(resp.Body) {
-				return nil, nil // services.answer tells whether it answers at all
+			if err != nil || resp.Status != 401 && resp.Status != 403 || !v.says.MatchString(resp.Body) || strings.Contains(resp.Body, "expired") {
+				return nil, nil // services.answer tells whether it answers at all, keyClaims of the key's end
 			}
 			source := fmt.Sprintf("http:%s:%d%s", v.service, r.Port, v.path)
 			return &core.Finding{

@@ -46,7 +46,7 @@ func init() {
 			Code: "VEC-08", Title: "Vector cannot read its configuration", Severity: core.Warning,
 			What:   "vector.yml is not valid YAML.",
 			Breaks: "Vector does not start; in older releases the database waits for it.",
-			Do:     "Mend the file at the line named below, or take the release's, and restart vector.", Data: "No data is at risk.", Sources: "Vector docs, configuration",
+			Do:     "Mend the file at the line that the proof names, or take the release's, and restart vector.", Data: "No data is at risk.", Sources: "Vector docs, configuration",
 		}, brokenVector},
 		{core.Explanation{
 			Code: "VEC-03", Title: "Vector waits for containers of other names", Severity: core.Warning,

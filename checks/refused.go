@@ -16,7 +16,7 @@ func init() {
 			Code: "CFG-02", Title: "Docker refuses a value in the compose files", Severity: core.Warning,
 			What:   "Compose can read the files, and the Docker Engine refuses what they say: a restart policy that there is not, or a name that no container can have.",
 			Breaks: "What runs goes on; at the next `up` the service is not created, nor is what waits for it.",
-			Do:     "Correct the value at the line named below. Restart policies are no, always, unless-stopped and on-failure[:times].",
+			Do:     "Correct the value at the line that the proof names. Restart policies are no, always, unless-stopped and on-failure[:times].",
 			Data:   "No data is at risk.", Sources: "Docker docs, start containers automatically; container names",
 		}, refused},
 		{core.Explanation{Code: "DK-03"}, twicePublished},

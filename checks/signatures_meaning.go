@@ -102,10 +102,10 @@ var requestMeanings = []core.Explanation{
 	{
 		Code: "FN-02", Title: "An edge function does not start", Severity: core.Info,
 		What:   "The runtime works, and one of your functions failed while it was loaded.",
-		Breaks: "Requests to that function are answered with 500 or 503.", Do: "Read the line below: mostly an import, or a missing index.ts.", Data: "No data is at risk.", Sources: "supabase/supabase#20602, #30243",
+		Breaks: "Requests to that function are answered with 500 or 503.", Do: "Read the line in the proof: mostly an import, or a missing index.ts.", Data: "No data is at risk.", Sources: "supabase/supabase#20602, #30243",
 	},
 	{
-		Code: "FN-03", Title: "Edge functions reject tokens", Severity: core.Info,
+		Code: "FN-03", Title: "Edge functions reject tokens", Severity: core.Info, SymptomOf: []string{"REST-02", "REST-03"},
 		What:   "The main function checked a token and found it signed in a way, or with a key, that it does not have.",
 		Breaks: "Those requests are answered with 401.", Do: "Compare JWT_SECRET and SUPABASE_JWKS of functions with the rest of the stack.", Data: "No data is at risk.", Sources: "supabase/supabase docker/volumes/functions/main/index.ts",
 	},

@@ -91,7 +91,11 @@ func asked(code, does string, s core.Service, says string, request func(context.
 // turnsAway asks realtime for a socket, as a browser would, until its log tells
 // that there is no place.
 func turnsAway(ctx context.Context, b *bench) (bool, string) {
-	err := b.request(ctx, "/realtime/v1/websocket?vsn=1.0.0", "ANON_KEY", map[string]string{
+	env, err := b.env()
+	if err != nil {
+		return false, err.Error()
+	}
+	err = b.request(ctx, "/realtime/v1/websocket?vsn=1.0.0&apikey="+env["ANON_KEY"], "ANON_KEY", map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "YmFzZXdyaWdodC1wcm9iZQ=="})
 	if err != nil {
 		return false, err.Error()
