@@ -28,7 +28,7 @@ type Baseline struct {
 
 // SinceHealthy is what changed since an instance was last found healthy.
 type SinceHealthy struct {
-	Baseline *Baseline `json:"baseline"` // null when it was never seen healthy
+	Baseline *Baseline `json:"baseline,omitempty"` // nil when it was never seen healthy
 	Changes  []Drift   `json:"changes"`
 }
 

@@ -98,6 +98,9 @@ const (
 	FullScope     Scope = "full"
 )
 
+// Scopes lists the scopes that a snapshot may have.
+var Scopes = []Scope{ConfigScope, DatabaseScope, VolumesScope, FullScope}
+
 // Op names what an Action does. Package apply implements every one of them;
 // nothing else can act.
 type Op string

@@ -149,7 +149,7 @@ func (c *call) permit() error {
 	if err != nil {
 		return err
 	}
-	if id == core.EveryInstance { // a schedule of all
+	if id == core.EveryInstance { // a schedule or a window of all
 		if !c.who.may(c.route.may, id) {
 			return c.missing()
 		}
@@ -202,6 +202,10 @@ func (c *call) instanceID() (string, error) {
 		var s core.Schedule
 		s, err = c.Store.Schedule(c, id)
 		instance = s.Instance
+	case oneWindow:
+		var w core.Window
+		w, err = c.Store.Window(c, id)
+		instance = w.Instance
 	default:
 		instance = id
 	}

@@ -19,7 +19,7 @@ import (
 // "public" anybody; "login" anybody who is somebody; viewer, operator, admin
 // with that role on the instance; "root" admin of every instance.
 var who = map[string]string{
-	"GET /healthz": "public", "GET /readyz": "public", "GET /metrics": "public", "GET /api/openapi.json": "public",
+	"GET /healthz": "public", "GET /readyz": "public", "GET /metrics": "public", "GET /api/openapi.json": "public", "GET /api": "public",
 	"POST /api/login": "public", "POST /api/session": "public",
 	"POST /api/logout": "login read", "GET /api/me": "login read", "POST /api/me/password": "login admin",
 	"GET /api/instances": "login read", "POST /api/instances": "root admin", "GET /api/discover": "root admin",
@@ -39,9 +39,10 @@ var who = map[string]string{
 	"POST /api/snapshots/:sid/verify": "operator snapshot", "POST /api/snapshots/:sid/restore": "operator repair", "POST /api/snapshots/:sid/restore/plan": "operator repair",
 	"GET /api/schedules": "login read", "POST /api/schedules": "login schedule",
 	"PUT /api/schedules/:schedule": "operator schedule", "DELETE /api/schedules/:schedule": "operator schedule",
+	"GET /api/maintenance": "login read", "POST /api/maintenance": "login schedule", "DELETE /api/maintenance/:window": "operator schedule",
 	"GET /api/instances/:id/schedule-config": "viewer read",
 	"GET /api/playbooks":                     "login read", "PUT /api/playbooks/:pid": "root admin", "POST /api/playbooks/check": "root admin", "GET /api/checks": "login read",
-	"GET /api/events": "login read", "GET /api/audit": "root admin", "GET /api/audit/verify": "root admin",
+	"GET /api/events": "login read", "GET /api/audit": "root admin", "GET /api/audit/verify": "root admin", "GET /api/audit/export": "root admin",
 	"GET /api/users": "root admin", "POST /api/users": "root admin", "PATCH /api/users/:uid": "root admin", "DELETE /api/users/:uid": "root admin",
 	"PUT /api/users/:uid/grants/:instance": "root admin", "DELETE /api/users/:uid/grants/:instance": "root admin",
 	"GET /api/tokens": "login admin", "POST /api/tokens": "login admin", "DELETE /api/tokens/:tid": "login admin",
@@ -49,7 +50,7 @@ var who = map[string]string{
 
 // pathOf fills in the parameters of a route for what belongs to an instance.
 func pathOf(r route, instance string) string {
-	return strings.NewReplacer(":id", instance, ":cid", "change-"+instance, ":sid", "snap-"+instance, ":schedule", "sched-"+instance,
+	return strings.NewReplacer(":id", instance, ":cid", "change-"+instance, ":sid", "snap-"+instance, ":schedule", "sched-"+instance, ":window", "window-"+instance,
 		":category", "database", ":uid", "no-user", ":instance", instance, ":tid", "no-token", ":pid", "my-book").Replace(r.path)
 }
 

@@ -33,6 +33,7 @@ type Agent struct {
 	logins      logins
 	panel       pressroom
 	description []byte // OpenAPI
+	reader      reader // the same, to read
 }
 
 // Works is what the routes need of rooms that this one does not know.

@@ -1,7 +1,12 @@
 package ui
 
 import (
+	"encoding/json"
+	"errors"
+	"net/http"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/store"
@@ -50,4 +55,22 @@ func (c *call) verifyAudit() (any, error) {
 		return auditVerifyOut{Reply{false, err.Error()}, head.Seq, head.Hash}, nil
 	}
 	return auditVerifyOut{ok("no entry was changed, removed, inserted or cut off"), head.Seq, head.Hash}, err
+}
+
+// exportAudit writes every entry as a line of JSON. Who takes them too slowly is
+// cut off, and can go on after the last number.
+func (c *call) exportAudit() (any, error) {
+	after, err := strconv.ParseInt(c.DefaultQuery("after", "0"), 10, 64)
+	if err != nil || after < 0 {
+		return nil, core.Errorf(core.Invalid, "after=%q is not the number of an entry", clip(c.Query("after"), 20))
+	}
+	c.Header("Content-Type", "application/x-ndjson")
+	c.Header("Content-Disposition", `attachment; filename="audit.jsonl"`)
+	out, lines := http.NewResponseController(c.Writer), json.NewEncoder(c.Writer)
+	return nil, c.Store.ExportAudit(c.Request.Context(), after, func(e core.AuditEntry) error {
+		if err := out.SetWriteDeadline(time.Now().Add(writeTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		return lines.Encode(e)
+	})
 }

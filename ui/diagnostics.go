@@ -127,15 +127,9 @@ func (c *call) category() (any, error) {
 type signupOut struct {
 	Reply
 	Healthy    bool            `json:"healthy"`
-	Steps      []signupStep    `json:"steps"`
+	Steps      []signupStep    `json:"steps" doc:"in the order in which they are taken"`
 	Findings   []core.Finding  `json:"findings"`
 	Diagnostic *core.Diagnosis `json:"diagnostic"`
-}
-
-type signupStep struct {
-	Step   string `json:"step"`
-	Status string `json:"status" doc:"ok, failed, or not reached"`
-	Detail string `json:"detail,omitempty"`
 }
 
 func (c *call) testUserCreation() (any, error) {
@@ -147,7 +141,7 @@ func (c *call) testUserCreation() (any, error) {
 		return nil, err
 	}
 	d.InstanceID = c.instance.ID
-	out := signupOut{ok("a user was created, signed in and deleted again"), len(d.Findings) == 0 && len(d.Unknowns) == 0, signupSteps(d), d.Findings, d}
+	out := signupOut{ok("a user was created, signed in and deleted again"), len(d.Findings) == 0 && len(d.Unknowns) == 0, stepsOf(d), d.Findings, d}
 	switch {
 	case len(d.Findings) > 0:
 		out.Message = d.Findings[0].Code + ": " + d.Findings[0].Title
@@ -155,38 +149,6 @@ func (c *call) testUserCreation() (any, error) {
 		out.Message = "the probe could not be run: " + d.Unknowns[0].Reason
 	}
 	return out, nil
-}
-
-// stepOf says at which step of the probe a code shows itself.
-var stepOf = map[string]int{"AUTH-17": 0, "SIGN-02": 1, "SIGN-03": 2, "SIGN-01": 3}
-
-// signupSteps tells the findings of the probe as the steps that it took.
-func signupSteps(d *core.Diagnosis) []signupStep {
-	steps := []signupStep{{Step: "reach auth through the gateway"}, {Step: "create a user"}, {Step: "sign in and refresh the session"}, {Step: "delete the user"}}
-	failed, detail := len(steps), ""
-	for _, f := range d.Findings {
-		at, known := stepOf[f.Code]
-		if !known {
-			at = 1 // a cause of its own: a trigger, a full sequence, a missing key
-		}
-		if at < failed {
-			failed, detail = at, f.Code+": "+f.Title
-		}
-	}
-	if len(d.Unknowns) > 0 && failed == len(steps) {
-		failed, detail = 0, d.Unknowns[0].Reason
-	}
-	for i := range steps {
-		switch {
-		case i < failed:
-			steps[i].Status = "ok"
-		case i == failed:
-			steps[i].Status, steps[i].Detail = "failed", detail
-		default:
-			steps[i].Status = "not reached"
-		}
-	}
-	return steps
 }
 
 type historyOut struct {

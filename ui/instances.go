@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/store"
 )
 
 // instanceView is an instance with what is known of it now.
@@ -29,20 +30,22 @@ type instanceOut struct {
 	Instance instanceView `json:"instance"`
 }
 
-// view adds the last diagnosis to an instance.
+// view adds to an instance what was last seen of it.
 func (c *call) view(i core.Instance) (instanceView, error) {
+	seen, err := c.Store.Glances(c)
+	return c.viewed(i, seen), err
+}
+
+// viewed is view for who has looked already.
+func (c *call) viewed(i core.Instance, seen map[string]store.Glance) instanceView {
 	v := instanceView{Instance: i, Status: core.Unknown, Change: c.Changes.Holder(i.ID)}
 	if v.Files == nil {
 		v.Files = []string{}
 	}
-	d, err := c.Store.LastDiagnosis(c, i.ID)
-	if err != nil && core.CodeOf(err) != core.NotFound {
-		return v, err
+	if g, known := seen[i.ID]; known {
+		v.Status, v.Diagnosed = g.Status, &g.At
 	}
-	if err == nil {
-		v.Status, v.Diagnosed = d.Status, &d.Timestamp
-	}
-	return v, nil
+	return v
 }
 
 func (c *call) show(i core.Instance, message string) (any, error) {
@@ -52,16 +55,15 @@ func (c *call) show(i core.Instance, message string) (any, error) {
 
 func (c *call) listInstances() (any, error) {
 	all, err := c.Store.Instances(c)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := c.Store.Glances(c)
 	out := instancesOut{ok(""), []instanceView{}}
 	for _, i := range all {
-		if !c.who.may(core.MayRead, i.ID) {
-			continue
+		if c.who.may(core.MayRead, i.ID) {
+			out.Instances = append(out.Instances, c.viewed(i, seen))
 		}
-		v, err := c.view(i)
-		if err != nil {
-			return nil, err
-		}
-		out.Instances = append(out.Instances, v)
 	}
 	return out, err
 }

@@ -18,6 +18,11 @@ func newLine(inside, waiting, watching int) *line {
 	return &line{make(chan struct{}, inside), make(chan struct{}, waiting), make(chan struct{}, watching)}
 }
 
+// taken returns how many places are taken.
+func (l *line) taken() map[string]float64 {
+	return map[string]float64{"inside": float64(len(l.inside)), "waiting": float64(len(l.waiting)), "watching": float64(len(l.watching))}
+}
+
 // enter waits for a place. Streams have places of their own, since they stay.
 func (l *line) enter(ctx context.Context, watches bool) (leave func(), err error) {
 	if watches {

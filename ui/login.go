@@ -103,6 +103,7 @@ func (c *call) prove() (core.User, error) {
 	address := c.ClientIP()
 	allowed, known := c.logins.may(in.Username, address)
 	if !allowed {
+		c.Metrics.logins.WithLabelValues("throttled").Inc()
 		c.Header("Retry-After", "10")
 		return core.User{}, &statusError{http.StatusTooManyRequests, "too many logins; wait ten seconds"}
 	}
@@ -116,10 +117,12 @@ func (c *call) prove() (core.User, error) {
 		return u, err
 	}
 	if !right || u.Disabled {
+		c.Metrics.logins.WithLabelValues("wrong").Inc()
 		c.noteFailure(in.Username, address)
 		return core.User{}, wrong
 	}
 	c.logins.succeeded(in.Username, address)
+	c.Metrics.logins.WithLabelValues("ok").Inc()
 	c.who.user = u
 	return u, nil
 }

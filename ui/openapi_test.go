@@ -65,6 +65,7 @@ var good = []struct{ method, path, body string }{
 	{"POST", "/api/snapshots/snap-shop/verify", ""}, {"POST", "/api/snapshots/snap-shop/restore/plan", `{"only":["config"]}`},
 	{"GET", "/api/schedules", ""}, {"POST", "/api/schedules", `{"instance_id":"shop","kind":"diagnose","spec":"*/5 * * * *","zone":"America/Sao_Paulo","mode":"quick"}`},
 	{"PUT", "/api/schedules/sched-shop", `{"instance_id":"*","kind":"state-backup","spec":"@daily","enabled":false}`}, {"GET", "/api/instances/shop/schedule-config?interval=6h", ""},
+	{"POST", "/api/maintenance", `{"instance_id":"shop","minutes":30,"reason":"new disk"}`}, {"GET", "/api/maintenance", ""}, {"DELETE", "/api/maintenance/WINDOW", ""},
 	{"GET", "/api/playbooks", ""}, {"PUT", "/api/playbooks/my-book", `{"source":"return {}"}`}, {"POST", "/api/playbooks/check", `{"source":"wrong"}`}, {"GET", "/api/checks", ""},
 	{"GET", "/api/audit?limit=3", ""}, {"GET", "/api/audit/verify", ""},
 	{"GET", "/api/users", ""}, {"POST", "/api/users", `{"name":"bob","password":"a long enough one","grants":{"shop":"viewer"}}`},
@@ -104,6 +105,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		if u, ok := got["user"].(map[string]any); ok && method == "POST" {
 			ids["BOB"] = u["id"].(string)
+		}
+		if v, ok := got["window"].(map[string]any); ok {
+			ids["WINDOW"] = v["id"].(string)
 		}
 		if k, ok := got["token"].(map[string]any); ok {
 			ids["TOKEN"] = k["id"].(string)

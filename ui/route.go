@@ -18,6 +18,7 @@ const (
 	oneChange
 	oneSnapshot
 	oneSchedule
+	oneWindow
 )
 
 // object returns what the path names, and the parameter that names it.
@@ -29,6 +30,8 @@ func (s scope) object() (what, param string) {
 		return "snapshot", "sid"
 	case oneSchedule:
 		return "schedule", "schedule"
+	case oneWindow:
+		return "maintenance window", "window"
 	}
 	return "instance", "id"
 }

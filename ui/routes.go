@@ -27,6 +27,7 @@ var routes = []route{
 	to(get, "/healthz", "", everybody, "The process lives", (*call).health, gives[healthOut]),
 	to(get, "/readyz", "", everybody, "What works and what does not", (*call).ready, gives[readyOut]),
 	to(get, "/metrics", "", everybody, "Figures for Prometheus", (*call).metrics, streams),
+	to(get, "/api", "", everybody, "This description, to read", (*call).readAPI, streams),
 	to(get, "/api/openapi.json", "", everybody, "This description", (*call).openapi, streams),
 
 	to(post, "/api/login", "", everybody, "Log in by password; answers a JWT", (*call).login, takes[loginIn], gives[loginOut]),
@@ -81,6 +82,10 @@ var routes = []route{
 	to(del, "/api/schedules/:schedule", plan, oneSchedule, "Remove a schedule", (*call).removeSchedule, gives[Reply]),
 	to(get, "/api/instances/:id/schedule-config", read, oneInstance, "Lines for the system's crontab", (*call).scheduleConfig, gives[crontabOut], asks("interval: 1h, 6h, 12h or 24h")),
 
+	to(get, "/api/maintenance", read, anybody, "Times in which nothing happens by itself, open and to come", (*call).listWindows, gives[windowsOut]),
+	to(post, "/api/maintenance", plan, anybody, "Silence an instance, or all, for a time", (*call).addWindow, takes[windowIn], creates[windowOut]),
+	to(del, "/api/maintenance/:window", plan, oneWindow, "End a maintenance window now", (*call).endWindow, gives[Reply]),
+
 	to(get, "/api/playbooks", read, anybody, "The playbooks, built in and your own", (*call).listPlaybooks, gives[playbooksOut]),
 	to(put, "/api/playbooks/:pid", admin, everything, "Write a playbook of your own", (*call).savePlaybook, takes[playbookIn], gives[playbookCheckOut]),
 	to(post, "/api/playbooks/check", admin, everything, "Check a playbook's text", (*call).checkPlaybook, takes[playbookIn], gives[playbookCheckOut]),
@@ -91,6 +96,7 @@ var routes = []route{
 	to(get, "/api/audit", admin, everything, "Who did what, newest first", (*call).listAudit, gives[auditOut],
 		asks("limit: 1 to 1000", "q: text in the entry", "instance: only of this one", "outcome: intent, ok, denied or failed", "before: only entries older than this number")),
 	to(get, "/api/audit/verify", admin, everything, "Prove that the audit log is whole", (*call).verifyAudit, gives[auditVerifyOut]),
+	to(get, "/api/audit/export", admin, everything, "Every entry as a line of JSON, oldest first", (*call).exportAudit, streams, asks("after: only entries after this number")),
 
 	to(get, "/api/users", admin, everything, "Every user", (*call).listUsers, gives[usersOut]),
 	to(post, "/api/users", admin, everything, "Add a user", (*call).addUser, takes[userIn], creates[userOut]),

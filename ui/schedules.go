@@ -3,7 +3,6 @@ package ui
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/basewright/basewright/core"
@@ -24,10 +23,11 @@ type scheduleOut struct {
 
 type scheduleIn struct {
 	Instance string            `json:"instance_id" doc:"or * for all"`
-	Kind     core.ScheduleKind `json:"kind" doc:"diagnose, snapshot, report or state-backup"`
+	Kind     core.ScheduleKind `json:"kind" doc:"diagnose, snapshot, restore-drill, report, state-backup or audit-archive"`
 	Spec     string            `json:"spec" doc:"five fields of cron, or @hourly, @daily …"`
 	Zone     string            `json:"zone,omitempty" doc:"IANA name; UTC when left out"`
 	Mode     core.Depth        `json:"mode,omitempty" doc:"of a diagnosis: quick, full or deep"`
+	Scope    core.Scope        `json:"scope,omitempty" doc:"of a snapshot: config, database, volumes or full"`
 	Jitter   int               `json:"jitter_seconds,omitempty"`
 	Enabled  *bool             `json:"enabled,omitempty"`
 }
@@ -49,10 +49,10 @@ func (c *call) schedule() (core.Schedule, error) {
 	if err := c.body(&in); err != nil {
 		return core.Schedule{}, err
 	}
-	s := core.Schedule{Instance: in.Instance, Kind: in.Kind, Spec: in.Spec, Zone: cmp.Or(in.Zone, "UTC"), Mode: in.Mode,
+	s := core.Schedule{Instance: in.Instance, Kind: in.Kind, Spec: in.Spec, Zone: cmp.Or(in.Zone, "UTC"), Mode: in.Mode, Scope: in.Scope,
 		Jitter: in.Jitter, Enabled: in.Enabled == nil || *in.Enabled, Owner: c.who.user.ID}
-	if s.Instance == "" {
-		return s, core.Errorf(core.Invalid, "instance_id is missing; * is every instance")
+	if err := s.Check(); err != nil {
+		return s, err
 	}
 	if s.Instance != core.EveryInstance {
 		if _, err := c.Store.Instance(c, s.Instance); err != nil && core.CodeOf(err) != core.NotFound {
@@ -61,16 +61,8 @@ func (c *call) schedule() (core.Schedule, error) {
 			return s, core.Errorf(core.NotFound, "there is no instance %q", clip(s.Instance, 60))
 		}
 	}
-	need, known := core.ScheduleKinds[s.Kind]
+	need := core.ScheduleKinds[s.Kind]
 	switch {
-	case !known:
-		return s, core.Errorf(core.Invalid, "%q is not a kind of schedule: diagnose, snapshot, report or state-backup", clip(string(s.Kind), 40))
-	case s.Kind == core.ScheduleBackup && s.Instance != core.EveryInstance:
-		return s, core.Errorf(core.Invalid, "a state-backup is of everything: instance_id is *")
-	case s.Jitter < 0 || s.Jitter > 3600:
-		return s, core.Errorf(core.Invalid, "jitter_seconds is from 0 to 3600")
-	case s.Mode != "" && (s.Kind != core.ScheduleDiagnose || !slices.Contains([]core.Depth{core.Quick, core.Full, core.Deep}, s.Mode)):
-		return s, core.Errorf(core.Invalid, "mode is quick, full or deep, and for a diagnosis only")
 	case !c.who.may(core.MaySchedule, s.Instance):
 		return s, forbidden(core.MaySchedule)
 	case !c.who.may(need, s.Instance):

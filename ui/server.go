@@ -19,8 +19,8 @@ import (
 // Bounds of what strangers can make us hold.
 const (
 	maxHeader   = 32 << 10
-	headerTime  = 5 * time.Second  // for the header of a request
-	bodyTime    = 20 * time.Second // for all of a request
+	headerTime  = 5 * time.Second // for the header of a request
+	bodyTime    = 9 * time.Second // for all of a request
 	idleTime    = 60 * time.Second
 	answerTime  = 3 * time.Minute // for an answer that is no stream; a deep diagnosis fits in
 	atOnce      = 64              // requests that are worked on
@@ -50,11 +50,15 @@ func (a *Agent) Handler(trusted []string) (http.Handler, error) {
 	if a.description, err = json.MarshalIndent(describe(routes), "", " "); err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
 	}
+	if a.reader, err = newReader(routes); err != nil {
+		return nil, fmt.Errorf("show the API: %w", err)
+	}
 	all := everyRoute()
 	if err := a.panel.open(all, a.Now); err != nil {
 		return nil, err
 	}
 	line := newLine(atOnce, inLine, maxWatchers)
+	a.Metrics.Gauges("basewright_http_places", "Requests that are worked on, wait for that, or stream.", "place", line.taken)
 	g.Use(a.observed)
 	for _, r := range all {
 		if r.on == nobody || r.on != everybody && r.may == "" {
@@ -131,6 +135,7 @@ func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 		}
 		leave, err := l.enter(g, watches)
 		if err != nil {
+			a.Metrics.shed.Inc()
 			a.refuse(g, err)
 			return
 		}

@@ -33,7 +33,7 @@ func (c *call) takeSnapshot() (any, error) {
 		return nil, err
 	}
 	scope := cmp.Or(in.Scope, core.ConfigScope)
-	if !slices.Contains([]core.Scope{core.ConfigScope, core.DatabaseScope, core.VolumesScope, core.FullScope}, scope) {
+	if !slices.Contains(core.Scopes, scope) {
 		return nil, core.Errorf(core.Invalid, "scope=%q is not one of: config, database, volumes, full", clip(string(scope), 20))
 	}
 	reason := "manual"

@@ -77,6 +77,9 @@ func (w *world) seed() {
 		must(w.t, s.SaveChange(ctx, aChange("change-"+i.ID, i.ID)))
 		must(w.t, s.SaveSnapshot(ctx, core.Snapshot{ID: "snap-" + i.ID, Instance: i.ID, Scope: core.ConfigScope, Created: now}))
 		must(w.t, s.SaveSchedule(ctx, core.Schedule{ID: "sched-" + i.ID, Instance: i.ID, Kind: core.ScheduleDiagnose, Spec: "@daily", Zone: "UTC", Created: now, Next: now.Add(time.Hour)}, entryOf("schedule.add")))
+		if _, err := s.Window(ctx, "window-"+i.ID); err != nil {
+			must(w.t, s.AddWindow(ctx, core.Window{ID: "window-" + i.ID, Instance: i.ID, Begins: now, Ends: now.Add(time.Hour), Created: now}, entryOf("maintenance.add")))
+		}
 	}
 }
 

@@ -95,10 +95,8 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 		}
 		return host.Open(i), nil
 	}
-	w.applier.Diagnose = func(ctx context.Context, e core.Engine, _ core.Instance) (*core.Diagnosis, error) {
-		return look(ctx, e, w.store.Key(), a.books(ctx), diagnose.Options{Trigger: core.ByVerify})
-	}
-	w.applier.Unmake = a.unmakeCreation
+	w.applier.Diagnose = a.verify
+	w.applier.Unmake, w.applier.MayExec = a.unmakeCreation, a.mayExec
 	hub, metrics := queue.NewHub(), ui.NewMetrics()
 	a.Agent = &ui.Agent{
 		Works: a.works(), Store: w.store, Keyring: keys, Hub: hub, Metrics: metrics, Log: log, Version: version(), Now: time.Now,
@@ -106,18 +104,19 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 		Diagnoses: queue.NewDiagnoses(a.diagnose, w.store, hub, log),
 		Scheduler: &queue.Scheduler{Store: w.store, Hub: hub, Log: log, Allowed: a.allowed, Run: a.runSchedule},
 	}
-	a.Changes.Ended, a.Diagnoses.Ended = metrics.Change, metrics.Diagnosis
-	metrics.Gauge("basewright_changes_running", "Changes under way.", func() float64 { return float64(a.Changes.Running()) })
-	metrics.Gauge("basewright_diagnosis_waiters", "Requests that wait for a diagnosis.", func() float64 { return float64(a.Diagnoses.Waiting()) })
-	metrics.Gauge("basewright_event_readers", "Readers of events.", func() float64 { return float64(hub.Readers()) })
-	metrics.Gauge("basewright_audit_entries", "Entries of the audit log.", func() float64 {
-		last, err := w.store.Audit(context.Background(), 1)
-		if err != nil || len(last) == 0 {
-			return 0
-		}
-		return float64(last[0].Seq)
-	})
+	a.measure()
 	return a, nil
+}
+
+// verify diagnoses an instance around a change, and keeps what it saw: what was
+// kept before tells of an instance that is no more.
+func (a *agent) verify(ctx context.Context, e core.Engine, i core.Instance) (*core.Diagnosis, error) {
+	d, err := look(ctx, e, a.store.Key(), a.books(ctx), diagnose.Options{Trigger: core.ByVerify})
+	if err != nil {
+		return d, err
+	}
+	a.Diagnoses.Keep(ctx, i, d)
+	return d, nil
 }
 
 // start makes the first user, and begins what runs in the background.
@@ -144,8 +143,21 @@ func (a *agent) firstUser(ctx context.Context) error {
 	if err := a.Store.AddUser(ctx, u, access.Hash(password), e); err != nil {
 		return err
 	}
+	if err := a.nightly(ctx, u.ID); err != nil {
+		return err
+	}
 	fmt.Fprintf(a.out, "First start: log in as admin with the password %s (shown this once; change it)\n", password)
 	return nil
+}
+
+// nightly has the state backed up every night, until somebody says otherwise.
+func (a *agent) nightly(ctx context.Context, owner string) error {
+	s := core.Schedule{ID: core.NewID(), Instance: core.EveryInstance, Kind: core.ScheduleBackup, Spec: "17 3 * * *", Zone: "UTC", Enabled: true, Owner: owner, Created: time.Now()}
+	var err error
+	if s.Next, err = queue.Next(s.Spec, s.Zone, s.Created); err != nil {
+		return err
+	}
+	return a.Store.SaveSchedule(ctx, s, core.AuditEntry{At: s.Created, Actor: "system", Action: "schedule.add", Instance: s.Instance, Outcome: "ok", Detail: "a backup of the state every night"})
 }
 
 // putBack recovers interrupted changes. Those that must wait for the engine are

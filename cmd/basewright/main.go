@@ -102,6 +102,6 @@ rolled back when they did not help.`,
 	})
 	root.AddCommand(doctorCommand(g), lintCommand(g), logsCommand(g), explainCommand(g), checkCommand(g), playbookCommand(g), repairCommand(g), changeCommand(g), snapshotCommand(g), auditCommand(g),
 		instanceCommand(g), configCommand(g), serveCommand(g), scheduleCommand(g), historyCommand(g), reportCommand(g), userCommand(g), tokenCommand(g), stateCommand(g))
-	root.AddCommand(quarantineCommand(g), rotateCommand(g))
+	root.AddCommand(quarantineCommand(g), rotateCommand(g), maintenanceCommand(g))
 	return root
 }

@@ -35,6 +35,22 @@ func (w *workshop) mayExec(_ context.Context, p core.Plan) bool {
 	return slices.ContainsFunc(w.books, func(b core.Playbook) bool { return b.ID == p.Playbook && b.MayExec })
 }
 
+// permitted returns a playbook as it is now, marked when it may run commands.
+func (a *agent) permitted(ctx context.Context, id string) (core.Playbook, error) {
+	b, err := a.collection.Find(ctx, id)
+	if err != nil {
+		return b, err
+	}
+	b.MayExec, err = a.store.MayExec(ctx, b.ID, sourceHash(b))
+	return b, err
+}
+
+// mayExec answers for the playbook of a plan, by its text as it is now.
+func (a *agent) mayExec(ctx context.Context, p core.Plan) bool {
+	b, err := a.permitted(ctx, p.Playbook)
+	return err == nil && b.MayExec
+}
+
 func playbookAllowExec(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "allow-exec PLAYBOOK", Short: "Let a playbook run commands in services, as its text is now",

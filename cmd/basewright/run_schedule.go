@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -27,25 +28,21 @@ func (a *agent) allowed(ctx context.Context, s core.Schedule) error {
 	return errors.Join(core.Errorf(core.Forbidden, "the owner of the schedule may not do this any more"), a.store.Append(ctx, e))
 }
 
-// runSchedule does what a schedule says, for each of its instances.
+// runSchedule does what a schedule says, for each of its instances that is not
+// in maintenance.
 func (a *agent) runSchedule(ctx context.Context, s core.Schedule) (string, error) {
-	if s.Kind == core.ScheduleBackup {
-		path, err := a.nightlyBackup(ctx)
-		return path, err
+	switch s.Kind {
+	case core.ScheduleBackup:
+		return a.nightlyBackup(ctx)
+	case core.ScheduleArchive:
+		return a.archiveAudit(ctx, s)
 	}
-	var list []core.Instance
-	if s.Instance == core.EveryInstance {
-		all, err := a.store.Instances(ctx)
-		if err != nil {
-			return "", err
-		}
-		list = all
-	} else {
-		i, err := a.store.Instance(ctx, s.Instance)
-		if err != nil {
-			return "", err
-		}
-		list = append(list, i)
+	list, quiet, err := a.instancesOf(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	if len(list) == 0 && quiet != nil {
+		return "", &queue.Skipped{Why: fmt.Sprintf("%s until %s", quiet.Reason, quiet.Ends.Format(time.RFC3339))}
 	}
 	last, errs := "nothing to do", []error{}
 	for _, i := range list {
@@ -65,7 +62,43 @@ func (a *agent) runSchedule(ctx context.Context, s core.Schedule) (string, error
 	return last, errors.Join(errs...)
 }
 
+// instancesOf returns the instances that a schedule is for, less those in
+// maintenance; quiet is the window of one of these.
+func (a *agent) instancesOf(ctx context.Context, s core.Schedule) (list []core.Instance, quiet *core.Window, err error) {
+	if s.Instance == core.EveryInstance {
+		list, err = a.store.Instances(ctx)
+	} else {
+		var i core.Instance
+		i, err = a.store.Instance(ctx, s.Instance)
+		list = []core.Instance{i}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	now := time.Now()
+	windows, err := a.store.Windows(ctx, now)
+	list = slices.DeleteFunc(list, func(i core.Instance) bool {
+		n := slices.IndexFunc(windows, func(w core.Window) bool { return w.Holds(i.ID, now) })
+		if n >= 0 {
+			quiet = &windows[n]
+		}
+		return n >= 0
+	})
+	return list, quiet, err
+}
+
+// archiveAudit moves old entries of the audit log into a file.
+func (a *agent) archiveAudit(ctx context.Context, s core.Schedule) (string, error) {
+	e := core.AuditEntry{At: time.Now(), Actor: "schedule:" + s.ID, Action: "audit.archive", Outcome: "ok"}
+	done, err := a.store.ArchiveAudit(ctx, time.Now().AddDate(0, 0, -oldestKept), e)
+	if core.CodeOf(err) == core.NotFound {
+		return "nothing is that old", nil
+	}
+	return done.Path, err
+}
+
 func (a *agent) runOn(ctx context.Context, s core.Schedule, i core.Instance) (string, error) {
+	who := "schedule:" + s.ID
 	switch s.Kind {
 	case core.ScheduleDiagnose:
 		d, err := a.Diagnoses.Run(ctx, i, cmp.Or(s.Mode, core.Full), core.BySchedule)
@@ -74,16 +107,46 @@ func (a *agent) runOn(ctx context.Context, s core.Schedule, i core.Instance) (st
 		}
 		return string(d.Status), nil
 	case core.ScheduleSnapshot:
-		e := core.AuditEntry{At: time.Now(), Actor: "schedule:" + s.ID, Action: "snapshot.take", Instance: i.ID, Outcome: "intent", Detail: string(core.ConfigScope)}
-		if err := a.store.Append(ctx, e); err != nil {
-			return "", err
-		}
-		n, err := a.takeSnapshot(ctx, i, core.ConfigScope, "schedule")
-		return "snapshot " + n.ID, err
+		scope, text := cmp.Or(s.Scope, core.ConfigScope), ""
+		err := a.auditedBy(ctx, who, "snapshot.take", i.ID, string(scope), func() (string, error) {
+			n, err := a.takeSnapshot(ctx, i, scope, "schedule")
+			text = "snapshot " + n.ID
+			return text, err
+		})
+		return text, err
+	case core.ScheduleDrill:
+		return a.drill(ctx, who, i)
 	case core.ScheduleReport:
 		return a.writeReport(ctx, i)
 	}
 	return "", core.Errorf(core.Invalid, "there is no kind of schedule %q", s.Kind)
+}
+
+// drill restores the newest snapshot with a database into a throwaway one, and
+// keeps what that proved.
+func (a *agent) drill(ctx context.Context, who string, i core.Instance) (string, error) {
+	list, err := a.store.Snapshots(ctx, i.ID)
+	if err != nil {
+		return "", err
+	}
+	n := slices.IndexFunc(list, func(s core.Snapshot) bool { return s.Holds(core.DatabaseScope) && !s.Encrypted })
+	if n < 0 {
+		return "", core.Errorf(core.NotFound, "%s has no snapshot with a database that is not encrypted; schedule snapshots of the scope database", i.ID)
+	}
+	_, e, _, err := a.open(ctx, i)
+	if err != nil {
+		return "", err
+	}
+	s := list[n]
+	err = a.auditedBy(ctx, who, "snapshot.drill", i.ID, "snapshot "+s.ID, func() (string, error) {
+		proof, _, err := a.folder.Drill(ctx, e, s)
+		if err != nil && proof.Level != core.Damaged {
+			return "", err // nothing was learnt
+		}
+		s.Proof = proof
+		return proof.Detail, errors.Join(err, a.store.SaveSnapshot(ctx, s))
+	})
+	return "snapshot " + s.ID + " is " + string(s.Proof.Level) + ": " + s.Proof.Detail, err
 }
 
 // writeReport keeps the report of a week in the data folder, as JSON and CSV.

@@ -47,18 +47,15 @@ func scheduleList(g *global) *cobra.Command {
 
 func scheduleAdd(g *global) *cobra.Command {
 	var c core.Schedule
-	var kind, mode, user string
+	var kind, mode, scope, user string
 	cmd := &cobra.Command{
 		Use: "add INSTANCE|* WHEN", Short: "Add a schedule; WHEN has five fields of cron, or is @hourly, @daily …", Args: exactly(2, "an instance and a time"),
 		Example: "  basewright schedule add shop '*/15 * * * *'\n  basewright schedule add '*' @daily --kind state-backup",
 		Long:    "The agent that serves this data folder runs it; it looks at its table every 20 seconds.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c.Instance, c.Spec, c.Kind, c.Mode = args[0], args[1], core.ScheduleKind(kind), core.Depth(mode)
-			if _, known := core.ScheduleKinds[c.Kind]; !known {
-				return core.Errorf(core.Invalid, "--kind %q is not one of: diagnose, snapshot, report, state-backup", kind)
-			}
-			if c.Kind == core.ScheduleBackup && c.Instance != core.EveryInstance {
-				return core.Errorf(core.Invalid, "a state-backup is of everything: name * as the instance")
+			c.Instance, c.Spec, c.Kind, c.Mode, c.Scope = args[0], args[1], core.ScheduleKind(kind), core.Depth(mode), core.Scope(scope)
+			if err := c.Check(); err != nil {
+				return err
 			}
 			now := time.Now()
 			next, err := queue.Next(c.Spec, c.Zone, now)
@@ -86,7 +83,8 @@ func scheduleAdd(g *global) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&kind, "kind", string(core.ScheduleDiagnose), "diagnose, snapshot, report or state-backup")
+	cmd.Flags().StringVar(&kind, "kind", string(core.ScheduleDiagnose), "diagnose, snapshot, restore-drill, report, state-backup or audit-archive")
+	cmd.Flags().StringVar(&scope, "scope", "", "of a snapshot: config, database, volumes or full (default config)")
 	cmd.Flags().StringVar(&mode, "mode", "", "of a diagnosis: quick, full or deep (default full)")
 	cmd.Flags().StringVar(&c.Zone, "zone", "UTC", "time zone, e.g. Europe/Berlin")
 	cmd.Flags().IntVar(&c.Jitter, "jitter", 0, "a run begins so many seconds later, at most")

@@ -201,10 +201,16 @@ func snapshotDelete(g *global) *cobra.Command {
 	}
 }
 
-// audited does something between two entries of the audit log. What cannot be
-// written down is not done. The text that do returns goes into the second.
+// audited does what somebody at the terminal asked for between two entries of
+// the audit log.
 func (w *workshop) audited(ctx context.Context, action, instance, detail string, do func() (string, error)) error {
-	entry := core.AuditEntry{At: time.Now(), Actor: actor(), Action: action, Instance: instance, Outcome: "intent", Detail: detail}
+	return w.auditedBy(ctx, actor(), action, instance, detail, do)
+}
+
+// auditedBy does something between two entries of the audit log. What cannot be
+// written down is not done. The text that do returns goes into the second.
+func (w *workshop) auditedBy(ctx context.Context, who, action, instance, detail string, do func() (string, error)) error {
+	entry := core.AuditEntry{At: time.Now(), Actor: who, Action: action, Instance: instance, Outcome: "intent", Detail: detail}
 	if err := w.store.Append(ctx, entry); err != nil {
 		return fmt.Errorf("nothing was done, since it could not be written down: %w", err)
 	}

@@ -175,7 +175,7 @@ func (a *agent) planRepair(ctx context.Context, i core.Instance, o ui.RepairOrde
 
 // pickBook returns the playbook of an order and the finding that it is to mend.
 func (a *agent) pickBook(ctx context.Context, d *core.Diagnosis, o ui.RepairOrder) (core.Playbook, *core.Finding, error) {
-	lookUp := func(id string) (core.Playbook, error) { return a.collection.Find(ctx, id) }
+	lookUp := func(id string) (core.Playbook, error) { return a.permitted(ctx, id) }
 	var named core.Playbook
 	if o.Playbook != "" {
 		var err error

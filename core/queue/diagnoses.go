@@ -145,11 +145,16 @@ func (q *Diagnoses) fly(ctx context.Context, key flightKey, f *flight, i core.In
 	if f.err != nil {
 		return
 	}
-	f.d.InstanceID = i.ID
-	if err := q.Store.SaveDiagnosis(context.WithoutCancel(ctx), f.d); err != nil {
+	q.Keep(ctx, i, f.d)
+}
+
+// Keep stores a diagnosis that was made of an instance, and tells of it.
+func (q *Diagnoses) Keep(ctx context.Context, i core.Instance, d *core.Diagnosis) {
+	d.InstanceID = i.ID
+	if err := q.Store.SaveDiagnosis(context.WithoutCancel(ctx), d); err != nil {
 		q.Log.Error("a diagnosis could not be kept", "instance", i.ID, "error", err) // it is shown all the same
 	}
-	q.Hub.Publish("diagnosis", i.ID, map[string]any{"id": f.d.ID, "instance_id": i.ID, "status": f.d.Status, "root_causes": f.d.RootCauses, "timestamp": f.d.Timestamp})
+	q.Hub.Publish("diagnosis", i.ID, map[string]any{"id": d.ID, "instance_id": i.ID, "status": d.Status, "root_causes": d.RootCauses, "timestamp": d.Timestamp})
 }
 
 // Recent returns the last full diagnosis of an instance if it is fresh; an old

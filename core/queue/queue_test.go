@@ -267,6 +267,20 @@ func TestAnOverrunIsLeftOutAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestARunThatIsLeftOutIsNoFailure(t *testing.T) {
+	c := newClock(t)
+	close(c.hold)
+	var told string
+	c.Run = func(context.Context, core.Schedule) (string, error) { return "", &Skipped{"maintenance until noon"} }
+	c.Ended = func(_ core.Schedule, outcome string) { told = outcome }
+	c.add("s", "* * * * *", c.now)
+	c.tick(t.Context())
+	c.runs.Wait()
+	if s := c.get("s"); s.Outcome != "skipped" || s.Detail != "maintenance until noon" || told != "skipped" {
+		t.Errorf("%+v, told %q", s, told)
+	}
+}
+
 func TestRightsAreAskedForAtEveryRun(t *testing.T) {
 	c := newClock(t)
 	close(c.hold)

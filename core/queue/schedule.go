@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -20,6 +21,11 @@ const (
 	runsAtOnce = 4
 	maxJitter  = time.Hour
 )
+
+// Skipped is the error of a run that was left out on purpose.
+type Skipped struct{ Why string }
+
+func (s *Skipped) Error() string { return s.Why }
 
 // Next returns when a schedule is due after a moment. The spec has five fields
 // or is a word such as @daily; it must not fire more than once a minute.
@@ -63,9 +69,12 @@ type Scheduler struct {
 	Log   *slog.Logger
 	// Allowed asks, at every run, whether the schedule's owner still may.
 	Allowed func(ctx context.Context, s core.Schedule) error
-	// Run does what the schedule says and returns a line about it.
+	// Run does what the schedule says and returns a line about it. *Skipped says
+	// that it was left out.
 	Run func(ctx context.Context, s core.Schedule) (string, error)
-	Now func() time.Time
+	// Ended is told of every run that ended, for metrics; it may be nil.
+	Ended func(s core.Schedule, outcome string)
+	Now   func() time.Time
 
 	mu      sync.Mutex
 	running map[string]bool
@@ -202,6 +211,10 @@ func (q *Scheduler) run(ctx context.Context, s core.Schedule) {
 		return
 	}
 	detail, err := q.Run(ctx, s)
+	if left, ok := errors.AsType[*Skipped](err); ok {
+		q.end(ctx, s, "skipped", left.Why)
+		return
+	}
 	if err != nil {
 		q.end(ctx, s, "failed", err.Error())
 		return
@@ -225,6 +238,9 @@ func (q *Scheduler) end(ctx context.Context, s core.Schedule, outcome, detail st
 	at := q.Now()
 	if err := q.Store.EndRun(context.WithoutCancel(ctx), s.ID, at, outcome, detail); err != nil {
 		q.Log.Error("a run of a schedule could not be noted", "schedule", s.ID, "error", err)
+	}
+	if q.Ended != nil {
+		q.Ended(s, outcome)
 	}
 	q.Log.Info("schedule ran", "schedule", s.ID, "kind", s.Kind, "instance", s.Instance, "outcome", outcome, "detail", detail)
 	q.Hub.Publish("schedule", s.Instance, map[string]any{"id": s.ID, "kind": s.Kind, "outcome": outcome, "detail": detail, "at": at.UTC()})

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -94,6 +95,9 @@ func (s *Store) append(tx *gorm.DB, entries []core.AuditEntry) (*Head, error) {
 		}
 	}
 	for _, e := range entries {
+		for _, text := range []*string{&e.Actor, &e.Action, &e.Instance, &e.Outcome, &e.Detail} {
+			*text = strings.ToValidUTF8(*text, "\uFFFD") // JSON, which the hash is over, holds nothing else
+		}
 		e.Seq, e.Prev, e.At = last.Seq+1, last.Hash, stamp(e.At)
 		e.Hash = hashOf(e)
 		row := auditRow(e)
@@ -149,7 +153,7 @@ func (s *Store) Audit(ctx context.Context, limit int) ([]core.AuditEntry, error)
 	return entries, nil
 }
 
-// Verify reads the whole audit log and returns its end. The error names the
+// Verify reads the whole audit log, its archives first, and returns its end. The error names the
 // first entry that was changed, is missing, or was added by someone else.
 func (s *Store) Verify(ctx context.Context) (Head, error) {
 	kept, headErr := s.readHead()
@@ -157,7 +161,10 @@ func (s *Store) Verify(ctx context.Context) (Head, error) {
 	if headErr != nil {
 		known = nil
 	}
-	end, err := s.chain(ctx, known)
+	end, err := s.archiveChain(ctx)
+	if err == nil {
+		end, err = s.chain(ctx, known)
+	}
 	switch {
 	case err != nil:
 		return end, err
@@ -171,35 +178,31 @@ func (s *Store) Verify(ctx context.Context) (Head, error) {
 	return end, nil
 }
 
-// chain follows the audit log from its begin and returns its end. An entry that
-// is known from elsewhere must be the same.
+// chain follows what the database holds of the audit log, from the end of what
+// is archived, and returns its end. An entry that is known from elsewhere must
+// be the same.
 func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
-	var end Head
-	bad := func(seq int64, what string) (Head, error) {
-		return end, core.Errorf(core.Conflict, "audit entry %d %s", seq, what)
+	end, err := s.archived(ctx)
+	if err != nil {
+		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
 	}
-	rows, err := s.read.WithContext(ctx).Model(&auditRow{}).Order("seq").Rows()
+	rows, err := s.read.WithContext(ctx).Raw("select seq, at, actor, action, instance, outcome, detail, prev, hash from audit order by seq").Rows()
 	if err != nil {
 		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r auditRow
-		if err := s.read.ScanRows(rows, &r); err != nil {
+		var e core.AuditEntry
+		if err := rows.Scan(&e.Seq, &e.At, &e.Actor, &e.Action, &e.Instance, &e.Outcome, &e.Detail, &e.Prev, &e.Hash); err != nil {
 			return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
 		}
-		e := r.entry()
-		switch {
-		case e.Seq != end.Seq+1:
-			return bad(end.Seq+1, "is missing")
-		case e.Hash != hashOf(e):
-			return bad(e.Seq, "was changed")
-		case e.Prev != end.Hash:
-			return bad(e.Seq, "does not follow the entry before it")
-		case known != nil && e.Seq == known.Seq && e.Hash != known.Hash:
-			return bad(e.Seq, "is not the one that was recorded beside the database")
+		e.At = e.At.UTC()
+		if end, err = next(end, e); err != nil {
+			return end, err
 		}
-		end = Head{e.Seq, e.Hash}
+		if known != nil && e.Seq == known.Seq && e.Hash != known.Hash {
+			return end, core.Errorf(core.Conflict, "audit entry %d is not the one that was recorded beside the database", e.Seq)
+		}
 	}
 	if rows.Err() != nil {
 		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, rows.Err()))

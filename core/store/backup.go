@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,15 @@ func (s *Store) Backup(ctx context.Context, dir string) (m Manifest, err error) 
 	if m.Audit, err = check(ctx, filepath.Join(temp, name)); err != nil {
 		return m, err
 	}
-	for _, f := range files {
+	archives, err := s.archives(ctx)
+	if err != nil {
+		return m, err
+	}
+	beside := slices.Clone(files)
+	for _, a := range archives {
+		beside = append(beside, a.File)
+	}
+	for _, f := range beside {
 		b, err := os.ReadFile(s.beside(f))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -211,7 +220,12 @@ func RestoreBackup(ctx context.Context, dir, path string) (aside string, err err
 		return "", fmt.Errorf("restore the state: %w", err)
 	}
 	base := filepath.Base(path)
-	for _, name := range append([]string{base, base + "-wal", base + "-shm", base + ".head"}, files...) {
+	names := append([]string{base, base + "-wal", base + "-shm", base + ".head"}, files...)
+	archives, err := fs.Glob(os.DirFS(data), "audit-*.jsonl")
+	if err != nil {
+		return aside, err
+	}
+	for _, name := range append(names, archives...) {
 		if err := os.Rename(filepath.Join(data, name), filepath.Join(aside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return aside, fmt.Errorf("restore the state: %w", err)
 		}

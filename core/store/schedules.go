@@ -18,7 +18,8 @@ type scheduleRow struct {
 	Spec     string
 	Zone     string
 	Params   struct {
-		Mode core.Depth `json:"mode,omitempty"`
+		Mode  core.Depth `json:"mode,omitempty"`
+		Scope core.Scope `json:"scope,omitempty"`
 	} `gorm:"serializer:json"`
 	Jitter  int
 	Enabled bool
@@ -33,7 +34,7 @@ type scheduleRow struct {
 func (scheduleRow) TableName() string { return "schedules" }
 
 func (r scheduleRow) schedule() core.Schedule {
-	s := core.Schedule{ID: r.ID, Instance: r.Instance, Kind: r.Kind, Spec: r.Spec, Zone: r.Zone, Mode: r.Params.Mode, Jitter: r.Jitter,
+	s := core.Schedule{ID: r.ID, Instance: r.Instance, Kind: r.Kind, Spec: r.Spec, Zone: r.Zone, Mode: r.Params.Mode, Scope: r.Params.Scope, Jitter: r.Jitter,
 		Enabled: r.Enabled, Owner: r.Owner, Created: r.Created.UTC(), Next: r.Next.UTC(), Outcome: r.Outcome, Detail: r.Detail}
 	if r.Last != nil {
 		last := r.Last.UTC()
@@ -46,7 +47,7 @@ func (r scheduleRow) schedule() core.Schedule {
 func (s *Store) SaveSchedule(ctx context.Context, c core.Schedule, e core.AuditEntry) error {
 	row := scheduleRow{ID: c.ID, Instance: c.Instance, Kind: c.Kind, Spec: c.Spec, Zone: c.Zone, Jitter: c.Jitter, Enabled: c.Enabled,
 		Owner: c.Owner, Created: stamp(c.Created), Next: stamp(c.Next), Last: c.Last, Outcome: c.Outcome, Detail: c.Detail}
-	row.Params.Mode = c.Mode
+	row.Params.Mode, row.Params.Scope = c.Mode, c.Scope
 	return s.audited(ctx, e, func(tx *gorm.DB) error {
 		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error
 	})
@@ -76,6 +77,13 @@ func (s *Store) Schedules(ctx context.Context) ([]core.Schedule, error) {
 		list[i] = r.schedule()
 	}
 	return list, nil
+}
+
+// Overdue returns how many schedules were due before a moment and have not begun.
+func (s *Store) Overdue(ctx context.Context, before time.Time) (int64, error) {
+	var n int64
+	err := s.read.WithContext(ctx).Model(&scheduleRow{}).Where("enabled and next < ?", stamp(before)).Count(&n).Error
+	return n, explain(s.path, err)
 }
 
 // ClaimSchedule moves a schedule on to its next time and reports whether this
