@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"core/access":    {"core"},
 	"core/queue":     {"core", "core/store"},
 	"ui":             {"core", "core/access", "core/logs", "core/queue", "core/store", "ui/panel", "ui/report"},
-	"ui/panel":       {"core", "ui/report"},
+	"ui/panel":       {"core", "core/logs", "ui/report"},
 	"ui/report":      {"core", "core/diagnose"},
 	"configs":        {},
 }

@@ -55,6 +55,8 @@ type Works struct {
 	// plans an edit of some.
 	Settings  func(ctx context.Context, i core.Instance) ([]Setting, error)
 	Configure func(ctx context.Context, i core.Instance, changes map[string]core.Secret, actor string) (queue.Job, error)
+	// PlanConfig says what an edit would do, without doing it.
+	PlanConfig func(ctx context.Context, i core.Instance, changes map[string]core.Secret) (core.Plan, error)
 
 	Plan   func(ctx context.Context, i core.Instance, o RepairOrder) (core.Plan, error)
 	Repair func(i core.Instance, o RepairOrder, actor string) queue.Job

@@ -204,3 +204,6 @@ func fleetOf(w *world, n int) {
 		}
 	}
 }
+
+// awaitPromise waits for what a script promises.
+func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }

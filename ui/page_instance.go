@@ -16,6 +16,12 @@ var instanceTabs = []struct {
 	may core.Verb
 }{
 	{panel.Tab{ID: "overview"}, read},
+	{panel.Tab{ID: "history", Path: "/history"}, read},
+	{panel.Tab{ID: "logs", Path: "/logs"}, tail},
+	{panel.Tab{ID: "config", Path: "/config"}, conf},
+	{panel.Tab{ID: "snapshots", Path: "/snapshots"}, read},
+	{panel.Tab{ID: "schedules", Path: "/schedules"}, read},
+	{panel.Tab{ID: "changes", Path: "/changes"}, read},
 }
 
 // of is the head of an instance's pages.

@@ -24,9 +24,10 @@ type pressroom struct {
 	files  map[string]panel.Asset
 	pages  map[string]*route // by path
 
-	mu    sync.Mutex
-	known map[string]brief // of diagnoses, by their ID: these never change
-	marks sync.Mutex       // one writer of the marks at a time
+	mu     sync.Mutex
+	known  map[string]brief // of diagnoses, by their ID: these never change
+	drafts map[string]draft // edits of settings that are looked at
+	marks  sync.Mutex       // one writer of the marks at a time
 }
 
 func (p *pressroom) open(all []*route, now func() time.Time) (err error) {
@@ -37,7 +38,7 @@ func (p *pressroom) open(all []*route, now func() time.Time) (err error) {
 		}
 	}
 	p.assets, p.files = panel.Files()
-	p.known = map[string]brief{}
+	p.known, p.drafts = map[string]brief{}, map[string]draft{}
 	p.book, err = panel.Open(now)
 	return err
 }

@@ -149,6 +149,9 @@ func (w *world) works() Works {
 		Configure: func(_ context.Context, i core.Instance, _ map[string]core.Secret, _ string) (queue.Job, error) {
 			return job(i), nil
 		},
+		PlanConfig: func(_ context.Context, i core.Instance, _ map[string]core.Secret) (core.Plan, error) {
+			return plan(i), nil
+		},
 		Plan: func(_ context.Context, i core.Instance, _ RepairOrder) (core.Plan, error) { return plan(i), nil },
 		PlanRotation: func(_ context.Context, i core.Instance, _ RotateOrder) (core.Plan, []string, error) {
 			return plan(i), []string{"users: all log in again"}, nil

@@ -35,7 +35,7 @@ func (a *agent) works() ui.Works {
 			return host.Discover(ctx)
 		},
 		Category: a.category, SignUp: a.signUp, Logs: a.logs,
-		Create: a.create, Settings: a.settings, Configure: a.configure,
+		Create: a.create, Settings: a.settings, Configure: a.configure, PlanConfig: a.planConfig,
 		Plan: func(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, error) {
 			p, _, err := a.planRepair(ctx, i, o)
 			return p, err

@@ -114,18 +114,29 @@ func describe(s supabase.Setting, obs *core.Observation) ui.Setting {
 	}
 }
 
-// configure plans an edit and returns the job that applies it.
-func (a *agent) configure(ctx context.Context, i core.Instance, changes map[string]core.Secret, who string) (queue.Job, error) {
+// planEdit says what an edit would do, and returns the values that it names.
+func (a *agent) planEdit(ctx context.Context, i core.Instance, changes map[string]core.Secret) (core.Instance, core.Plan, map[string]core.Secret, error) {
 	i, _, obs, err := a.observe(ctx, i)
 	if err != nil {
-		return nil, err
+		return i, core.Plan{}, nil, err
 	}
 	plan, given, err := configure.Plan(obs, configure.Edit{Set: changes}, a.store.Key())
 	if err != nil {
-		return nil, err
+		return i, plan, nil, err
 	}
 	plan.Basis = repairs.Basis(obs, nil, a.store.Key())
-	if err := plan.Seal(); err != nil {
+	return i, plan, given, plan.Seal()
+}
+
+func (a *agent) planConfig(ctx context.Context, i core.Instance, changes map[string]core.Secret) (core.Plan, error) {
+	_, plan, _, err := a.planEdit(ctx, i, changes)
+	return plan, err
+}
+
+// configure plans an edit and returns the job that applies it.
+func (a *agent) configure(ctx context.Context, i core.Instance, changes map[string]core.Secret, who string) (queue.Job, error) {
+	i, plan, given, err := a.planEdit(ctx, i, changes)
+	if err != nil {
 		return nil, err
 	}
 	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {

@@ -100,5 +100,5 @@ func (l Lang) history(t Timeline) template.HTML {
 		fmt.Fprintf(&b, `<a href="/changes/%s"><path class="mark-%s" d="M%.1f 2l6 7-6 7-6-7Z"/><title>%s</title></a>`,
 			template.URLQueryEscaper(m.ID), template.HTMLEscapeString(string(m.State)), min(wide-7, max(7, x(m.At))), template.HTMLEscapeString(text(m.Title)+" · "+l.T("state."+string(m.State))))
 	}
-	return template.HTML(fmt.Sprintf(`<svg class="timeline" viewBox="0 0 %d %d" role="img" aria-label="%s">%s</svg>`, int(wide), tall, template.HTMLEscapeString(l.T("history.chart")), b.String())) //nolint:gosec // all text is escaped above
+	return template.HTML(fmt.Sprintf(`<svg class="timeline" viewBox="0 0 %d %d" role="group" aria-label="%s">%s</svg>`, int(wide), tall, template.HTMLEscapeString(l.T("history.chart")), b.String())) //nolint:gosec // all text is escaped above
 }

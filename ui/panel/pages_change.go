@@ -1,0 +1,131 @@
+package panel
+
+import (
+	"time"
+
+	"github.com/basewright/basewright/core"
+)
+
+// Plan shows exactly what a change would do, and asks for approval.
+type Plan struct {
+	Frame
+	Of         Instance
+	Kind       string // repair, restore or config
+	Plan       core.Plan
+	Problem    string
+	Params     []Param
+	ParamsOpen bool
+	Hidden     []Field
+	Typed      bool // it is confirmed by typing the instance's id
+	Allowed    bool // the instance may be changed
+	Action     string
+	Back       string
+}
+
+// Param is a setting of a playbook.
+type Param struct{ Name, Value, Default, Help string }
+
+// Field is what a form carries along.
+type Field struct{ Name, Value string }
+
+// Change is a change under way, or its receipt.
+type Change struct {
+	Frame
+	Instance string
+	C        core.Change
+	Steps    []Step
+	Evidence []core.Evidence
+	CanUndo  bool
+}
+
+// Step is a line of the journal; State is ok, now or bad.
+type Step struct {
+	Step, Outcome, State string
+	At                   time.Time
+	Took                 time.Duration
+}
+
+// Phase is a part of the way of a change; State is done, now, next or bad.
+type Phase struct{ ID, State string }
+
+// Ended reports whether nothing more happens by itself.
+func (c *Change) Ended() bool { return c.C.State.Ended() }
+
+// Took is how long it lasted.
+func (c *Change) Took() time.Duration { return c.C.Finished.Sub(c.C.Created) }
+
+// Class is the status whose colours tell how it stands.
+func (c *Change) Class() string {
+	switch c.C.State {
+	case core.Committed:
+		return "healthy"
+	case core.RolledBack:
+		return "degraded"
+	case core.RollbackFailed:
+		return "unhealthy"
+	}
+	return "info"
+}
+
+// Phases tell how far it is.
+func (c *Change) Phases() []Phase {
+	ids := []string{"snapshot", "apply", "verify", "keep"}
+	at := map[core.ChangeState]int{core.Snapshotting: 0, core.Applying: 1, core.Verifying: 2, core.Committed: 4}[c.C.State]
+	back := c.C.State == core.RollingBack || c.C.State == core.RolledBack || c.C.State == core.RollbackFailed
+	if back {
+		ids[3] = "back"
+		at = map[core.ChangeState]int{core.RollingBack: 3, core.RolledBack: 4, core.RollbackFailed: 3}[c.C.State]
+	}
+	phases := make([]Phase, len(ids))
+	for i, id := range ids {
+		phases[i] = Phase{id, "next"}
+		switch {
+		case i < at:
+			phases[i].State = "done"
+		case i == at && c.C.State == core.RollbackFailed:
+			phases[i].State = "bad"
+		case i == at:
+			phases[i].State = "now"
+		}
+	}
+	return phases
+}
+
+// Changes lists what was changed.
+type Changes struct {
+	Frame
+	Of      Instance
+	Changes []core.Change
+	Pager   Pager
+}
+
+// History is the past of an instance.
+type History struct {
+	Frame
+	Of         Instance
+	Days       int
+	Uptime     *float64
+	Total      int
+	MeanRepair time.Duration
+	Unproven   int
+	Timeline   Timeline
+	Looks      []core.Diagnosis
+	Often      []Count
+	Pager      Pager
+}
+
+// Percent is the uptime; it is asked for only where there is one.
+func (h *History) Percent() float64 { return *h.Uptime }
+
+// Count is a code and how often it was a root cause.
+type Count struct {
+	Code  string
+	Count int
+}
+
+// The names of the pages' templates.
+
+func (*Plan) Template() string    { return "plan" }
+func (*Change) Template() string  { return "change" }
+func (*Changes) Template() string { return "changes" }
+func (*History) Template() string { return "history" }

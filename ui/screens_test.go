@@ -1,0 +1,82 @@
+package ui
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// screens are the pages that are looked at, by the name of their picture.
+var screens = []struct{ name, path, until string }{
+	{"fleet", "/", ".fleet"},
+	{"overview", "/instances/shop", ".cause"},
+	{"history", "/instances/shop/history", ".timeline"},
+	{"logs", "/instances/shop/logs", ".log li"},
+	{"config", "/instances/shop/config", ".settings"},
+	{"snapshots", "/instances/shop/snapshots", ".list"},
+	{"schedules", "/instances/shop/schedules", ".list"},
+	{"changes", "/instances/shop/changes", ".list"},
+	{"plan", "/instances/shop/fix?finding=PG-01&playbook=align-database-passwords", ".approve"},
+	{"receipt", "/changes/repair-kept", ".receipt"},
+	{"taken-back", "/changes/repair-back", ".receipt"},
+	{"not-there", "/instances/ghost", ".trouble"},
+	{"empty", "/?q=nothing-is-called-so", ".empty"},
+}
+
+// TestEveryScreen opens every page by day, by night and on a phone, keeps a
+// picture of it, and wants no complaint of the browser and nothing serious of
+// axe.
+func TestEveryScreen(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	fleetOf(w, 24)
+	showcase(w)
+	axe, err := os.ReadFile("testdata/axe.min.js")
+	must(t, err)
+	b := browse(t, w)
+	b.open("/login")
+	b.shot("login-light")
+	b.login()
+	for _, s := range screens {
+		b.size(1360, 900)
+		for _, scheme := range []string{"light", "dark"} {
+			b.dress(scheme)
+			b.open(s.path)
+			b.run(chromedp.WaitVisible(s.until, chromedp.ByQuery))
+			b.shot(s.name + "-" + scheme)
+			b.accessible(s.name+" in "+scheme, string(axe))
+		}
+		b.dress("light")
+		b.size(390, 844)
+		b.open(s.path)
+		b.shot(s.name + "-phone")
+		b.fits(s.name)
+	}
+	b.quiet("404")
+}
+
+// accessible wants nothing serious of axe-core.
+func (b *browser) accessible(name, axe string) {
+	b.t.Helper()
+	var found []string
+	b.run(chromedp.Evaluate(axe, nil))
+	b.run(chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations
+		.filter((v) => v.impact === "serious" || v.impact === "critical")
+		.map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.target.join(" ") + " " + n.failureSummary.split("\n").slice(1, 2)).join(" | ")))`,
+		&found, awaitPromise))
+	if len(found) > 0 {
+		b.t.Errorf("%s: axe finds %s", name, strings.Join(found, "\n  "))
+	}
+}
+
+// fits wants no page that is wider than a phone.
+func (b *browser) fits(name string) {
+	b.t.Helper()
+	var over int
+	b.eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &over)
+	if over > 0 {
+		b.t.Errorf("%s is %d pixels wider than a phone", name, over)
+	}
+}
