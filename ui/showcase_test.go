@@ -58,6 +58,11 @@ func showcase(w *world) {
 		}
 		return nil
 	}
+	w.a.Works.Playbooks = func(context.Context) ([]core.Playbook, []string, error) { return someBooks, nil, nil }
+	shared := aDiagnosis("customer-002")
+	shared.Findings = []core.Finding{{Code: "SEC-16", Severity: core.Warning, Service: core.Auth, Category: core.Isolation, Title: "Two stacks share a secret", Evidence: []core.Evidence{{Source: "file:.env", Text: "JWT_SECRET has the fingerprint of customer-004's"}}, Remedies: []core.Remedy{}}}
+	shared.Status, shared.RootCauses = core.Degraded, []string{"SEC-16"}
+	must(w.t, w.a.Store.SaveDiagnosis(ctx, shared))
 	w.a.Works.Plan = func(context.Context, core.Instance, RepairOrder) (core.Plan, error) {
 		p := aRepair(now, "", core.Planned).Plan
 		return p, p.Seal()
@@ -133,4 +138,11 @@ var someSettings = []Setting{
 	{Key: "JWT_SECRET", Value: "fingerprint 1ba91c8a", Set: true, Type: "secret", Secret: true, Locked: "rotate it with the playbook rotate-jwt-secret", Services: []string{"auth", "rest", "realtime"}},
 	{Key: "SMTP_PASS", Value: "fingerprint 99c0ffee", Set: true, Type: "secret", Secret: true, Services: []string{"auth"}},
 	{Key: "SMTP_HOST", Type: "text", Default: "supabase-mail", Help: "The server that mail is sent through.", Services: []string{"auth"}},
+}
+
+var someBooks = []core.Playbook{
+	{ID: "restart-auth", Title: "Restart auth", Fixes: []string{"AUTH-17", "GW-07"}, Risk: core.LowRisk, Needs: []core.Op{core.OpRestart, core.OpWaitHealthy}, BuiltIn: true, Source: "return {}",
+		Params: map[string]core.Param{"timeout": {Type: "duration", Default: "60s", Help: "how long auth may take"}}},
+	{ID: "align-database-passwords", Title: "Align the database's passwords with .env", Fixes: []string{"PG-01"}, Risk: core.MediumRisk, Needs: []core.Op{core.OpSetRolePassword}, BuiltIn: true, Source: "return {}"},
+	{ID: "our-own", Title: "Clear our cache", Fixes: []string{"GW-07"}, Risk: core.HighRisk, Needs: []core.Op{core.OpExec}, Source: "return {}"},
 }

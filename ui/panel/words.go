@@ -30,7 +30,7 @@ func functions(l Lang, now func() time.Time) template.FuncMap {
 		"short":   func(s string) string { return s[:min(len(s), 10)] },
 		"add":     func(a, b int) int { return a + b },
 		"zero":    time.Time.IsZero,
-		"lines":   lines,
+		"hunk":    hunk,
 		"langs":   func() []Lang { return Langs },
 		"dict":    dict,
 		"spark":   l.spark,
@@ -52,19 +52,6 @@ func text(v any) string {
 		r = append(r[:most], '…')
 	}
 	return string(r)
-}
-
-// lines parts a text that may have several, each made harmless.
-func lines(s string) []string {
-	const most = 400
-	list := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	if len(list) > most {
-		list = append(list[:most], "…")
-	}
-	for i := range list {
-		list[i] = text(strings.ReplaceAll(list[i], "\t", "    "))
-	}
-	return list
 }
 
 // dict gives a block several values by name.
@@ -141,6 +128,8 @@ func (l Lang) took(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d >= 10*time.Second && d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Round(time.Second)/time.Second))
 	case d < time.Minute:
 		return l.decimal(fmt.Sprintf("%.1f", d.Seconds())) + " s"
 	}
