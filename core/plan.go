@@ -29,8 +29,9 @@ type Playbook struct {
 	Params  map[string]Param `json:"params,omitempty"`
 	Wants   Wants            `json:"wants"`
 	BuiltIn bool             `json:"built_in"`
-	MayExec bool             `json:"may_exec"` // an admin allowed this text of it to run commands
-	Source  string           `json:"-"`        // its text
+	MayExec bool             `json:"may_exec"`         // an admin allowed this text of it to run commands
+	Guided  bool             `json:"guided,omitempty"` // its plans end before what may lose data
+	Source  string           `json:"-"`                // its text
 }
 
 // Param is a setting of a playbook that whoever starts it may give.
@@ -54,18 +55,24 @@ type Wants struct {
 // Plan is what a change will do to one instance: data that can be shown,
 // stored, compared and approved. Every change of an instance is a plan.
 type Plan struct {
-	Instance string            `json:"instance"`
-	Playbook string            `json:"playbook"`
-	Title    string            `json:"title"`
-	Finding  string            `json:"finding,omitempty"` // code of the finding it is to mend
-	Risk     Risk              `json:"risk"`
-	Scope    Scope             `json:"snapshot"`
-	Downtime time.Duration     `json:"downtime"` // estimated, nanoseconds
-	Actions  []Action          `json:"actions"`
-	Diff     []Diff            `json:"diff"`
-	Claims   []string          `json:"claims"` // codes that must be gone afterwards
-	Basis    map[string]string `json:"basis"`  // fingerprints of the facts it rests on
-	Hash     string            `json:"plan_hash"`
+	Instance string        `json:"instance"`
+	Playbook string        `json:"playbook"`
+	Title    string        `json:"title"`
+	Finding  string        `json:"finding,omitempty"` // code of the finding it is to mend
+	Risk     Risk          `json:"risk"`
+	Scope    Scope         `json:"snapshot"`
+	Downtime time.Duration `json:"downtime"` // estimated, nanoseconds
+	Actions  []Action      `json:"actions"`
+	Diff     []Diff        `json:"diff"`
+	Claims   []string      `json:"claims"` // codes that must be gone afterwards
+
+	// Guided says that the repair could lose data, so that the plan does not do
+	// it: it saves everything, proves that it can be read, and its notes say what
+	// a person does next.
+	Guided bool `json:"guided,omitempty"`
+
+	Basis map[string]string `json:"basis"` // fingerprints of the facts it rests on
+	Hash  string            `json:"plan_hash"`
 }
 
 // Seal sets Hash to the SHA-256 over everything else in the plan.

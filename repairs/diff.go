@@ -15,6 +15,10 @@ func Diff(o *core.Observation, actions []core.Action, key core.FingerprintKey) [
 	d := differ{o, key}
 	list := []core.Diff{}
 	for _, a := range actions {
+		if edits, ok := a.Args["edits"].([]any); ok && a.Op == core.OpWriteFile {
+			list = append(list, d.edited(a.Text("path"), edits)...)
+			continue
+		}
 		if one := d.one(a); one.Target != "" {
 			list = append(list, one)
 		}
@@ -50,7 +54,11 @@ func (d differ) one(a core.Action) core.Diff {
 	case core.OpSetRolePassword:
 		return core.Diff{Target: "role " + a.Text("role"), Before: "password in the database", After: d.meant(a.SecretHandle("password"))}
 	case core.OpWriteFile:
-		return core.Diff{Target: "file " + a.Text("path"), After: fmt.Sprintf("%d bytes", len(a.Text("content")))}
+		after := fmt.Sprintf("%d bytes", len(a.Text("content")))
+		if a.Text("lines") != "" {
+			after = "every line ends with " + strings.ToUpper(a.Text("lines"))
+		}
+		return core.Diff{Target: "file " + a.Text("path"), After: after}
 	case core.OpChmod:
 		return core.Diff{Target: "file " + a.Text("path"), After: "mode " + a.Text("mode")}
 	case core.OpQuarantine:
@@ -69,6 +77,33 @@ func (d differ) one(a core.Action) core.Diff {
 		return core.Diff{Target: "container " + d.name(a.Service), Before: back(a), After: "runs " + quoted(a.Args["command"])}
 	}
 	return core.Diff{}
+}
+
+// shownLines bounds how many lines of one file a plan shows.
+const shownLines = 40
+
+// edited shows a file line by line, as far as it changes: what stood there and
+// what will, or what is added.
+func (d differ) edited(path string, edits []any) []core.Diff {
+	mask := core.NewMask(d.Observation)
+	var list []core.Diff
+	for _, e := range edits {
+		edit, _ := e.(map[string]any)
+		old, _ := edit["old"].(string)
+		text, _ := edit["new"].(string)
+		at := fmt.Sprintf("file %s:%v", path, edit["line"])
+		lines := strings.Split(text, "\n")
+		if lines[0] != old {
+			list = append(list, core.Diff{Target: at, Before: oneLine(mask.Text(old)), After: oneLine(mask.Text(lines[0]))})
+		}
+		for _, line := range lines[1:] {
+			list = append(list, core.Diff{Target: at + " (added)", After: oneLine(mask.Text(line))})
+		}
+	}
+	if more := len(list) - shownLines; more > 0 {
+		list = append(list[:shownLines], core.Diff{Target: "file " + path, After: fmt.Sprintf("… and %d more lines", more)})
+	}
+	return list
 }
 
 // name is what people see in the engine's list.

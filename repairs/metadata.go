@@ -124,11 +124,12 @@ func decode(s source, o outcome) metadata {
 		Params: r.params(top),
 		Wants:  r.wants(top),
 	}}
+	m.book.Guided = r.truth(top, "guided")
 	for _, op := range r.texts(top, "needs") {
 		m.book.Needs = append(m.book.Needs, core.Op(op))
 	}
 	m.examples = r.examples(top)
-	r.only("", top, "title", "fixes", "risk", "needs", "params", "wants", "plan", "examples")
+	r.only("", top, "title", "fixes", "risk", "needs", "params", "wants", "guided", "plan", "examples")
 	r.judge(m.book, top["plan"])
 	m.problems = r.problems
 	return m
@@ -144,6 +145,9 @@ func (r *reader) judge(b core.Playbook, plan any) {
 	}
 	if _, ok := riskRank[b.Risk]; !ok {
 		r.problem("risk", "risk is %q, not low, medium or high", b.Risk)
+	}
+	if b.Guided && b.Risk != core.HighRisk {
+		r.problem("guided", "guided: what may lose data is of high risk")
 	}
 	if plan != true {
 		r.problem("plan", "plan is not a function")

@@ -61,6 +61,12 @@ func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagno
 	if finding != nil {
 		p.Finding = finding.Code
 	}
+	if book.Guided {
+		p.Guided, p.Scope, p.Claims = true, core.FullScope, []string{}
+		if !answers(t.Observation) {
+			p.Scope = core.VolumesScope // with the data directory, as no dump can be had
+		}
+	}
 	return p, p.Seal()
 }
 
@@ -204,4 +210,11 @@ func container(o *core.Observation, s core.Service) (core.Container, bool) {
 		}
 	}
 	return core.Container{}, false
+}
+
+// answers reports whether the database runs, as far as Docker tells, so that it
+// can be dumped.
+func answers(o *core.Observation) bool {
+	db, ok := o.Container(core.DB)
+	return ok && db.State == "running" && db.Health != "unhealthy" && db.Health != "starting"
 }

@@ -44,6 +44,16 @@ func (r *reader) text(m map[string]any, key string) string {
 	return s
 }
 
+// truth returns the truth value under key.
+func (r *reader) truth(m map[string]any, key string) bool {
+	v, ok := m[key]
+	b, is := v.(bool)
+	if ok && !is {
+		r.problem(key, "%s is neither true nor false", key)
+	}
+	return b
+}
+
 // texts returns the list of texts under key.
 func (r *reader) texts(m map[string]any, key string) []string {
 	var list []string

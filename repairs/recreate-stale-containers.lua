@@ -32,7 +32,7 @@ end
 
 return {
   title = "Recreate containers that run with old settings",
-  fixes = { "DK-07", "GW-04", "ST-10", "META-01" },
+  fixes = { "DK-07", "GW-04", "ST-10", "META-01", "DK-27", "VEC-05" },
   risk = "medium",
   needs = { "recreate", "wait_healthy" },
   params = {

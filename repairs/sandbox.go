@@ -19,7 +19,7 @@ const maxArray = 1 << 18
 // reach behind a value.
 var (
 	allowedGlobals = []string{
-		"assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type", "unpack",
+		"assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type", "unpack", "compose_lines",
 		"math", "string", "table",
 	}
 	allowedMath = []string{
@@ -70,6 +70,7 @@ func (s *sandbox) restrict() {
 		tables.RawSetString(name, s.NewFunction(f))
 	}
 	globals.RawSetString("unpack", s.NewFunction(unpack))
+	globals.RawSetString("compose_lines", s.NewFunction(s.composeLines))
 	globals.RawSetString("tostring", s.NewFunction(tostring))
 	keepOnly(text, append(allowedString, "__index"))
 	keepOnly(tables, allowedTable)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -167,6 +168,7 @@ func (a *agent) putBack(ctx context.Context) {
 		w := *a.workshop.applier
 		w.RecoverWithin = unasked
 		done, err := w.Recover(ctx)
+		err = errors.Join(err, a.folder.Wake(ctx, func(i core.Instance) (core.Engine, error) { return w.Open(ctx, i) }))
 		for _, c := range done {
 			a.Log.Warn("an interrupted change was put back", "change", c.ID, "instance", c.Instance, "state", c.State)
 		}

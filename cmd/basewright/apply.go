@@ -73,6 +73,7 @@ func openBench(ctx context.Context, g *global) (*workshop, error) {
 // recover puts back interrupted changes and says which.
 func (w *workshop) recover(ctx context.Context) (int, error) {
 	recovered, err := w.applier.Recover(ctx)
+	err = errors.Join(err, w.folder.Wake(ctx, func(i core.Instance) (core.Engine, error) { return w.applier.Open(ctx, i) }))
 	for _, c := range recovered {
 		fmt.Fprintf(w.err, "basewright: change %s of %s was interrupted and is now %s\n", c.ID, c.Instance, c.State)
 	}

@@ -12,63 +12,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/autonomy"
-	"github.com/basewright/basewright/core/diagnose"
-	"github.com/basewright/basewright/repairs"
 )
-
-// keeper applies what admins allowed to be applied without a person.
-func (w *workshop) keeper() *autonomy.Keeper {
-	return &autonomy.Keeper{
-		Book: w.store,
-		Playbook: func(_ context.Context, id string) (core.Playbook, string, error) {
-			i := slices.IndexFunc(w.books, func(b core.Playbook) bool { return b.ID == id })
-			if i < 0 {
-				return core.Playbook{}, "", core.Errorf(core.NotFound, "there is no playbook %s any more", id)
-			}
-			return w.books[i], sourceHash(w.books[i]), nil
-		},
-		Plan: w.planFor,
-		Apply: func(ctx context.Context, inst core.Instance, p core.Plan, f core.Finding, actor string) (*core.Change, error) {
-			inst.Mode = core.Control // the permission is for this instance
-			applier := *w.applier
-			applier.Basis = func(o *core.Observation, _ core.Plan) map[string]string {
-				return repairs.Basis(o, &f, w.store.Key())
-			}
-			return applier.Apply(ctx, inst, p, actor, p.Hash)
-		},
-	}
-}
-
-// planFor has a playbook plan the repair of one finding, from the facts as they
-// are now.
-func (w *workshop) planFor(ctx context.Context, inst core.Instance, d *core.Diagnosis, f core.Finding, book core.Playbook) (core.Plan, error) {
-	engine := w.host.Open(inst)
-	obs, err := engine.Observe(ctx)
-	if err != nil {
-		return core.Plan{}, err
-	}
-	target := core.Target{Observation: obs, Inspector: engine, Key: w.store.Key()}
-	plan, err := repairs.Plan(ctx, book, target, d, &f, nil)
-	if err != nil {
-		return core.Plan{}, err
-	}
-	return plan, w.applier.Check(plan, obs)
-}
-
-// tend diagnoses an instance and does what may be done there without a person.
-// The scheduler calls it.
-func (w *workshop) tend(ctx context.Context, inst core.Instance) (*core.Diagnosis, autonomy.Tended, error) {
-	d, err := look(ctx, w.host.Open(inst), w.store.Key(), w.books, diagnose.Options{Trigger: core.BySchedule})
-	if err != nil {
-		return nil, autonomy.Tended{}, err
-	}
-	d.InstanceID = inst.ID
-	if err := w.store.SaveDiagnosis(ctx, d); err != nil {
-		return d, autonomy.Tended{}, err
-	}
-	t, err := w.keeper().Tend(ctx, inst, d)
-	return d, t, err
-}
 
 func playbookAllow(g *global) *cobra.Command {
 	p := autonomy.Policy{}

@@ -87,6 +87,13 @@ func printReceipt(c *console, ch core.Change) {
 	if ch.Data != "" {
 		c.field("Data snapshot", printable(ch.Data))
 	}
+	if ch.Plan.Guided && ch.State == core.Committed {
+		for _, a := range ch.Plan.Actions {
+			if a.Op == core.OpNote {
+				c.field("By hand", printable(a.Text("text")))
+			}
+		}
+	}
 	if apply.CanUndo(ch) {
 		c.field("Undo", "basewright change undo "+printable(ch.ID))
 	}

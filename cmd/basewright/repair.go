@@ -21,6 +21,7 @@ type repairFlags struct {
 	params  []string
 	hash    string
 	output  string
+	confirm string
 	plan    bool
 	yes     bool
 }
@@ -52,6 +53,7 @@ Exit code: 0 planned or committed, 1 refused or rolled back, 2 could not start.`
 	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "show the plan and change nothing")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "apply the plan without asking")
+	cmd.Flags().StringVar(&f.confirm, "confirm", "", "the instance's name, typed; a guided plan wants it beside --yes")
 	return cmd
 }
 
@@ -94,10 +96,13 @@ func repair(ctx context.Context, g *global, f repairFlags, args []string) error 
 	if f.plan {
 		return w.printJSON(f.output, plan)
 	}
-	if !f.yes {
+	switch {
+	case !f.yes:
 		if err := w.confirm(plan); err != nil {
 			return err
 		}
+	case plan.Guided && f.confirm != instance.ID:
+		return refused(core.Errorf(core.Forbidden, "this plan prepares what may lose data; type the instance's name beside --yes: --confirm %s", instance.ID))
 	}
 	return w.apply(ctx, instance, plan, finding, f)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -28,18 +29,22 @@ func (s *served) wants(status int, method, path, body string) string {
 	return answer
 }
 
-// ended waits until a change that was begun has ended.
+// ended waits until a change that was begun has ended; on a busy machine that may
+// take minutes.
 func (s *served) ended(answer string) core.Change {
 	s.t.Helper()
 	var out struct{ Change core.Change }
-	s.wait(func() bool {
+	for end := time.Now().Add(6 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if err := json.Unmarshal([]byte(answer), &out); err != nil || out.Change.ID == "" {
 			s.t.Fatalf("no change: %v %s", err, answer)
 		}
 		answer = s.wants(http.StatusOK, http.MethodGet, "/api/changes/"+out.Change.ID, "")
-		return out.Change.State.Ended()
-	})
-	return out.Change
+		if out.Change.State.Ended() {
+			return out.Change
+		}
+	}
+	s.t.Fatalf("the change did not end: %s", answer)
+	return core.Change{}
 }
 
 // TestRestoreOverHTTP brings a snapshot back over the API: planned, confirmed by

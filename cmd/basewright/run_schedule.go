@@ -105,7 +105,7 @@ func (a *agent) runOn(ctx context.Context, s core.Schedule, i core.Instance) (st
 		if err != nil {
 			return "", err
 		}
-		return string(d.Status), nil
+		return a.tendTo(ctx, i, d)
 	case core.ScheduleSnapshot:
 		scope, text := cmp.Or(s.Scope, core.ConfigScope), ""
 		err := a.auditedBy(ctx, who, "snapshot.take", i.ID, string(scope), func() (string, error) {

@@ -20,6 +20,7 @@ type createFlags struct {
 	scope, output, reason string
 	recipients            []string
 	recipientsFile        string
+	stop                  bool
 }
 
 func snapshotCreate(g *global) *cobra.Command {
@@ -28,8 +29,8 @@ func snapshotCreate(g *global) *cobra.Command {
 		Use: "create INSTANCE", Short: "Take a snapshot of an instance that keeps running",
 		Long: `Scopes: config (files, containers, role passwords), database (config, roles and a
 dump of each database), volumes (config and every mounted folder with owners, modes,
-links and extended attributes; not the data directory of a running database), full
-(all of them).
+links and extended attributes; not the data directory of a running database, unless
+--stop is given), full (all of them).
 
 It is streamed: memory stays bounded however large the data is. A snapshot that
 would not fit on the disk is refused before it is begun.`,
@@ -44,6 +45,7 @@ would not fit on the disk is refused before it is begun.`,
 		},
 	}
 	cmd.Flags().StringVar(&f.scope, "scope", "full", "what to keep: config, database, volumes or full")
+	cmd.Flags().BoolVar(&f.stop, "stop", false, "stop the database while volumes are copied, and keep its data directory, too")
 	cmd.Flags().StringVar(&f.reason, "reason", "manual", "why, for the list")
 	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
 	cmd.Flags().StringArrayVar(&f.recipients, "recipient", nil, "encrypt to this age recipient; may be given several times")
@@ -117,7 +119,7 @@ func (w *workshop) takeSnapshot(ctx context.Context, name string, f createFlags,
 		if err != nil {
 			return "", err
 		}
-		snap, err = w.folder.TakeScope(ctx, e, inst, obs, snapshot.Request{Scope: core.Scope(f.scope), Reason: f.reason, Recipients: to})
+		snap, err = w.folder.TakeScope(ctx, e, inst, obs, snapshot.Request{Scope: core.Scope(f.scope), Reason: f.reason, Recipients: to, Stop: f.stop})
 		if err != nil {
 			return "", err
 		}

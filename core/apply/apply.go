@@ -59,6 +59,11 @@ type Ports interface {
 type DataSnapshots interface {
 	// Save takes a snapshot of that scope and verifies it.
 	Save(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error)
+	// SaveStopped is Save with the database stopped while its data directory is
+	// copied, and started again if it ran.
+	SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error)
+	// Prove reads all that was saved, down to its contents.
+	Prove(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
 	// Load puts back what Save saved; the instance's configuration and
 	// containers are as they were when it is called. Running it twice does no
 	// harm.

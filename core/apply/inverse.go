@@ -71,9 +71,25 @@ var inverses = map[string]func(a, b map[string]any) bool{
 	},
 	"CommentStmt":          otherwise("comment"),
 	"AlterOwnerStmt":       otherwise("newowner"),
+	"AlterTableStmt":       otherwise("cmds"), // which give another owner, and do nothing else
 	"AlterRoleStmt":        otherwise("options"),
 	"AlterRoleSetStmt":     setInverse,
 	"AlterDatabaseSetStmt": setInverse,
+}
+
+// onlyOwner reports whether an ALTER TABLE, or VIEW, or SEQUENCE, does nothing but
+// give it another owner.
+func onlyOwner(alter any) bool {
+	fields, _ := alter.(map[string]any)
+	commands, _ := fields["cmds"].([]any)
+	for _, c := range commands {
+		m, _ := c.(map[string]any)
+		command, _ := m["AlterTableCmd"].(map[string]any)
+		if command["subtype"] != "AT_ChangeOwner" {
+			return false
+		}
+	}
+	return len(commands) > 0
 }
 
 // mirrors reports whether statement b changes back what statement a does.

@@ -21,6 +21,12 @@ func TestTheInverseMirrorsTheStatement(t *testing.T) {
 		"a setting of a database":          {"alter database app set x.y = '1'", "alter database app reset x.y", true},
 		"a comment":                        {"comment on table x is 'y'", "comment on table x is null", true},
 		"an owner":                         {"alter schema auth owner to a", "alter schema auth owner to b", true},
+		"the owner of a table":             {"alter table public.x owner to a", "alter table public.x owner to b", true},
+		"the owner of a view":              {"alter view public.x owner to a", "alter view public.x owner to b", true},
+		"the owner of another table":       {"alter table public.x owner to a", "alter table public.y owner to b", false},
+		"the same owner":                   {"alter table public.x owner to a", "alter table public.x owner to a", false},
+		"an owner and a column":            {"alter table x owner to a, drop column y", "alter table x owner to b", false},
+		"a column":                         {"alter table x add column y int", "alter table x drop column y", false},
 		"default privileges":               {"alter default privileges in schema public grant select on tables to anon", "alter default privileges in schema public revoke select on tables from anon", true},
 		"two, the last first":              {"grant anon to a; comment on table x is 'y'", "comment on table x is null; revoke anon from a", true},
 		"two, one of which stays":          {"grant anon to a; grant anon to b", "revoke anon from a", false},
@@ -57,6 +63,8 @@ func TestTheInverseMirrorsTheStatement(t *testing.T) {
 func TestOnlyWhatCanBeUndoneSaysSo(t *testing.T) {
 	sql := core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "grant anon to a", "inverse": "revoke anon from a"}}
 	look := core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "select 1"}}
+	made := core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "create schema x", "inverse": "drop schema x"}}
+	gone := core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "update x set y = 1"}}
 	for name, tt := range map[string]struct {
 		state   core.ChangeState
 		actions []core.Action
@@ -64,7 +72,9 @@ func TestOnlyWhatCanBeUndoneSaysSo(t *testing.T) {
 	}{
 		"committed":                {core.Committed, nil, true},
 		"committed, it only read":  {core.Committed, []core.Action{look}, true},
-		"committed, it ran SQL":    {core.Committed, []core.Action{look, sql}, false},
+		"committed, it ran SQL":    {core.Committed, []core.Action{look, sql}, true},
+		"committed, it made one":   {core.Committed, []core.Action{made}, false},
+		"committed, no inverse":    {core.Committed, []core.Action{gone}, false},
 		"rolled back":              {core.RolledBack, nil, false},
 		"rolled back, it ran SQL":  {core.RolledBack, []core.Action{sql}, false},
 		"nobody knows how it went": {core.RollbackFailed, nil, false},

@@ -27,8 +27,8 @@ const (
 // statements gives the class of each kind of statement; what is not here is
 // dangerous.
 var statements = map[string]class{
-	"SelectStmt": reads, "VariableShowStmt": reads, "ExplainStmt": reads,
-	"GrantStmt": safe, "GrantRoleStmt": safe, "CommentStmt": safe, "AlterOwnerStmt": safe,
+	"SelectStmt": reads, "VariableShowStmt": reads, "ExplainStmt": reads, "NotifyStmt": reads,
+	"GrantStmt": safe, "GrantRoleStmt": safe, "CommentStmt": safe, "AlterOwnerStmt": safe, "AlterTableStmt": safe,
 	"AlterRoleSetStmt": safe, "AlterRoleStmt": safe, "AlterDatabaseSetStmt": safe, "AlterDefaultPrivilegesStmt": safe,
 }
 
@@ -201,6 +201,14 @@ func classOf(node any) (worst class, what string) {
 			case "GrantRoleStmt":
 				if role := mightyRole(v); role != "" {
 					worse(dangerous, "membership of "+role)
+				}
+			case "AlterTableStmt":
+				if !onlyOwner(v) {
+					worse(dangerous, "ALTER TABLE")
+				}
+			case "NotifyStmt":
+				if fields, _ := v.(map[string]any); fields["conditionname"] != "pgrst" {
+					worse(dangerous, "NOTIFY")
 				}
 			case "AlterRoleStmt":
 				if fields, _ := v.(map[string]any); !onlyOptions(fields["options"], "canlogin") || fields["action"] != 1.0 {

@@ -73,50 +73,10 @@ func (t *transaction) prepare(ctx context.Context) error {
 	if s := t.c.Plan.Scope; s == "" || s == core.ConfigScope {
 		return nil
 	}
-	return t.saveData(ctx)
-}
-
-// saveConfig snapshots what the plan writes and what else a rollback brings back.
-func (t *transaction) saveConfig(ctx context.Context) error {
-	return t.step(ctx, "snapshot", "snapshot", func() error {
-		// The diagnosis took its time, and the snapshot must agree with itself.
-		obs, err := t.e.Observe(ctx)
-		if err != nil {
-			return err
-		}
-		files := t.writes(t.env)
-		snap, err := t.Snapshots.Take(ctx, t.e, t.inst, obs, "before change "+t.c.ID, files...)
-		if err != nil {
-			return err
-		}
-		if err := t.Snapshots.Covers(snap, files, t.roles); err != nil {
-			return err
-		}
-		if err := t.Journal.SaveSnapshot(context.WithoutCancel(ctx), snap); err != nil {
-			return err
-		}
-		t.snap, t.c.Snapshot = snap, snap.ID
-		return nil
-	})
-}
-
-// saveData snapshots what users own, before a plan that may change it.
-func (t *transaction) saveData(ctx context.Context) error {
-	return t.step(ctx, "data-snapshot", fmt.Sprintf("%s snapshot", t.c.Plan.Scope), func() error {
-		obs, err := t.e.Observe(ctx)
-		if err != nil {
-			return err
-		}
-		snap, err := t.Data.Save(ctx, t.e, t.inst, obs, t.c.Plan.Scope, "before change "+t.c.ID)
-		if err != nil {
-			return err
-		}
-		if err := t.Journal.SaveSnapshot(context.WithoutCancel(ctx), snap); err != nil {
-			return err
-		}
-		t.data, t.c.Data = snap, snap.ID
-		return nil
-	})
+	if err := t.saveData(ctx); err != nil || !t.c.Plan.Guided {
+		return err
+	}
+	return t.proveData(ctx)
 }
 
 // evidence returns the proof of the finding that the plan is to mend, for the

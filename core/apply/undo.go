@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/basewright/basewright/core"
@@ -44,6 +45,9 @@ func (a *Applier) Undo(ctx context.Context, changeID, actor string) (*core.Chang
 			return err
 		},
 		do: func(ctx context.Context, t *transaction) error {
+			if err := t.act(ctx); err != nil {
+				return err
+			}
 			return t.step(ctx, "undo", "restore snapshot "+snap.ID, func() error {
 				if err := t.shelve(ctx, old.ID, core.Restored, true); err != nil {
 					return err
@@ -74,9 +78,9 @@ func (t *transaction) verifyUndone(ctx context.Context, snap core.Snapshot) erro
 // tells. Its snapshot may be gone, or the instance changed since.
 func CanUndo(c core.Change) bool {
 	byHand := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool {
-		return a.Op == core.OpExec || a.Op == core.OpSQL && (a.Text("inverse") != "" || sqlRisk(a) != nil)
+		return a.Op == core.OpExec || a.Op == core.OpSQL && (sqlRisk(a) != nil || retires(a.Text("statement"), a.Text("inverse")))
 	})
-	return c.State == core.Committed && c.Snapshot != "" && !byHand && !replacedData(c)
+	return c.State == core.Committed && c.Snapshot != "" && !byHand && !replacedData(c) && !c.Plan.Guided
 }
 
 // replacedData reports whether the change brought databases or volumes back: what
@@ -97,8 +101,10 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 		return no("there is nothing before it that could be put back")
 	case replacedData(old):
 		return no("it replaced data, and what was written since would be lost; restore the snapshot that was taken before it")
+	case old.Plan.Guided:
+		return no("it saved everything and changed nothing")
 	case !CanUndo(old):
-		return no("it changed the database by SQL, or ran commands")
+		return no("it made something in the database, ran SQL that no statement takes back, or ran commands")
 	}
 	snap, err := a.Journal.Snapshot(ctx, old.Snapshot)
 	if core.CodeOf(err) == core.NotFound {
@@ -114,11 +120,20 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 	return snap, inst, err
 }
 
-// undoPlan describes the undoing of a change as people read it.
+// undoPlan describes the undoing of a change as people read it. What it did by SQL
+// is taken back by actions of the plan, so that a failure in their middle, or a
+// kill, puts them back as any other; the rest is in the snapshot.
 func undoPlan(old core.Change) core.Plan {
 	p := core.Plan{
 		Instance: old.Instance, Playbook: undoPlaybook, Title: fmt.Sprintf("Undo %q (change %s)", old.Plan.Title, old.ID),
 		Risk: old.Plan.Risk, Scope: core.ConfigScope, Downtime: old.Plan.Downtime, Basis: map[string]string{"change": old.ID, "engine": old.Plan.Basis["engine"]},
+	}
+	for _, a := range slices.Backward(old.Plan.Actions) {
+		if a.Op == core.OpSQL && a.Text("inverse") != "" {
+			args := maps.Clone(a.Args)
+			args["statement"], args["inverse"] = a.Args["inverse"], a.Args["statement"]
+			p.Actions = append(p.Actions, core.Action{Op: core.OpSQL, Args: args, Why: "it takes back what the change did"})
+		}
 	}
 	for _, d := range slices.Backward(old.Plan.Diff) {
 		p.Diff = append(p.Diff, core.Diff{Target: d.Target, Before: d.After, After: d.Before})

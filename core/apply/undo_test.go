@@ -2,8 +2,10 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -109,4 +111,52 @@ func TestRetentionRunsAfterEachChange(t *testing.T) {
 		t.Errorf("%v, %v", asked, err)
 	}
 	w.mustHoldNoSecret(t, nil)
+}
+
+// TestUndoOfSQL takes back what a committed change did by SQL, the last first; an
+// undo that fails in the middle does it again.
+func TestUndoOfSQL(t *testing.T) {
+	w := newWorld(t)
+	grant := func(to string) core.Action {
+		return core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "grant anon to " + to, "inverse": "revoke anon from " + to}}
+	}
+	c, err := w.apply(t.Context(), w.cure(grant("a"), grant("b")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := func() string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		var list []string
+		for _, script := range w.sql {
+			if m := regexp.MustCompile(`(?i)(GRANT|REVOKE) anon (?:TO|FROM) (\w+)`).FindStringSubmatch(script); m != nil {
+				list = append(list, strings.ToLower(m[1])+" "+m[2])
+			}
+		}
+		w.sql = nil
+		return strings.Join(list, ", ")
+	}
+	if got := ran(); got != "grant a, grant b" {
+		t.Fatalf("the change ran %s", got)
+	}
+	w.hook = func(name string) {
+		if name == "undo.do.before" {
+			w.e.Fail = failing("recover", errors.New("no such image"))
+		} else if strings.HasPrefix(name, "rollback") {
+			w.e.Fail = nil
+		}
+	}
+	if u, err := w.a.Undo(t.Context(), c.ID, "cli:ana"); err == nil || u.State != core.RolledBack {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	if got := ran(); got != "revoke b, revoke a, grant a, grant b" {
+		t.Errorf("the undo that failed ran %s", got)
+	}
+	w.hook, w.e.Fail = func(string) {}, nil
+	if u, err := w.a.Undo(t.Context(), c.ID, "cli:ana"); err != nil || u.State != core.Committed {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	if got := ran(); got != "revoke b, revoke a" {
+		t.Errorf("the undo ran %s", got)
+	}
 }

@@ -50,6 +50,8 @@ func (a *Applier) validatePlan(inst core.Instance, p core.Plan, approvedHash str
 		return core.Errorf(core.Invalid, "%q is no scope of a snapshot", p.Scope)
 	case p.Scope != "" && p.Scope != core.ConfigScope && a.Data == nil:
 		return core.Errorf(core.Forbidden, "the plan asks for a %s snapshot, which is not available yet", p.Scope)
+	case p.Guided && (p.Risk != core.HighRisk || p.Scope != core.FullScope && p.Scope != core.VolumesScope):
+		return core.Errorf(core.Invalid, "a guided plan is of high risk and saves everything first")
 	case len(p.Actions) == 0 || len(p.Actions) > maxActions:
 		return core.Errorf(core.Invalid, "the plan has %d actions; it may have 1 to %d", len(p.Actions), maxActions)
 	}
@@ -74,6 +76,9 @@ func checkRisk(p core.Plan, x core.Action) error {
 		return nil
 	}
 	err := ops[x.Op].risk(x)
+	if err != nil && p.Guided {
+		return core.Errorf(core.Forbidden, "a guided plan ends before what may lose data: %v", err)
+	}
 	saved := p.Risk == core.HighRisk && (p.Scope == core.FullScope || p.Scope == neededScope(x))
 	if err == nil || saved {
 		return nil

@@ -162,6 +162,15 @@ func (v *vault) Save(_ context.Context, _ core.Engine, inst core.Instance, _ *co
 	return core.Snapshot{ID: "data1", Instance: inst.ID, Scope: scope, Reason: reason, Path: "/nowhere"}, v.fail
 }
 
+func (v *vault) SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error) {
+	return v.Save(ctx, e, inst, obs, scope, reason)
+}
+
+func (v *vault) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error) {
+	v.calls = append(v.calls, "prove "+s.ID)
+	return s, v.fail
+}
+
 func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.Snapshot) error {
 	v.calls = append(v.calls, "load "+s.ID)
 	return nil

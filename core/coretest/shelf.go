@@ -60,8 +60,10 @@ func (e *Engine) PutBack(ctx context.Context, a core.Aside, _ bool) error {
 			}
 		}
 		if there > 0 {
-			shift(e.Files, e.Aside, a.Origin, path.Join(a.Place, "found"))
+			found := map[string]core.File{}
+			shift(e.Files, found, a.Origin, path.Join(a.Place, "found"))
 			shift(e.Aside, e.Files, a.Place, a.Origin)
+			maps.Copy(e.Aside, found)
 		}
 		return nil
 	})

@@ -17,6 +17,19 @@ func (f *Folder) Save(ctx context.Context, e core.Engine, inst core.Instance, ob
 	return f.TakeScope(ctx, e, inst, obs, Request{Scope: scope, Reason: reason})
 }
 
+// SaveStopped is Save with the data directory of the database, which is stopped for
+// as long as that is read.
+func (f *Folder) SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error) {
+	return f.TakeScope(ctx, e, inst, obs, Request{Scope: scope, Reason: reason, Stop: true})
+}
+
+// Prove reads the whole snapshot and notes that it was.
+func (f *Folder) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error) {
+	proof, err := f.Check(s, core.Readable)
+	s.Proof = proof
+	return s, err
+}
+
 // Load brings the data of a snapshot back, not its configuration. What it takes
 // the place of stays aside. An earlier Load that did not end is taken back first.
 func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error {

@@ -57,6 +57,7 @@ type Request struct {
 	Scope      core.Scope // empty means config
 	Reason     string
 	Also       []string        // files that the coming change will write
+	Stop       bool            // stop the database while volumes are copied, so that its data directory is one of them
 	Recipients []age.Recipient // who can open it; none means it is not encrypted
 }
 
@@ -90,7 +91,8 @@ func (f *Folder) take(ctx context.Context, e core.Engine, inst core.Instance, ob
 	c.Manifest.ID, c.Manifest.Reason, c.Manifest.Created = id, r.Reason, f.now()
 	c.Manifest.Scope, c.Manifest.Encrypted = cmp.Or(r.Scope, core.ConfigScope), len(r.Recipients) > 0
 	c.to = r.Recipients
-	sources, err := f.sources(ctx, e, inst, obs, &c.Manifest)
+	h := newHalt(e, obs, inst, r.Stop)
+	sources, err := f.sources(ctx, e, inst, obs, h, &c.Manifest)
 	if err != nil {
 		return core.Snapshot{}, err
 	}
@@ -102,7 +104,7 @@ func (f *Folder) take(ctx context.Context, e core.Engine, inst core.Instance, ob
 	if err := f.room(parent, c.size(), sources); err != nil {
 		return core.Snapshot{}, err
 	}
-	if err := f.write(ctx, parent, path, c, sources); err != nil {
+	if err := f.write(ctx, parent, path, c, sources, h); err != nil {
 		return core.Snapshot{}, err
 	}
 	return c.Manifest.snapshot(path), nil
@@ -130,7 +132,7 @@ func (m Manifest) identity() string {
 
 // write puts the snapshot on the disk under a temporary name, reads it back and
 // renames it. The temporary folder is locked while this program lives.
-func (f *Folder) write(ctx context.Context, parent, path string, c *Contents, sources []source) (err error) {
+func (f *Folder) write(ctx context.Context, parent, path string, c *Contents, sources []source, h *halt) (err error) {
 	temp := filepath.Join(parent, tempPrefix+c.Manifest.ID)
 	if err := os.Mkdir(temp, 0o700); err != nil {
 		return err
@@ -149,7 +151,7 @@ func (f *Folder) write(ctx context.Context, parent, path string, c *Contents, so
 	if err := f.writeArchive(filepath.Join(temp, archiveFile(c.Manifest.Encrypted)), c); err != nil {
 		return fmt.Errorf("write the archive: %w", err)
 	}
-	if err := f.writeStreams(ctx, temp, c, sources); err != nil {
+	if err := f.writeStreams(ctx, temp, c, sources, h); err != nil {
 		return err
 	}
 	f.At("snapshot.manifest")

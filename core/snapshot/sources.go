@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -18,7 +19,7 @@ type source struct {
 }
 
 // sources lists the data that a snapshot of the manifest's scope holds.
-func (f *Folder) sources(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, m *Manifest) ([]source, error) {
+func (f *Folder) sources(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, h *halt, m *Manifest) ([]source, error) {
 	var all []source
 	snap := core.Snapshot{Scope: m.Scope}
 	if snap.Holds(core.DatabaseScope) {
@@ -29,7 +30,7 @@ func (f *Folder) sources(ctx context.Context, e core.Engine, inst core.Instance,
 		all = append(all, found...)
 	}
 	if snap.Holds(core.VolumesScope) {
-		found, err := volumeSources(inst, obs, m)
+		found, err := volumeSources(inst, h.asStopped(obs), m)
 		if err != nil {
 			return nil, err
 		}
@@ -48,8 +49,14 @@ func (f *Folder) sources(ctx context.Context, e core.Engine, inst core.Instance,
 }
 
 // writeStreams reads every source into a stream and enters it in the manifest.
-func (f *Folder) writeStreams(ctx context.Context, dir string, c *Contents, sources []source) error {
+func (f *Folder) writeStreams(ctx context.Context, dir string, c *Contents, sources []source, h *halt) (err error) {
+	defer func() { err = errors.Join(err, h.end(ctx, dir)) }()
 	for _, from := range sources {
+		if from.stream.Kind == volumeStream {
+			if err := h.begin(ctx, dir); err != nil {
+				return err
+			}
+		}
 		f.At("snapshot." + from.stream.File)
 		s := from.stream
 		f.tell(from.step, 0, from.size)

@@ -23,6 +23,9 @@ func (f *Folder) sweep(parent string) {
 		if err != nil || !strings.HasPrefix(e.Name(), ".") || !e.IsDir() {
 			continue
 		}
+		if _, err := os.Stat(filepath.Join(name, haltName)); err == nil {
+			continue // its database is to be started first
+		}
 		if strings.HasPrefix(e.Name(), tempPrefix) {
 			if release, err := lock(name); err == nil {
 				_ = os.RemoveAll(name)
