@@ -21,6 +21,12 @@ var screens = []struct{ name, path, until string }{
 	{"plan", "/instances/shop/fix?finding=PG-01&playbook=align-database-passwords", ".approve"},
 	{"receipt", "/changes/repair-kept", ".receipt"},
 	{"taken-back", "/changes/repair-back", ".receipt"},
+	{"adopt", "/adopt", ".list"},
+	{"create", "/new", ".wizard"},
+	{"playbooks", "/playbooks", ".list"},
+	{"playbook", "/playbooks/restart-auth", ".lua"},
+	{"editor", "/playbooks/new", "textarea"},
+	{"security", "/security", ".cause"},
 	{"not-there", "/instances/ghost", ".trouble"},
 	{"empty", "/?q=nothing-is-called-so", ".empty"},
 }

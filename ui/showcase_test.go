@@ -141,8 +141,8 @@ var someSettings = []Setting{
 }
 
 var someBooks = []core.Playbook{
-	{ID: "restart-auth", Title: "Restart auth", Fixes: []string{"AUTH-17", "GW-07"}, Risk: core.LowRisk, Needs: []core.Op{core.OpRestart, core.OpWaitHealthy}, BuiltIn: true, Source: "return {}",
+	{ID: "restart-auth", Title: "Restart auth", Fixes: []string{"AUTH-17", "GW-07"}, Risk: core.LowRisk, Needs: []core.Op{core.OpRestart, core.OpWaitHealthy}, BuiltIn: true, Source: sketch,
 		Params: map[string]core.Param{"timeout": {Type: "duration", Default: "60s", Help: "how long auth may take"}}},
-	{ID: "align-database-passwords", Title: "Align the database's passwords with .env", Fixes: []string{"PG-01"}, Risk: core.MediumRisk, Needs: []core.Op{core.OpSetRolePassword}, BuiltIn: true, Source: "return {}"},
-	{ID: "our-own", Title: "Clear our cache", Fixes: []string{"GW-07"}, Risk: core.HighRisk, Needs: []core.Op{core.OpExec}, Source: "return {}"},
+	{ID: "align-database-passwords", Title: "Align the database's passwords with .env", Fixes: []string{"PG-01"}, Risk: core.MediumRisk, Needs: []core.Op{core.OpSetRolePassword}, BuiltIn: true, Source: sketch},
+	{ID: "our-own", Title: "Clear our cache", Fixes: []string{"GW-07"}, Risk: core.HighRisk, Needs: []core.Op{core.OpExec}, Source: sketch},
 }

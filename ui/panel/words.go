@@ -36,6 +36,7 @@ func functions(l Lang, now func() time.Time) template.FuncMap {
 		"spark":   l.spark,
 		"history": l.history,
 		"graph":   l.graph,
+		"lua":     lua,
 	}
 }
 
