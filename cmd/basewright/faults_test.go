@@ -42,7 +42,7 @@ func TestFaults(t *testing.T) {
 			stack, p, beside := w.stackFor(t, row), w.person(t), row.beside()
 			begin := time.Now()
 			p.lab("break", stack, row.fault)
-			p.stands(func() core.Diagnosis { return row.seen(p.found(stack, row.mode())) }, append(row.codes(), beside...), strings.Fields(row.with))
+			p.stands(func() core.Diagnosis { return row.seen(p.found(stack, row.mode())) }, row.standing(), strings.Fields(row.with))
 			p.lab("mend", "--no-wait", stack, row.fault)
 			p.recovers(stack, beside)
 			took.note(row.name(), time.Since(begin))
@@ -79,6 +79,14 @@ func (r faultRow) beside() []string {
 		return []string{standing}
 	}
 	return nil
+}
+
+// standing are the codes that nothing explains while the row's fault lasts.
+func (r faultRow) standing() []string {
+	if r.bare {
+		return r.codes()
+	}
+	return append(r.codes(), r.beside()...)
 }
 
 // stackFor borrows a stack that can show the fault.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -45,6 +46,13 @@ func (b *bench) passwords(ctx context.Context, password string) error {
 	}
 	if _, err := b.sql(ctx, "postgres", text.String()); err != nil {
 		return err
+	}
+	env, err := b.env()
+	if err != nil {
+		return err
+	}
+	if env["LAB_OVERLAY"] == "logs" {
+		return b.restart(ctx, append(slices.Clone(clients), core.Analytics)...)
 	}
 	return b.restart(ctx, clients...)
 }
