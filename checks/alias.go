@@ -8,9 +8,11 @@ type alias struct {
 }
 
 var aliases = map[string]alias{
+	"FN-07":   {[]string{"GW-18"}, "kong.yml is older than the route of functions"},
 	"GW-14":   {[]string{"SEC-09"}, "since release 0.7.0 /rest/v1/ answers 403 to the anon key and 401 without one: point the monitor at a table, or use the service key"},
 	"POOL-10": {[]string{"DK-19"}, "the pooler may not open as many files as it wants"},
 	"POOL-11": {[]string{"DK-09", "DK-08"}, "pooler.exs has Windows line endings, or is a folder"},
+	"LOG-11":  {[]string{"DK-08"}, "gcloud.json is missing, so Docker made a folder of its name"},
 	"PG-27":   {[]string{"PG-22", "AUTH-04", "ST-03"}, "a restore with plain pg_dump leaves objects with the wrong owner; the restore's own messages are not kept"},
 	"RT-16":   {[]string{"DK-27", "DK-19"}, "realtime cannot read a boolean, or may not open as many files as it wants"},
 	"STU-05":  {[]string{"DK-07", "GW-04"}, "the dashboard asks for its password again and again: the gateway was made with another one than .env has"},

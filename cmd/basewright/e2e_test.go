@@ -27,13 +27,21 @@ type world struct {
 	stacks chan string
 }
 
+func wantedStacks() int {
+	if os.Getenv("BASEWRIGHT_TEST_STACKS") == "1" {
+		return 1
+	}
+	return 2
+}
+
 var theWorld = sync.OnceValues(makeWorld)
 
 // stackNames are recognisable as ours, so that leavings of a killed run are
-// found and taken over. Two checkouts on one engine need two prefixes.
+// found and taken over. Two checkouts on one engine need two prefixes. On a busy
+// machine one stack is faster than two: BASEWRIGHT_TEST_STACKS=1.
 var (
 	prefix     = cmp.Or(os.Getenv("BASEWRIGHT_TEST_PREFIX"), "test")
-	stackNames = []string{prefix + "-a", prefix + "-b"}
+	stackNames = []string{prefix + "-a", prefix + "-b"}[:wantedStacks()]
 	logsStack  = prefix + "-logs" // brought up only for rows that need it
 )
 

@@ -1,12 +1,13 @@
 package supabase
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -93,24 +94,25 @@ func publicOf(k map[string]any) map[string]any {
 
 // ecKey reads a private P-256 key in JWK form.
 func ecKey(k map[string]any) (*ecdsa.PrivateKey, error) {
-	number := func(name string) *big.Int {
+	part := func(name string) []byte {
 		text, _ := k[name].(string)
 		b, err := base64.RawURLEncoding.DecodeString(text)
 		if err != nil || len(b) != 32 {
 			return nil
 		}
-		return new(big.Int).SetBytes(b)
+		return b
 	}
-	x, y, d := number("x"), number("y"), number("d")
+	x, y, d := part("x"), part("y"), part("d")
 	if k["crv"] != "P-256" || x == nil || y == nil || d == nil {
 		return nil, core.Errorf(core.Conflict, "the EC key in JWT_KEYS is not a P-256 key that can be read")
 	}
-	key := &ecdsa.PrivateKey{PublicKey: ecdsa.PublicKey{Curve: elliptic.P256(), X: x, Y: y}, D: d}
-	if _, err := key.ECDH(); err != nil {
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d)
+	if err != nil {
 		return nil, core.Errorf(core.Conflict, "the EC key in JWT_KEYS is not on its curve")
 	}
-	if _, err := key.PublicKey.ECDH(); err != nil {
-		return nil, core.Errorf(core.Conflict, "the EC key in JWT_KEYS is not on its curve")
+	public, err := key.PublicKey.Bytes()
+	if err != nil || !bytes.Equal(public, slices.Concat([]byte{4}, x, y)) { // 4: uncompressed
+		return nil, core.Errorf(core.Conflict, "the private and the public part of the EC key in JWT_KEYS do not belong together")
 	}
 	return key, nil
 }

@@ -94,7 +94,7 @@ func TestMintKeysRefuses(t *testing.T) {
 		"keys that are none": {"s", "planted-nonsense", "not a JSON array"},
 		"no private key":     {"s", `[{"kty":"oct","k":"x"}]`, "no private EC key"},
 		"a key off its curve": {"s", `[{"kty":"EC","crv":"P-256","x":"` + base64.RawURLEncoding.EncodeToString(make([]byte, 32)) + `","y":"` +
-			base64.RawURLEncoding.EncodeToString(make([]byte, 32)) + `","d":"` + base64.RawURLEncoding.EncodeToString(hexBytes("01", 32)) + `"}]`, "not on its curve"},
+			base64.RawURLEncoding.EncodeToString(make([]byte, 32)) + `","d":"` + base64.RawURLEncoding.EncodeToString(hexBytes("01", 32)) + `"}]`, "do not belong together"},
 		"another curve": {"s", `[{"kty":"EC","crv":"P-384","x":"AA","y":"AA","d":"AA"}]`, "not a P-256 key"},
 	} {
 		lookup := func(key string) (core.Secret, bool) {
