@@ -69,6 +69,8 @@ type User struct {
 	Disabled bool            `json:"disabled"`
 	Created  time.Time       `json:"created"`
 	Grants   map[string]Role `json:"grants"` // instance, or "*", to role
+
+	SecondFactor bool `json:"second_factor"` // a login needs a code, too
 }
 
 // RoleOn returns the user's role on an instance, "" for none.

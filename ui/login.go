@@ -79,6 +79,7 @@ func (l *logins) mayNote(key string) bool {
 type loginIn struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
+	Code     string `json:"code,omitempty" doc:"of the second factor, or a recovery code, for who has one"`
 }
 
 type loginOut struct {
@@ -120,6 +121,13 @@ func (c *call) prove() (core.User, error) {
 		c.Metrics.logins.WithLabelValues("wrong").Inc()
 		c.noteFailure(in.Username, address)
 		return core.User{}, wrong
+	}
+	if err := c.checkFactor(u, in.Code); err != nil {
+		c.Metrics.logins.WithLabelValues("no second factor").Inc()
+		if in.Code != "" {
+			c.noteFailure(in.Username, address)
+		}
+		return core.User{}, err
 	}
 	c.logins.succeeded(in.Username, address)
 	c.Metrics.logins.WithLabelValues("ok").Inc()

@@ -119,7 +119,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	close(w.hold)
 	w.a.Changes.Close(1 << 40)
 	for _, r := range routes {
-		if r.out == nil || seen[r.method+" "+r.path] || r.path == "/api/login" || r.path == "/api/session" || r.path == "/api/logout" || r.path == "/api/me/password" {
+		if r.out == nil || seen[r.method+" "+r.path] || r.path == "/api/login" || r.path == "/api/session" || r.path == "/api/logout" || strings.HasPrefix(r.path, "/api/me/") {
 			continue // those of logins have tests of their own
 		}
 		if !strings.Contains("POST /api/snapshots/:sid/restore POST /api/instances/:id/rotate POST /api/instances/:id/safe-restart POST /api/changes/:cid/undo DELETE /api/instances/:id", r.method+" "+r.path) {

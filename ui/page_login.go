@@ -23,7 +23,7 @@ func (c *call) loginPage() (any, error) {
 
 // enter logs in by the form. What is wrong is said in it.
 func (c *call) enter() (any, error) {
-	in := loginIn{c.PostForm("username"), c.PostForm("password")}
+	in := loginIn{c.PostForm("username"), c.PostForm("password"), c.PostForm("code")}
 	next := ours(c.PostForm("next"))
 	c.given = in
 	_, err := c.openSession()
@@ -34,7 +34,7 @@ func (c *call) enter() (any, error) {
 	if problem.Status >= http.StatusInternalServerError {
 		return nil, err
 	}
-	p := &panel.Login{Frame: c.framed("", ""), Username: clip(in.Username, 64), Next: next, Problem: problem.Detail}
+	p := &panel.Login{Frame: c.framed("", ""), Username: clip(in.Username, 64), Next: next, Problem: problem.Detail, Code: problem.Factor || in.Code != ""}
 	p.Title = p.Lang.T("login.title")
 	c.press(c.Context, problem.Status, p, "")
 	return nil, nil

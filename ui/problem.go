@@ -23,6 +23,7 @@ type Problem struct {
 	RequestID string `json:"request_id,omitempty"`
 	ChangeID  string `json:"change_id,omitempty" doc:"the change that is under way"`
 	Last      string `json:"last_diagnostic_url,omitempty"`
+	Factor    bool   `json:"second_factor_required,omitempty" doc:"the password was right; send a code, too"`
 	Retry     int    `json:"retry_after,omitempty" doc:"seconds"`
 }
 
@@ -45,6 +46,8 @@ func problemOf(err error) Problem {
 	p := Problem{Type: "about:blank", Status: http.StatusInternalServerError, Detail: "something went wrong; the log has it under this request's id"}
 	if s, ok := errors.AsType[*statusError](err); ok {
 		p.Status, p.Detail = s.status, s.text
+	} else if f, ok := errors.AsType[factorMissing](err); ok {
+		p.Status, p.Detail, p.Factor = http.StatusUnauthorized, f.Error(), true
 	} else if l, ok := errors.AsType[*queue.Limited](err); ok {
 		p.Status, p.Detail = http.StatusTooManyRequests, l.Error()
 		p.Retry, p.Last = int(l.Wait.Seconds())+1, "/api/instances/"+l.Instance+"/last-diagnostic"

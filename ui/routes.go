@@ -36,6 +36,10 @@ var routes = []route{
 	to(get, "/api/me", read, anybody, "Who I am and what I may", (*call).me, gives[meOut]),
 	to(post, "/api/me/password", admin, anybody, "Change my password; ends my other logins", (*call).changePassword, takes[passwordIn], gives[Reply]),
 
+	to(get, "/api/me/factor", admin, anybody, "A secret for a second factor; nothing is kept yet", (*call).proposeFactor, gives[factorOut]),
+	to(put, "/api/me/factor", admin, anybody, "Have a second factor from now on", (*call).setFactor, takes[factorIn], gives[factorSetOut]),
+	to(post, "/api/me/factor/remove", admin, anybody, "Have no second factor any more", (*call).removeFactor, takes[factorOffIn], gives[Reply]),
+
 	to(get, "/api/instances", read, anybody, "The instances that I may see", (*call).listInstances, gives[instancesOut]),
 	to(post, "/api/instances", admin, everything, "Create an instance", (*call).createInstance, takes[CreateOrder], accepts),
 	to(get, "/api/discover", admin, everything, "Supabase projects of the Docker Engine", (*call).discover, gives[discoverOut]),

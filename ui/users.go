@@ -26,6 +26,7 @@ type userIn struct {
 type userPatch struct {
 	Password *string `json:"password,omitempty"`
 	Disabled *bool   `json:"disabled,omitempty"`
+	NoFactor bool    `json:"remove_second_factor,omitempty" doc:"for who lost it"`
 }
 
 type grantIn struct {
@@ -96,6 +97,11 @@ func (c *call) patchUser() (any, error) {
 	if in.Disabled != nil {
 		action := map[bool]string{true: "user.disable", false: "user.enable"}[*in.Disabled]
 		if err := c.Store.DisableUser(c, id, *in.Disabled, c.entry(action, "ok", u.Name)); err != nil {
+			return nil, err
+		}
+	}
+	if in.NoFactor {
+		if err := c.Store.SetFactor(c, id, "", 0, nil, "", c.entry("user.factor", "ok", "no second factor any more for "+u.Name)); err != nil {
 			return nil, err
 		}
 	}

@@ -21,7 +21,7 @@ import (
 
 func userCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "Who may log in, and what they may"}
-	cmd.AddCommand(userList(g), userAdd(g), userPassword(g), userGrant(g), userDisable(g, true), userDisable(g, false), userRemove(g))
+	cmd.AddCommand(userList(g), userAdd(g), userPassword(g), userGrant(g), userDisable(g, true), userDisable(g, false), userResetFactor(g), userRemove(g))
 	return cmd
 }
 
@@ -164,6 +164,12 @@ func userDisable(g *global, disabled bool) *cobra.Command {
 	}
 	return onUser(g, use+" NAME", short, use+" ana", func(ctx context.Context, s *store.Store, u core.User) error {
 		return s.DisableUser(ctx, u.ID, disabled, local("user."+use, u.Name))
+	})
+}
+
+func userResetFactor(g *global) *cobra.Command {
+	return onUser(g, "reset-factor NAME", "Take the second factor away from a user who lost it", "reset-factor ana", func(ctx context.Context, s *store.Store, u core.User) error {
+		return s.SetFactor(ctx, u.ID, "", 0, nil, "", local("user.factor", "no second factor any more for "+u.Name))
 	})
 }
 

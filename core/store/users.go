@@ -18,6 +18,11 @@ type userRow struct {
 	Password string
 	Disabled bool
 	Created  time.Time
+
+	Factor     string // sealed, empty for none
+	FactorStep int64
+	Recovery   string `gorm:"default:[]"`
+	Subject    string // at the issuer of single sign-on, empty for none
 }
 
 func (userRow) TableName() string { return "users" }
@@ -31,7 +36,7 @@ type grantRow struct {
 func (grantRow) TableName() string { return "grants" }
 
 func (r userRow) user(grants []grantRow) core.User {
-	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}}
+	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}, SecondFactor: r.Factor != ""}
 	for _, g := range grants {
 		if g.UserID == r.ID {
 			u.Grants[g.Instance] = g.Role
@@ -44,7 +49,7 @@ func (r userRow) user(grants []grantRow) core.User {
 // is a core.Conflict.
 func (s *Store) AddUser(ctx context.Context, u core.User, hash string, e core.AuditEntry) error {
 	err := s.audited(ctx, e, func(tx *gorm.DB) error {
-		row := userRow{u.ID, u.Name, hash, u.Disabled, stamp(u.Created)}
+		row := userRow{ID: u.ID, Name: u.Name, Password: hash, Disabled: u.Disabled, Created: stamp(u.Created), Recovery: "[]"}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}

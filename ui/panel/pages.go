@@ -11,6 +11,7 @@ import (
 type Login struct {
 	Frame
 	Username, Next, Problem string
+	Code                    bool // of a second factor is wanted
 }
 
 // Problem tells what went wrong, and the way back.
