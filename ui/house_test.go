@@ -183,3 +183,21 @@ func TestPaletteKnowsOnlyWhatIsSeen(t *testing.T) {
 		t.Errorf("the palette of a viewer: %s", page)
 	}
 }
+
+// TestChangeThatMakesAnInstance is seen by those who may make one, while it has
+// no instance yet and when it never got one.
+func TestChangeThatMakesAnInstance(t *testing.T) {
+	w := newWorld(t)
+	must(t, w.a.Store.SaveChange(t.Context(), aChange("change-unborn", "unborn")))
+	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
+	_, viewer := w.user("ana", map[string]core.Role{"*": core.Operator})
+	if rec := w.ask("GET", "/api/changes/change-unborn", root, ""); rec.Code != http.StatusOK {
+		t.Errorf("who makes it: %d %s", rec.Code, rec.Body)
+	}
+	if rec := w.ask("GET", "/api/changes/change-unborn", viewer, ""); rec.Code != http.StatusNotFound {
+		t.Errorf("somebody else: %d", rec.Code)
+	}
+	if rec := w.ask("POST", "/api/changes/change-unborn/undo", root, ""); rec.Code != http.StatusNotFound {
+		t.Errorf("undoing what never was: %d", rec.Code)
+	}
+}
