@@ -14,6 +14,12 @@ import (
 )
 
 func init() {
+	maps.Copy(who, map[string]string{
+		"POST /api/instances/preflight": "root admin", "POST /api/playbooks/test": "root admin", "GET /api/playbooks/:pid/versions": "login read",
+	})
+	good = append(good, []struct{ method, path, body string }{
+		{"POST", "/api/instances/preflight", `{"name":"Fresh"}`}, {"POST", "/api/playbooks/test", `{"source":"return {}"}`}, {"GET", "/api/playbooks/my-book/versions", ""},
+	}...)
 	maps.Copy(whoPages, map[string]string{
 		"GET /palette": "login", "GET /settings": "login", "POST /settings/password": "login", "GET /about": "login",
 		"GET /tokens": "login", "POST /tokens": "login", "POST /tokens/:tid/revoke": "login",
