@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/basewright/basewright/core"
 )
@@ -101,7 +102,7 @@ func poolsExhausted(c core.Container) bool {
 
 var (
 	addressPools = compile(`non-overlapping IPv4 address pool|all predefined address pools have been fully subnetted`)
-	deadUpstream = compile(`(connect\(\) failed|upstream timed out|[Nn]o route to host|connection refused).*upstream: "https?://([0-9.]+):`)
+	deadUpstream = compile(`(connect\(\) failed|upstream timed out|[Nn]o route to host|connection refused).*upstream: "https?://([0-9.]+):(\d+)`)
 )
 
 // staleAddress finds a gateway that has lately asked an address at which no
@@ -128,9 +129,20 @@ func staleAddress(t core.Target) (core.Finding, bool) {
 		if ip, err := netip.ParseAddr(m[2]); err != nil || !ip.IsPrivate() || !sameNetwork(gw, ip) || startedSince(t, l) {
 			continue
 		}
-		return explained(core.Finding{Service: core.Gateway, Evidence: []core.Evidence{logEvidence(core.Gateway, l), evidence("inspect", "no container of the stack has the address "+m[2])}}, "GW-05"), true
+		return explained(core.Finding{Service: core.Gateway, Severity: routeSeverity(t, m[3]), Evidence: []core.Evidence{logEvidence(core.Gateway, l), evidence("inspect", "no container of the stack has the address "+m[2])}}, "GW-05"), true
 	}
 	return core.Finding{}, false
+}
+
+// routeSeverity is how bad it is that the gateway does not reach the service of
+// a port: critical when no client can do without it.
+func routeSeverity(t core.Target, port string) core.Severity {
+	for _, s := range []core.Service{core.Auth, core.Rest} {
+		if c, ok := t.Container(s); ok && strconv.Itoa(portOf(c, probeOf(s))) == port {
+			return core.Critical
+		}
+	}
+	return core.Warning
 }
 
 // sameNetwork guesses a network by the first half of an address.
