@@ -24,6 +24,33 @@ func TestHungEngine(t *testing.T) {
 	}
 }
 
+// An engine that is not there is said once, in every way of printing, and nothing
+// is concluded of any stack.
+func TestEngineDown(t *testing.T) {
+	socket := "unix://" + filepath.Join(t.TempDir(), "nobody.sock")
+	for output, row := range map[string]struct {
+		code     int
+		out, err string // how each begins
+	}{
+		"text":   {exitNoSight, "", "basewright: "},
+		"json":   {exitNoSight, "", "basewright: "},
+		"html":   {exitNoSight, "", "basewright: "},
+		"nagios": {3, "SUPABASE UNKNOWN - ", ""},
+	} {
+		t.Run(output, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := run(t.Context(), []string{"doctor", "shop", "blog", "--output", output, "--docker-host", socket}, console{out: &out, err: &errs})
+			said := out.String() + errs.String()
+			if code != row.code || !strings.HasPrefix(out.String(), row.out) || !strings.HasPrefix(errs.String(), row.err) || strings.Count(said, "\n") != 1 || !strings.Contains(said, "nobody.sock") {
+				t.Errorf("exit code %d, printed %q, complained %q", code, out.String(), errs.String())
+			}
+			if (row.out == "") != (out.Len() == 0) {
+				t.Errorf("printed %q", out.String())
+			}
+		})
+	}
+}
+
 // How long checks may take is refused in one sentence when it makes no sense.
 func TestTimeoutFlags(t *testing.T) {
 	for name, row := range map[string]struct {
