@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"ui":             {"core", "core/access", "core/logs", "core/queue", "core/store", "ui/panel", "ui/report"},
 	"ui/panel":       {"core", "core/logs", "ui/report"},
 	"ui/report":      {"core", "core/diagnose"},
+	"ui/browsertest": {},
 	"configs":        {},
 }
 
@@ -51,6 +52,7 @@ var only = map[string][]string{
 	"github.com/compose-spec/":      {"core/docker", "core/supabase"},
 	"github.com/pganalyze/pg_query": {"core/apply"},
 	"filippo.io/age":                {"core/snapshot"},
+	"github.com/chromedp/":          {"ui/browsertest"},
 }
 
 // TestImports reads the files itself rather than ask go list, so that the test

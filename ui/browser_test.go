@@ -4,128 +4,54 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/ui/browsertest"
 )
 
-// browser is a tab of a real one, which notes whatever a page complains of.
+// browser is a tab of a real one, on a world's panel.
 type browser struct {
-	t    *testing.T
-	ctx  context.Context
-	base string
-	w    *world
-
-	mu        sync.Mutex
-	complains []string
+	*browsertest.Tab
+	t *testing.T
+	w *world
 }
-
-// shots is the folder that screenshots go to, to be looked at.
-const shots = "../.lab/screens"
 
 // browse opens a browser on a world's panel.
 func browse(t *testing.T, w *world) *browser {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a browser is not short")
-	}
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		t.Skip("there is no Chromium here; bin/lab tools installs it")
-	}
 	server := httptest.NewServer(w.h)
 	t.Cleanup(server.Close)
 	t.Cleanup(w.a.Hub.Close)
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("lang", "en"), chromedp.Flag("disable-dev-shm-usage", true))...)
-	t.Cleanup(stop)
-	ctx, end := chromedp.NewContext(alloc)
-	t.Cleanup(end)
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(cancel)
-	b := &browser{t: t, ctx: ctx, base: server.URL, w: w}
-	must(t, chromedp.Run(ctx)) // starts it, and it ends with this context
-	chromedp.ListenTarget(ctx, b.listen)
-	b.run(log.Enable(), emulation.SetDeviceMetricsOverride(1360, 900, 1, false))
-	return b
-}
-
-// listen notes errors of scripts, and what the browser itself logs: requests
-// that failed, and content that the policy forbids.
-func (b *browser) listen(event any) {
-	text := ""
-	switch e := event.(type) {
-	case *log.EventEntryAdded:
-		if e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning {
-			text = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
-		}
-	case *runtime.EventExceptionThrown:
-		text = e.ExceptionDetails.Error()
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
-			text = fmt.Sprintf("console: %s", e.Args[0].Value)
-		}
-	}
-	if text != "" {
-		b.mu.Lock()
-		b.complains = append(b.complains, text)
-		b.mu.Unlock()
-	}
-}
-
-// quiet fails the test when a page complained, save of what is expected.
-func (b *browser) quiet(expected ...string) {
-	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, text := range b.complains {
-		fine := false
-		for _, e := range expected {
-			fine = fine || strings.Contains(text, e)
-		}
-		if !fine {
-			b.t.Errorf("the browser says: %s", text)
-		}
-	}
-	b.complains = nil
+	return &browser{browsertest.Open(t, server.URL, "../.lab/screens"), t, w}
 }
 
 func (b *browser) run(actions ...chromedp.Action) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
-	defer cancel()
-	if err := chromedp.Run(ctx, actions...); err != nil {
-		b.shot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
-		b.t.Fatalf("%v, on %s", err, b.where())
-	}
+	b.Run(actions...)
 }
+
+func (b *browser) quiet(expected ...string) {
+	b.t.Helper()
+	b.Quiet(expected...)
+}
+
+func (b *browser) shot(name string) {
+	b.t.Helper()
+	b.Shot(name)
+}
+
+func (b *browser) where() string { return b.Where() }
 
 // open goes to a page.
 func (b *browser) open(path string) {
 	b.t.Helper()
-	b.run(chromedp.Navigate(b.base + path))
-}
-
-func (b *browser) where() (url string) {
-	_ = chromedp.Run(b.ctx, chromedp.Location(&url))
-	return strings.TrimPrefix(url, b.base)
+	b.run(chromedp.Navigate(b.Base + path))
 }
 
 // text is what the first element of a selector says.
@@ -153,18 +79,6 @@ func (b *browser) login() {
 	b.open("/")
 	b.run(chromedp.WaitVisible("#password"), chromedp.SendKeys("#username", "ana"), chromedp.SendKeys("#password", goodPassword))
 	b.click("button.primary", ".side")
-}
-
-// shot keeps a picture of the whole page.
-func (b *browser) shot(name string) {
-	b.t.Helper()
-	var png []byte
-	if err := chromedp.Run(b.ctx, chromedp.Sleep(120*time.Millisecond), chromedp.FullScreenshot(&png, 100)); err != nil {
-		b.t.Logf("no picture of %s: %v", name, err)
-		return
-	}
-	must(b.t, os.MkdirAll(shots, 0o755))
-	must(b.t, os.WriteFile(filepath.Join(shots, name+".png"), png, 0o644))
 }
 
 // size makes the window as large as a phone or a desk has it.

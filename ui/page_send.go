@@ -119,6 +119,7 @@ func (a *Agent) press(c *gin.Context, status int, p panel.Page, part string) {
 	h := c.Writer.Header()
 	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Referrer-Policy", "same-origin") // forms lead back to where they were
 	h.Set("Vary", "HX-Request, HX-Target, Cookie, Accept-Language, Accept-Encoding")
 	content := b.Bytes()
 	if acceptsGzip(c) && len(content) > 1024 {

@@ -19,16 +19,21 @@ var tools = map[string][]string{
 	"gcc": {"gcc", "libc6-dev"}, // for SQLite, PostgreSQL's parser and the race detector
 }
 
+// testTools are the programs that only tests need.
+var testTools = map[string][]string{
+	"chromium": {"chromium"}, // looks at the panel
+}
+
 func (l *lab) toolsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "tools", Short: "Install what building needs beside Go, where it is missing",
 		Args: args(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error { return l.installTools(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error { return l.installTools(c.Context(), tools) },
 	}
 }
 
 // installTools does nothing and says nothing where all is there.
-func (l *lab) installTools(ctx context.Context) error {
+func (l *lab) installTools(ctx context.Context, tools map[string][]string) error {
 	for tool, packages := range tools {
 		if _, err := exec.LookPath(tool); err == nil {
 			continue
@@ -68,6 +73,9 @@ func (l *lab) test(ctx context.Context) (err error) {
 			err = errors.Join(err, l.engineDown(context.WithoutCancel(ctx)))
 		}
 	}()
+	if err := l.installTools(ctx, testTools); err != nil {
+		return err
+	}
 	if err := l.engineUp(ctx, false); err != nil {
 		return err
 	}

@@ -149,7 +149,10 @@ function openPalette() {
   if (!dialog || dialog.open) return;
   dialog.showModal();
   const list = find("#palette-list");
-  if (!list.children.length) htmx.trigger(list, "fill");
+  if (!list.children.length) {
+    htmx.process(list); // who is quick is here before htmx looked at the page
+    htmx.trigger(list, "fill");
+  }
   find("#palette-input").value = "";
   narrow("");
 }
