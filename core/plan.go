@@ -139,6 +139,7 @@ const (
 	// No playbook may use these: only creation makes a folder and an instance.
 	OpMakeFolder Op = "make_folder"
 	OpRegister   Op = "register"
+	OpTransplant Op = "transplant" // of another instance's data, into a clone
 
 	// Nor these: only deletion takes an instance off the engine.
 	OpRemove     Op = "remove"     // its containers and networks

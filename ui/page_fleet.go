@@ -20,12 +20,10 @@ const (
 	mostPicks = 200
 )
 
-// brief is what lists of instances tell of a diagnosis.
+// brief is what the list of instances tells of a diagnosis.
 type brief struct {
 	codes  []string // of root causes
 	titles []string
-
-	exposed []core.Finding // what the page of isolation tells of it
 }
 
 func (c *call) fleetPage() (any, error) {
@@ -131,7 +129,6 @@ func (c *call) briefOf(g store.Glance) (brief, error) {
 		}
 		b.codes, b.titles = append(b.codes, code), append(b.titles, d.Findings[n].Title)
 	}
-	b.exposed = exposures(&d)
 	room.mu.Lock()
 	defer room.mu.Unlock()
 	if len(room.known) > manyKeys {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,19 +18,23 @@ import (
 
 type configFlags struct {
 	plan, yes, stdin bool
-	output           string
+	output, from     string
 }
 
 func configCommand(g *global) *cobra.Command {
 	var f configFlags
 	cmd := &cobra.Command{
-		Use:   "config INSTANCE [get [KEY…] | set KEY=VALUE… | unset KEY… | diff]",
+		Use:   "config INSTANCE [get [KEY…] | set KEY=VALUE… | unset KEY… | edit FILE | diff]",
 		Short: "Show and change an instance's settings",
 		Long: `Shows the settings in the .env of an instance, secrets masked. A change is planned,
 backed up, applied, verified by a diagnosis, and taken back when the instance is
 worse afterwards: the .env is edited in place, with its comments and order, and only
 the services that use a setting are recreated. diff shows what containers run with
 that the .env no longer says.
+
+edit gives a whole file that the stack is made of the text of --from: its .env, a
+compose file, or what they mount, such as volumes/api/kong.yml. The text is read as
+its readers would first, and refused with every reason; then it is a change as above.
 
 A secret is better given with --stdin, as KEY=VALUE lines, than in the command line.
 
@@ -46,6 +52,7 @@ Exit code: 0 shown, planned or committed, 1 refused, rolled back or (diff) diffe
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "show what would change and change nothing")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "apply without asking")
 	cmd.Flags().BoolVar(&f.stdin, "stdin", false, "read more KEY=VALUE lines from the standard input")
+	cmd.Flags().StringVar(&f.from, "from", "", "file with the new text, for edit; - is the standard input")
 	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
 	return cmd
 }
@@ -73,9 +80,43 @@ func config(ctx context.Context, g *global, f configFlags, args []string) error 
 		if err != nil {
 			return err
 		}
-		return changeConfig(ctx, g, f, args[0], edit)
+		return changeConfig(ctx, g, f, args[0], func(w *workshop, _ core.Inspector, obs *core.Observation) (core.Plan, map[string]core.Secret, error) {
+			return configure.Plan(obs, edit, w.store.Key())
+		})
+	case "edit":
+		text, err := f.text(g, rest)
+		if err != nil {
+			return err
+		}
+		return changeConfig(ctx, g, f, args[0], func(w *workshop, in core.Inspector, obs *core.Observation) (core.Plan, map[string]core.Secret, error) {
+			return configure.EditFile(ctx, in, obs, filepath.ToSlash(filepath.Clean(rest[0])), text, w.store.Key())
+		})
 	}
-	return core.Errorf(core.Invalid, "config knows get, set, unset and diff, not %s", printable(verb))
+	return core.Errorf(core.Invalid, "config knows get, set, unset, edit and diff, not %s", printable(verb))
+}
+
+// maxText bounds the text of a file of a stack.
+const maxText = 4 << 20
+
+// text reads what a file is to hold.
+func (f configFlags) text(g *global, rest []string) ([]byte, error) {
+	if len(rest) != 1 || f.from == "" {
+		return nil, core.Errorf(core.Invalid, "edit needs one file of the stack, and --from with its new text; see `basewright config --help`")
+	}
+	in := g.in
+	if f.from != "-" {
+		file, err := os.Open(f.from)
+		if err != nil {
+			return nil, core.Errorf(core.Invalid, "--from: %v", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
+	if err == nil && len(text) > maxText {
+		err = core.Errorf(core.Invalid, "--from holds more than %d MiB", maxText>>20)
+	}
+	return text, err
 }
 
 // edit reads what is to be set or unset.
@@ -107,7 +148,8 @@ func (f configFlags) edit(g *global, verb string, args []string) (configure.Edit
 }
 
 // changeConfig plans an edit, shows it and applies it.
-func changeConfig(ctx context.Context, g *global, f configFlags, name string, edit configure.Edit) error {
+func changeConfig(ctx context.Context, g *global, f configFlags, name string,
+	edit func(*workshop, core.Inspector, *core.Observation) (core.Plan, map[string]core.Secret, error)) error {
 	w, err := openWorkshop(ctx, g)
 	if err != nil {
 		return err
@@ -117,11 +159,12 @@ func changeConfig(ctx context.Context, g *global, f configFlags, name string, ed
 	if err != nil {
 		return err
 	}
-	obs, err := w.host.Open(instance).Observe(ctx)
+	e := w.host.Open(instance)
+	obs, err := e.Observe(ctx)
 	if err != nil {
 		return err
 	}
-	plan, given, err := configure.Plan(obs, edit, w.store.Key())
+	plan, given, err := edit(w, e, obs)
 	if err != nil {
 		return refused(err)
 	}

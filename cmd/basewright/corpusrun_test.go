@@ -10,9 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 
 	"github.com/basewright/basewright/configs"
 	"github.com/basewright/basewright/core"
@@ -93,8 +97,59 @@ func TestCorpusRuns(t *testing.T) {
 			for _, what := range untrue {
 				t.Errorf("%s: is it true?", what)
 			}
+			adopts(t, h, project, dir)
 		})
 	}
+}
+
+// adopts adopts a project and wants nothing of it touched: no file, and no container
+// as the engine describes it.
+func adopts(t *testing.T, h *docker.Host, project, dir string) {
+	t.Helper()
+	t.Setenv("BASEWRIGHT_DATA", filepath.Join(t.TempDir(), "data"))
+	before := untouchable(t, h, project, dir)
+	for _, args := range [][]string{{"instance", "adopt", project}, {"doctor", project}, {"instance", "audit"}, {"instance", "show", project}} {
+		var b bytes.Buffer
+		if code := run(t.Context(), args, console{out: &b, err: &b, in: strings.NewReader("")}); code == exitNoSight {
+			t.Fatalf("%q: %s", args, b.String())
+		}
+	}
+	after := untouchable(t, h, project, dir)
+	for what, was := range before {
+		if after[what] != was {
+			t.Errorf("adopting changed %s:\nbefore %s\nafter  %s", what, was, after[what])
+		}
+	}
+	if len(before) < 15 || len(after) != len(before) {
+		t.Errorf("%d things were looked at, then %d", len(before), len(after))
+	}
+}
+
+// untouchable is docker inspect of every container, but for what its health check
+// wrote, and mode, time and size of every file outside of the data.
+func untouchable(t *testing.T, h *docker.Host, project, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	list, err := h.Client().ContainerList(t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "com.docker.compose.project="+project))})
+	must(t, err)
+	for _, c := range list {
+		in, err := h.Client().ContainerInspect(t.Context(), c.ID)
+		must(t, err)
+		in.State.Health, in.ExecIDs = nil, nil
+		slices.SortFunc(in.Mounts, func(a, b container.MountPoint) int { return cmp.Compare(a.Destination, b.Destination) }) // which come in any order
+		text, err := json.Marshal(in)
+		must(t, err)
+		all["container "+in.Name] = string(text)
+	}
+	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.Contains(path, "/volumes/db/data/") || strings.Contains(path, "/volumes/storage/") {
+			return err
+		}
+		info, err := d.Info()
+		all["file "+path] = fmt.Sprint(info.Mode(), info.ModTime(), info.Size())
+		return err
+	}))
+	return all
 }
 
 // untold lists what doctor finds, or cannot look at, and nobody gave a reason for.

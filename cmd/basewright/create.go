@@ -105,6 +105,12 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 		return err
 	}
 	defer w.close()
+	var source core.Instance
+	if f.order.Clone.Of != "" {
+		if source, err = w.source(ctx, &f); err != nil {
+			return refused(err)
+		}
+	}
 	place := w.place(w.host, f.root)
 	job, plan, err := place.Prepare(ctx, f.order)
 	if refusal, ok := errors.AsType[*create.Refusal](err); ok {
@@ -127,7 +133,11 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 	if f.output == "text" {
 		w.applier.Progress = stepPrinter(w.console)
 	}
-	change, err := w.make(ctx, *w.applier, place, job, plan, actor(), w.books, f.keep)
+	how := w.creation(job, actor(), w.books, f.keep)
+	if f.order.Clone.Of != "" {
+		how.Transplant = w.transplant(source, f.order.Clone.SchemaOnly)
+	}
+	change, err := w.make(ctx, *w.applier, place, job, plan, actor(), how)
 	if change == nil {
 		return errors.Join(refused(err), place.Abandon(ctx, job))
 	}

@@ -68,6 +68,9 @@ func TestCreate(t *testing.T) {
 	if !strings.Contains(again, "there is already an instance "+name) {
 		t.Errorf("a second one of that name: %s", again)
 	}
+	secrets := p.madeSecrets(filepath.Join(root, name))
+	p.lives(host, name, filepath.Join(root, name))
+	p.noSecrets(secrets)
 	p.noSecrets(p.madeSecrets(filepath.Join(root, name)))
 	p.basewright(0, "audit", "verify")
 }

@@ -53,16 +53,26 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 }
 
 func lint(ctx context.Context, g *global, f doctorFlags, dir string, files []string, env string) error {
-	stacks, err := findFolders(dir, files, env)
+	diagnoses, err := g.lintAll(ctx, dir, files, env)
 	if err != nil {
 		return nagiosUnknown(g, f, err)
+	}
+	return show(g, f, diagnoses)
+}
+
+// lintAll runs the checks of files on every stack of a folder, each with the
+// others beside it.
+func (g *global) lintAll(ctx context.Context, dir string, files []string, env string) ([]*core.Diagnosis, error) {
+	stacks, err := findFolders(dir, files, env)
+	if err != nil {
+		return nil, err
 	}
 	only := slices.DeleteFunc(checks.All(), func(c core.Checker) bool { return !c.Files })
 	var seen []*core.Observation
 	for _, s := range stacks {
 		obs, err := s.Observe(ctx)
 		if err != nil {
-			return nagiosUnknown(g, f, err)
+			return nil, err
 		}
 		seen = append(seen, obs)
 	}
@@ -76,7 +86,7 @@ func lint(ctx context.Context, g *global, f doctorFlags, dir string, files []str
 		t := core.Target{Observation: seen[i], Inspector: s, Key: g.fingerprintKey()}
 		diagnoses = append(diagnoses, diagnose.Run(ctx, t, only, diagnose.Options{Trigger: core.ByCLI}))
 	}
-	return show(g, f, diagnoses)
+	return diagnoses, nil
 }
 
 // findFolders finds out what path means: the folder of a stack, its compose

@@ -38,9 +38,9 @@ func (w *workshop) lintFolder(ctx context.Context, dir string) ([]core.Finding, 
 	return d.Findings, nil
 }
 
-// make carries a creating plan out.
-func (w *workshop) make(ctx context.Context, by apply.Applier, place *create.Place, job *create.Job, plan core.Plan, who string, books []core.Playbook, keep bool) (*core.Change, error) {
-	change, err := by.Create(ctx, job.Instance, plan, who, apply.Creation{
+// creation is how the instance of a job is made, registered and proven.
+func (w *workshop) creation(job *create.Job, who string, books []core.Playbook, keep bool) apply.Creation {
+	return apply.Creation{
 		Make: job.Make,
 		Register: func(ctx context.Context) error {
 			return w.store.AddInstance(ctx, job.Instance, core.AuditEntry{
@@ -51,7 +51,12 @@ func (w *workshop) make(ctx context.Context, by apply.Applier, place *create.Pla
 			return look(ctx, e, w.store.Key(), books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
 		},
 		Keep: keep,
-	})
+	}
+}
+
+// make carries a creating plan out.
+func (w *workshop) make(ctx context.Context, by apply.Applier, place *create.Place, job *create.Job, plan core.Plan, who string, how apply.Creation) (*core.Change, error) {
+	change, err := by.Create(ctx, job.Instance, plan, who, how)
 	if err == nil {
 		err = place.Finish(job.Instance)
 	}

@@ -20,7 +20,7 @@ import (
 // extraCommands are the subcommands that tell a story with the others.
 func (l *lab) extraCommands() []*cobra.Command {
 	return []*cobra.Command{
-		l.toolsCommand(), l.testCommand(),
+		l.toolsCommand(), l.testCommand(), l.clientCommand(),
 		{
 			Use: "demo", Short: "Break a stack, diagnose it, repair it, and roll back a repair that does not help",
 			Args: args(cobra.NoArgs),

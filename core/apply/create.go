@@ -17,7 +17,9 @@ type Creation struct {
 	Register func(ctx context.Context) error                // from then on Basewright keeps the instance
 	// Prove diagnoses the new instance as deeply as can be, with a sign-up.
 	Prove func(ctx context.Context, e core.Engine) (*core.Diagnosis, error)
-	Keep  bool // leave what was made when it fails, for a person to look at
+	// Transplant gives a clone what it gets of another instance; nil for none.
+	Transplant func(ctx context.Context, e core.Engine) error
+	Keep       bool // leave what was made when it fails, for a person to look at
 }
 
 // Creating is the Playbook of plans that make an instance.
@@ -28,7 +30,10 @@ var making = map[core.Op]func(ctx context.Context, t *transaction, c Creation, a
 	core.OpMakeFolder:  func(ctx context.Context, t *transaction, c Creation, _ core.Action) error { return c.Make(ctx, t.c.ID) },
 	core.OpUp:          func(ctx context.Context, t *transaction, _ Creation, _ core.Action) error { return t.upPatiently(ctx) },
 	core.OpWaitHealthy: func(ctx context.Context, t *transaction, _ Creation, a core.Action) error { return t.waitAll(ctx, a) },
-	core.OpRegister:    func(ctx context.Context, _ *transaction, c Creation, _ core.Action) error { return c.Register(ctx) },
+	core.OpTransplant: func(ctx context.Context, t *transaction, c Creation, _ core.Action) error {
+		return c.Transplant(ctx, t.e)
+	},
+	core.OpRegister: func(ctx context.Context, _ *transaction, c Creation, _ core.Action) error { return c.Register(ctx) },
 }
 
 // Create carries out a plan that makes inst. It is kept when a diagnosis with a
@@ -37,6 +42,9 @@ func (a *Applier) Create(ctx context.Context, inst core.Instance, plan core.Plan
 	for _, act := range plan.Actions {
 		if making[act.Op] == nil {
 			return nil, core.Errorf(core.Invalid, "operation %s makes no instance", act.Op)
+		}
+		if act.Op == core.OpTransplant && how.Transplant == nil {
+			return nil, core.Errorf(core.Invalid, "the plan clones, and nothing here can")
 		}
 	}
 	c := &core.Change{ID: a.newID(), Instance: inst.ID, Plan: plan, Actor: actor, State: core.Planned, Created: a.now()}

@@ -102,6 +102,7 @@ func (t *transaction) owner(ctx context.Context) (uid, gid int) {
 
 func checkWriteFile(a core.Action) error {
 	_, content := a.Args["content"].(string)
+	content = content || a.SecretHandle("content") != ""
 	edits, err := editsOf(a)
 	switch {
 	case err != nil:
@@ -122,7 +123,13 @@ func writeFile(ctx context.Context, t *transaction, a core.Action) error {
 	if err != nil {
 		return err
 	}
-	if f.Data, err = written(a, f.Data); err != nil {
+	if a.SecretHandle("content") != "" {
+		text, err := t.secret(ctx, a, "content")
+		if err != nil {
+			return err
+		}
+		f.Data = []byte(text.Reveal())
+	} else if f.Data, err = written(a, f.Data); err != nil {
 		return fmt.Errorf("edit %s: %w", a.Text("path"), err)
 	}
 	if f.Mode, err = modeOf(a, f.Mode); err != nil {

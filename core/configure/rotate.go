@@ -47,7 +47,7 @@ var Rotations = []Rotation{
 			"browsers and mobile apps: build them with the new ANON_KEY",
 			"servers, scripts and cron jobs: give them the new SERVICE_ROLE_KEY",
 			"whoever verifies tokens of users itself: give it the new JWT_SECRET",
-			"SQL that reads app.settings.jwt_secret: the database was given it when it was made, and keeps the old one",
+			"SQL that reads app.settings.jwt_secret, which older releases gave the database when it was made: it keeps the old one",
 		},
 	},
 	{

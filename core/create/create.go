@@ -96,10 +96,28 @@ func (j *Job) plan(s core.Survey) (core.Plan, error) {
 			{Target: "network", After: j.Subnet},
 		},
 	}
+	j.cloning(&p)
 	for _, i := range images {
 		p.Diff = append(p.Diff, core.Diff{Target: "image", After: i.Ref})
 	}
 	return p, p.Seal()
+}
+
+// cloning adds to a plan what makes the instance a clone.
+func (j *Job) cloning(p *core.Plan) {
+	of := j.Order.Clone
+	if of.Of == "" {
+		return
+	}
+	what := "database and files"
+	if of.SchemaOnly {
+		what = "schema, without rows"
+	}
+	p.Title = fmt.Sprintf("Create %s as a clone of %s", j.Order.Name, of.Of)
+	p.Actions = slices.Insert(p.Actions, len(p.Actions)-1,
+		core.Action{Op: core.OpTransplant, Args: map[string]any{"of": of.Of}, Why: what + " of " + of.Of + ", of a snapshot that is taken now; cron jobs and webhooks in it run here, too"},
+		core.Action{Op: core.OpWaitHealthy, Args: map[string]any{"timeout": "10m"}, Why: "every service comes up on the copy"})
+	p.Diff = append(p.Diff, core.Diff{Target: "clone of " + of.Of, After: what + "; nobody is logged in, every secret is new, what the vault holds encrypted cannot be read"})
 }
 
 // Make writes the folder of the instance, for a change.

@@ -29,8 +29,17 @@ type Order struct {
 	PG      int    // PostgreSQL major version, 15 or 17; 0 means 17
 	Subnets string // range that the stack's own /24 network is taken from; empty means 10.201.0.0/16
 
+	Clone Clone // what it gets of another instance
+
 	DashboardUser string // empty means "dashboard"
 	SMTP          SMTP
+}
+
+// Clone says of which instance a new one gets a copy. Its identity and its secrets
+// are its own all the same.
+type Clone struct {
+	Of         string // instance; empty for a new one
+	SchemaOnly bool   // tables and functions, and no row
 }
 
 // Ports are what a stack publishes on the host.

@@ -205,11 +205,15 @@ func script(ctx context.Context, in run, database, sql string) (string, error) {
 
 // restoreDump creates a database, which must not be there, from its dump.
 func (f *Folder) restoreDump(ctx context.Context, in run, dir string, s Stream, encrypted bool) error {
-	step := "restore database " + s.Name
+	return f.pour(ctx, in, dir, s, encrypted, "restore database "+s.Name, "--create", "--exit-on-error", "-d", "template1")
+}
+
+// pour gives a dump to pg_restore.
+func (f *Folder) pour(ctx context.Context, in run, dir string, s Stream, encrypted bool, step string, args ...string) error {
 	f.tell(step, 0, s.RawSize)
 	err := f.readStream(dir, s, encrypted, func(r io.Reader) error {
 		r = io.TeeReader(r, &told{w: io.Discard, f: f, step: step, total: s.RawSize})
-		return in(ctx, tool("pg_restore", "", "--create", "--exit-on-error", "-d", "template1"), r, io.Discard)
+		return in(ctx, tool("pg_restore", "", args...), r, io.Discard)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", step, err)
