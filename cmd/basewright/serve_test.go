@@ -336,7 +336,7 @@ func verified(t *testing.T, s *served, token string) int64 {
 }
 
 // resident returns the memory of the process in MiB.
-func resident(t *testing.T, s *served) int {
+func resident(t testing.TB, s *served) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {

@@ -3,12 +3,12 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -178,6 +178,25 @@ func (s *Store) Verify(ctx context.Context) (Head, error) {
 	return end, nil
 }
 
+// joinedEntries asks for the entries with their texts in one, since every column
+// costs several calls into SQLite and a log has many rows.
+const joinedEntries = `select seq, at || char(31) || actor || char(31) || action || char(31) || instance || char(31) ||
+	outcome || char(31) || detail || char(31) || prev || char(31) || hash from audit order by seq`
+
+// splitEntry takes apart what joinedEntries joined. An entry that holds the
+// separator, or another form of time, is read once more by itself.
+func (s *Store) splitEntry(ctx context.Context, seq int64, joined string) (core.AuditEntry, error) {
+	parts := strings.Split(joined, "\x1f")
+	if len(parts) == 8 {
+		if at, err := time.Parse("2006-01-02 15:04:05.999999999-07:00", parts[0]); err == nil {
+			return core.AuditEntry{Seq: seq, At: at.UTC(), Actor: parts[1], Action: parts[2], Instance: parts[3], Outcome: parts[4], Detail: parts[5], Prev: parts[6], Hash: parts[7]}, nil
+		}
+	}
+	var r auditRow
+	err := s.read.WithContext(ctx).Take(&r, "seq = ?", seq).Error
+	return r.entry(), err
+}
+
 // chain follows what the database holds of the audit log, from the end of what
 // is archived, and returns its end. An entry that is known from elsewhere must
 // be the same.
@@ -186,17 +205,21 @@ func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
 	if err != nil {
 		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
 	}
-	rows, err := s.read.WithContext(ctx).Raw("select seq, at, actor, action, instance, outcome, detail, prev, hash from audit order by seq").Rows()
+	rows, err := s.read.WithContext(ctx).Raw(joinedEntries).Rows()
 	if err != nil {
 		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var e core.AuditEntry
-		if err := rows.Scan(&e.Seq, &e.At, &e.Actor, &e.Action, &e.Instance, &e.Outcome, &e.Detail, &e.Prev, &e.Hash); err != nil {
+		var seq int64
+		var joined sql.RawBytes
+		if err := rows.Scan(&seq, &joined); err != nil {
 			return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
 		}
-		e.At = e.At.UTC()
+		e, err := s.splitEntry(ctx, seq, string(joined))
+		if err != nil {
+			return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
+		}
 		if end, err = next(end, e); err != nil {
 			return end, err
 		}
@@ -208,20 +231,6 @@ func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
 		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, rows.Err()))
 	}
 	return end, nil
-}
-
-func (s *Store) headPath() string { return s.path + ".head" }
-
-func (s *Store) readHead() (Head, error) {
-	var h Head
-	b, err := os.ReadFile(s.headPath())
-	if err != nil {
-		return h, fmt.Errorf("read the end of the audit log: %w", err)
-	}
-	if err := json.Unmarshal(b, &h); err != nil {
-		return h, core.Errorf(core.Conflict, "the file %s with the end of the audit log is damaged", s.headPath())
-	}
-	return h, nil
 }
 
 // startHead writes the head of an empty log, and catches up with entries whose
@@ -249,20 +258,4 @@ func (s *Store) keepHead(h *Head) {
 	if h != nil {
 		_ = s.writeHead(*h)
 	}
-}
-
-func (s *Store) writeHead(h Head) error {
-	b, err := json.Marshal(h)
-	if err != nil {
-		return err
-	}
-	temp := s.headPath() + "." + core.NewID()
-	if err := writeFile(temp, b); err != nil {
-		return fmt.Errorf("write the end of the audit log: %w", err)
-	}
-	if err := os.Rename(temp, s.headPath()); err != nil {
-		_ = os.Remove(temp)
-		return fmt.Errorf("write the end of the audit log: %w", err)
-	}
-	return nil
 }

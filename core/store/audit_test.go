@@ -54,6 +54,26 @@ func tamper(t *testing.T, s *Store, statements ...string) {
 	}
 }
 
+// TestVerifyReadsWhateverWasWritten: also texts with the characters that the
+// proof takes entries apart by.
+func TestVerifyReadsWhateverWasWritten(t *testing.T) {
+	s := opened(t)
+	for _, text := range []string{"", "\x1f", "a\x1fb\x1fc", "line\nbreak", "\xff\x00", strings.Repeat("long ", 10_000)} {
+		e := anEntry("change.end")
+		e.Detail, e.Actor = text, text
+		if err := s.Append(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if head, err := s.Verify(t.Context()); err != nil || head.Seq != 6 {
+		t.Errorf("%+v %v", head, err)
+	}
+	tamper(t, s, "update audit set detail = 'b', actor = actor || char(31) where seq = 1")
+	if _, err := s.Verify(t.Context()); err == nil {
+		t.Error("a separator that was put in is not noticed")
+	}
+}
+
 func TestAuditIsAppendOnly(t *testing.T) {
 	s := opened(t)
 	if err := s.Append(t.Context(), anEntry("a")); err != nil {

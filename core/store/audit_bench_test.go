@@ -1,0 +1,147 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/basewright/basewright/core"
+)
+
+// BenchmarkAuditAppend measures entries that are on the disk beside the floor, a
+// bare append with fsync, in turns. The goal is half of the floor's rate.
+func BenchmarkAuditAppend(b *testing.B) {
+	s := opened(b)
+	f, err := os.OpenFile(filepath.Join(b.TempDir(), "floor"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	line := make([]byte, 512)
+	var floor, ours time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if _, err := f.Write(line); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+		floor += time.Since(start)
+		start = time.Now()
+		if err := s.Append(b.Context(), anEntry("change.end")); err != nil {
+			b.Fatal(err)
+		}
+		ours += time.Since(start)
+	}
+	b.ReportMetric(float64(floor)/float64(ours), "x-fsync-rate")
+}
+
+// manyEntries fills the audit log with a chain that is right, faster than
+// entries come.
+func manyEntries(tb testing.TB, s *Store, n int) {
+	tb.Helper()
+	var last core.AuditEntry
+	err := s.write.Transaction(func(tx *gorm.DB) error {
+		rows := make([]auditRow, 0, 500)
+		for i := 1; i <= n; i++ {
+			e := core.AuditEntry{Seq: int64(i), At: stamp(time.Now()), Actor: "user:ana", Action: "change.end", Instance: "shop", Outcome: "ok", Detail: fmt.Sprintf("change %d: committed", i), Prev: last.Hash}
+			e.Hash = hashOf(e)
+			if rows, last = append(rows, auditRow(e)), e; len(rows) == cap(rows) || i == n {
+				if err := tx.Create(&rows).Error; err != nil {
+					return err
+				}
+				rows = rows[:0]
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.writeHead(Head{last.Seq, last.Hash})
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// BenchmarkAuditVerify measures the proof of a long log; the goal is 200,000
+// entries a second.
+func BenchmarkAuditVerify(b *testing.B) {
+	const n = 200_000
+	s := opened(b)
+	manyEntries(b, s, n)
+	before := cpu()
+	for b.Loop() {
+		if head, err := s.Verify(b.Context()); err != nil || head.Seq != n {
+			b.Fatal(head, err)
+		}
+	}
+	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(n*float64(b.N)/(cpu()-before).Seconds(), "rows/cpu-s")
+}
+
+// cpu is the processor time that this process has used: what else the machine
+// does leaves it alone.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkOpenLong opens a state with a million audit entries; the goal is a
+// second.
+func BenchmarkOpenLong(b *testing.B) {
+	s := opened(b)
+	manyEntries(b, s, 1_000_000)
+	for b.Loop() {
+		again, err := Open(s.path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := again.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkGrowth keeps diagnoses with twelve checks each, and says what one
+// check costs on the disk beyond the last hundred; the goal is 60 bytes.
+func BenchmarkGrowth(b *testing.B) {
+	size := func(s *Store) int64 {
+		if err := s.write.Exec("pragma wal_checkpoint(truncate)").Error; err != nil {
+			b.Fatal(err)
+		}
+		info, err := os.Stat(s.path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return info.Size()
+	}
+	for b.Loop() {
+		s := opened(b)
+		at := time.Now().AddDate(0, 0, -20)
+		save := func(n int) {
+			for range n {
+				at = at.Add(10 * time.Minute)
+				d := core.Diagnosis{ID: core.NewID(), InstanceID: "shop", Timestamp: at, Mode: core.Full, Trigger: core.BySchedule, Status: core.Degraded,
+					Results: map[core.Category]core.CategoryResult{}, Findings: []core.Finding{}, RootCauses: []string{"SEC-01"}}
+				for i := range 12 {
+					d.Results[core.Category(fmt.Sprintf("check_%d", i))] = core.CategoryResult{Healthy: true, Status: "ok", Issues: []string{}, DurationMS: 31}
+				}
+				if err := s.SaveDiagnosis(b.Context(), &d); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		save(KeptDiagnoses * 2)
+		before := size(s)
+		const more = 1000
+		save(more)
+		b.ReportMetric(float64(size(s)-before)/(more*12), "B/check")
+	}
+}
