@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -90,10 +91,14 @@ func knownLines(_ context.Context, t core.Target) ([]core.Finding, error) {
 	return found, nil
 }
 
-// back reports whether the service that a line is about came up after it.
+// again is within how long whoever looks for a service says so again.
+const again = 30 * time.Second
+
+// back reports whether the service that a line is about came up after it, or is
+// well and nobody has said the line again.
 func back(t core.Target, s core.Service, l core.LogLine) bool {
 	c, ok := t.Container(s)
-	return ok && well(t, c) && c.StartedAt.After(l.At)
+	return ok && well(t, c) && (c.StartedAt.After(l.At) || t.At.Sub(l.At) > again)
 }
 
 func poolsExhausted(c core.Container) bool {

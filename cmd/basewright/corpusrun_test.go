@@ -44,15 +44,6 @@ var running = map[string]struct {
 		"SEC-09 gateway": "its kong.yml is of 2023, when the anon key read the API's description",
 		"ST-05 storage":  "the lab's storage is of 2026 and asks for STORAGE_PUBLIC_URL, which files of 2023 do not set",
 	}},
-	"2025, with logging and a pooler": {"corpus/andrybicio-2025", "corpus-andrybicio", map[string]string{
-		"AUTH-08 auth":     ".env.example names upstream's placeholder for a mail server and has sign-ups wait for a mail",
-		"DK-15 host":       "its compose file leaves logs without a bound",
-		"LOG-09 analytics": "the health check of analytics is curl without -f",
-		"SEC-09 gateway":   "its kong.yml is of 2025, when the anon key read the API's description",
-		"ST-05 storage":    "the lab's storage is of 2026 and asks for STORAGE_PUBLIC_URL, which files of 2025 do not set",
-		"VEC-03 vector":    "vector.yml sorts by upstream's container names, and here they are the test's",
-		"VEC-04 vector":    "vector.yml reads every container, and other stacks may be on the engine",
-	}},
 }
 
 // TestCorpusRuns brings published layouts up and wants doctor to say nothing of
