@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// ChildArg makes Basewright's own binary evaluate playbooks and exit. Lua in
+// childArg makes Basewright's own binary evaluate playbooks and exit. Lua in
 // our own process could not be stopped inside one native call, nor kept from
 // filling memory; a child can be killed.
-const ChildArg = "lua-child"
+const childArg = "lua-child"
 
 const (
 	maxRequest = 8 << 20 // bytes of facts and sources
@@ -54,10 +54,17 @@ type outcome struct {
 	Problem *Problem `json:"problem,omitempty"`
 }
 
-// ServeChild is the whole life of the child process: it goes to jail, answers
-// one request and exits. Call it before anything else in main when the first
-// argument is ChildArg.
-func ServeChild() {
+// init lives the life of the child before the packages are set up that come after
+// this one, which together take longer than a plan.
+func init() {
+	if len(os.Args) > 1 && os.Args[1] == childArg {
+		serveChild()
+	}
+}
+
+// serveChild is the whole life of the child process: it goes to jail, answers
+// one request and exits.
+func serveChild() {
 	in, err := enterJail(os.Stdin)
 	if err == nil {
 		err = serve(in, os.Stdout)

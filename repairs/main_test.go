@@ -22,8 +22,6 @@ const (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
-		case ChildArg:
-			ServeChild()
 		case patchedArg:
 			breakOut(enterJail)
 		case unfilteredArg:

@@ -28,7 +28,7 @@ var children = make(chan struct{}, max(2, runtime.NumCPU()))
 // ask has a child answer req. An error is what is wrong with the playbook as a
 // whole: it was killed, or the child could not be started.
 func ask(ctx context.Context, req request) (reply, error) {
-	out, err := runChild(ctx, ChildArg, func(until time.Time) ([]byte, error) {
+	out, err := runChild(ctx, childArg, func(until time.Time) ([]byte, error) {
 		req.Until = until
 		in, err := json.Marshal(req)
 		if err != nil {

@@ -3,7 +3,7 @@
 -- matters worse.
 return {
   title = "Restart a service that does not answer",
-  fixes = { "SVC-03", "SVC-04", "GW-07" },
+  fixes = { "SVC-03", "SVC-04", "GW-07", "GW-05" },
   risk = "low",
   needs = { "restart", "wait_healthy" },
   params = {

@@ -6,16 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/basewright/basewright/repairs"
 )
-
-func init() {
-	// The test binary is also the child that evaluates playbooks.
-	if len(os.Args) > 1 && os.Args[1] == repairs.ChildArg {
-		repairs.ServeChild()
-	}
-}
 
 // here runs a command line in this process, with an engine that is not there.
 func here(t *testing.T, args ...string) (out string, code int) {

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/repairs"
 )
 
 // Exit codes of every command that looks at something.
@@ -42,9 +41,6 @@ func (e exit) Error() string {
 func (e exit) Unwrap() error { return e.err }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == repairs.ChildArg {
-		repairs.ServeChild() // before anything else: it runs a stranger's script
-	}
 	logrus.SetOutput(io.Discard) // libraries log what we report as findings, or what helps nobody
 	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

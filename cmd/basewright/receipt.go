@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -48,16 +49,37 @@ func printPlan(c *console, p core.Plan) {
 // stepPrinter prints each step of a change as it happens.
 func stepPrinter(c *console) func(core.Event) {
 	s := style{c.colour}
+	line := func(e core.Event, text string) {
+		if c.tty {
+			io.WriteString(c.out, clearLine)
+		}
+		fmt.Fprintf(c.out, "%s %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), text)
+	}
 	return func(e core.Event) {
 		switch {
 		case e.Step == "":
-			fmt.Fprintf(c.out, "%s %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), s.bold(printable(string(e.State))))
-		case e.Outcome == "":
-			fmt.Fprintf(c.out, "%s   %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), printable(e.Step))
+			line(e, s.bold(printable(string(e.State))))
+		case e.Outcome == "" && c.tty:
+			io.WriteString(c.out, clearLine+clipped(stepBar(e), max(c.width-2, 24)))
+		case e.Outcome == "", e.Outcome == "ok" && c.tty:
+			line(e, "  "+printable(e.Step))
 		case e.Outcome != "ok":
-			fmt.Fprintf(c.out, "%s   %s\n", s.dim(e.At.Local().Format(time.TimeOnly)), s.paint("31", printable(e.Outcome)))
+			line(e, "  "+s.paint("31", printable(e.Outcome)))
 		}
 	}
+}
+
+// clearLine empties the line of a terminal that is drawn anew.
+const clearLine = "\r\x1b[K"
+
+// stepBar draws how many actions of a plan are done, and the step under way.
+func stepBar(e core.Event) string {
+	const width = 16
+	full := 0
+	if e.Total > 0 {
+		full = min(e.Done*width/e.Total, width)
+	}
+	return fmt.Sprintf("[%s%s] %d/%d %s", strings.Repeat("#", full), strings.Repeat(".", width-full), e.Done, e.Total, printable(e.Step))
 }
 
 // printReceipt says how a change ended, with its proof.

@@ -99,7 +99,7 @@ func TestRestoreOverHTTP(t *testing.T) {
 	p.lab("mend", stack)
 	data, identity := w.data(t, stack), w.identity(t, stack)
 	c = s.ended(s.wants(http.StatusAccepted, http.MethodPost, bad+"/restore", confirmed))
-	if c.State != core.RolledBack || !strings.Contains(c.Reason, "critical") {
+	if c.State != core.RolledBack || !strings.Contains(c.Reason, "new after the change") {
 		t.Errorf("a restore that made it worse is %s: %s", c.State, c.Reason)
 	}
 	if d := difference(data, w.data(t, stack)) + difference(identity, w.identity(t, stack)); d != "" {

@@ -152,10 +152,10 @@ func progressPrinter(c *console) func(snapshot.Progress) {
 		ended := p.Total > 0 && p.Done >= p.Total
 		switch {
 		case c.tty && !ended:
-			fmt.Fprintf(c.out, "\r\x1b[K%s", bar(p))
+			io.WriteString(c.out, clearLine+bar(p))
 		case ended:
 			if c.tty {
-				io.WriteString(c.out, "\r\x1b[K")
+				io.WriteString(c.out, clearLine)
 			}
 			fmt.Fprintf(c.out, "%-40s %10s  %s\n", printable(p.Step), bytesText(p.Done), time.Since(began).Round(10*time.Millisecond))
 		}

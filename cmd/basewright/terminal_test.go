@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -96,5 +97,32 @@ func TestNearCodes(t *testing.T) {
 		if !strings.Contains(found, want) || want == "" && found != "" {
 			t.Errorf("%q: %q, want %q", asked, found, want)
 		}
+	}
+}
+
+// TestStepsOfAChange: a terminal shows a bar that is drawn anew and keeps a line for
+// each step that ended; a pipe gets a line for each step, and nothing else.
+func TestStepsOfAChange(t *testing.T) {
+	events := []core.Event{
+		{State: core.Approved}, {Step: "action 1: restart auth", Done: 1, Total: 4}, {Step: "action 1: restart auth", Outcome: "ok", Done: 1, Total: 4},
+		{Step: "verify", Done: 4, Total: 4}, {Step: "verify", Outcome: "PG-01 is still there", Done: 4, Total: 4},
+	}
+	say := func(c console) string {
+		var b bytes.Buffer
+		c.out = &b
+		print := stepPrinter(&c)
+		for _, e := range events {
+			print(e)
+		}
+		return regexp.MustCompile(`\d\d:\d\d:\d\d `).ReplaceAllString(b.String(), "")
+	}
+	const pipe = "approved\n  action 1: restart auth\n  verify\n  PG-01 is still there\n"
+	if got := say(console{}); got != pipe {
+		t.Errorf("a pipe gets %q", got)
+	}
+	const terminal = clearLine + "approved\n" + clearLine + "[####............] 1/4 action 1: restart auth" + clearLine + "  action 1: restart auth\n" +
+		clearLine + "[################] 4/4 verify" + clearLine + "  PG-01 is still there\n"
+	if got := say(console{tty: true, width: 80}); got != terminal {
+		t.Errorf("a terminal gets %q", got)
 	}
 }
