@@ -51,6 +51,11 @@ type Works struct {
 	// Create checks an order against the host and returns what it will be. What it
 	// reserved is given back when the job is not begun or fails.
 	Create func(ctx context.Context, o CreateOrder, actor string) (core.Instance, queue.Job, error)
+	// Preflight lists all that is in the way of an order, and reserves nothing.
+	Preflight func(ctx context.Context, o CreateOrder) (Preflight, error)
+	// Handover returns what the owner of a new instance needs to begin: addresses,
+	// keys, the dashboard's login.
+	Handover func(ctx context.Context, i core.Instance) ([]Handed, error)
 	// Settings returns what is known of every setting of an instance; Configure
 	// plans an edit of some.
 	Settings  func(ctx context.Context, i core.Instance) ([]Setting, error)
@@ -80,7 +85,11 @@ type Works struct {
 	Playbooks     func(ctx context.Context) (books []core.Playbook, problems []string, err error)
 	CheckPlaybook func(ctx context.Context, id, source string) (problems []string)
 	SavePlaybook  func(ctx context.Context, id, source string) error
-	Checks        func() []core.Checker
+	// TestPlaybook runs the examples of a text; an error says why it cannot be run.
+	TestPlaybook func(ctx context.Context, id, source string) ([]Example, error)
+	// PlaybookVersions returns the good versions of a user's own, the newest first.
+	PlaybookVersions func(ctx context.Context, id string) ([]PlaybookVersion, error)
+	Checks           func() []core.Checker
 }
 
 // RepairOrder says how to repair an instance.

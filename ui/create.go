@@ -26,6 +26,42 @@ type CreateOrder struct {
 	KeepOnFailure   bool        `json:"keep_on_failure,omitempty" doc:"leave what was made when it fails"`
 }
 
+// Preflight is what a look at the host says of an order.
+type Preflight struct {
+	ID       string         `json:"id" doc:"that the instance would get"`
+	URL      string         `json:"url,omitempty" doc:"where it would be reached, as far as it is known before ports are chosen"`
+	Release  string         `json:"release"`
+	Problems []OrderProblem `json:"problems"`
+}
+
+// OrderProblem is one reason why an instance cannot be made as ordered.
+type OrderProblem struct {
+	What string `json:"what" doc:"the field or thing"`
+	Text string `json:"text" doc:"what is wrong and what to do"`
+}
+
+// Handed is one thing that the owner of a new instance needs.
+type Handed struct {
+	Key    string
+	Value  core.Secret
+	Secret bool
+}
+
+type preflightOut struct {
+	Reply
+	Preflight
+}
+
+func (c *call) preflight() (any, error) {
+	var in CreateOrder
+	if err := c.body(&in); err != nil {
+		return nil, err
+	}
+	found, err := c.Preflight(c, in)
+	found.Problems = listed(found.Problems)
+	return preflightOut{Reply{len(found.Problems) == 0, ""}, found}, err
+}
+
 // createInstance checks the order, lists every problem at once, and begins to
 // make the instance.
 func (c *call) createInstance() (any, error) {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -9,14 +10,24 @@ import (
 	"testing"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/store"
 )
 
 func init() {
+	maps.Copy(who, map[string]string{
+		"POST /api/instances/preflight": "root admin", "POST /api/playbooks/test": "root admin", "GET /api/playbooks/:pid/versions": "login read",
+	})
+	good = append(good, []struct{ method, path, body string }{
+		{"POST", "/api/instances/preflight", `{"name":"Fresh"}`}, {"POST", "/api/playbooks/test", `{"source":"return {}"}`}, {"GET", "/api/playbooks/my-book/versions", ""},
+	}...)
 	maps.Copy(whoPages, map[string]string{
 		"GET /palette": "login", "GET /settings": "login", "POST /settings/password": "login", "GET /about": "login",
 		"GET /tokens": "login", "POST /tokens": "login", "POST /tokens/:tid/revoke": "login",
 		"GET /users": "root", "POST /users": "root", "POST /users/:uid": "root", "POST /users/:uid/remove": "root", "POST /users/:uid/grants": "root",
 		"GET /audit": "root",
+		"GET /adopt": "root", "POST /adopt": "root", "GET /new": "root", "POST /new": "root", "POST /new/check": "root", "POST /instances/:id/handover": "admin",
+		"GET /playbooks": "login", "GET /playbooks/new": "root", "GET /playbooks/:pid": "login", "GET /playbooks/:pid/plan": "login",
+		"GET /playbooks/:pid/edit": "root", "POST /playbooks/:pid/edit": "root", "GET /security": "login",
 	})
 }
 
@@ -181,5 +192,144 @@ func TestPaletteKnowsOnlyWhatIsSeen(t *testing.T) {
 	page := w.ask("GET", "/palette", viewer, "").Body.String()
 	if !strings.Contains(page, "/instances/shop") || strings.Contains(page, "/instances/other") || strings.Contains(page, `"/users"`) {
 		t.Errorf("the palette of a viewer: %s", page)
+	}
+}
+
+// TestChangeThatMakesAnInstance is seen by those who may make one, while it has
+// no instance yet and when it never got one.
+func TestChangeThatMakesAnInstance(t *testing.T) {
+	w := newWorld(t)
+	must(t, w.a.Store.SaveChange(t.Context(), aChange("change-unborn", "unborn")))
+	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
+	_, viewer := w.user("ana", map[string]core.Role{"*": core.Operator})
+	if rec := w.ask("GET", "/api/changes/change-unborn", root, ""); rec.Code != http.StatusOK {
+		t.Errorf("who makes it: %d %s", rec.Code, rec.Body)
+	}
+	if rec := w.ask("GET", "/api/changes/change-unborn", viewer, ""); rec.Code != http.StatusNotFound {
+		t.Errorf("somebody else: %d", rec.Code)
+	}
+	if rec := w.ask("POST", "/api/changes/change-unborn/undo", root, ""); rec.Code != http.StatusNotFound {
+		t.Errorf("undoing what never was: %d", rec.Code)
+	}
+}
+
+// TestPlaybookEditor checks, refuses what is not right, saves, and goes back to
+// an older version.
+func TestPlaybookEditor(t *testing.T) {
+	w := newWorld(t)
+	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+	saved := map[string]string{}
+	w.a.SavePlaybook = func(_ context.Context, id, source string) error { saved[id] = source; return nil }
+	for _, step := range []struct {
+		path, what, id, source string
+		code                   int
+		says                   string
+	}{
+		{"new", "check", "", "return {}", 200, "every example"},
+		{"new", "check", "", "wrong", 200, "line 1: wrong"},
+		{"new", "check", "", "fails", 200, "plans nothing"},
+		{"new", "save", "", "return {}", 200, "give the playbook an id"},
+		{"new", "save", "../evil", "return {}", 200, "small letters"},
+		{"new", "save", "my-own", "wrong", 200, "line 1: wrong"},
+		{"new", "save", "my-own", "fails", 200, "plans nothing"},
+		{"new", "save", "my-own", "-- <b>\r\nreturn {}", 303, ""},
+		{"my-book", "save", "", "-- one\nreturn {}\n", 303, ""},
+	} {
+		rec := w.form("/playbooks/"+step.path+"/edit", login, url.Values{"what": {step.what}, "id": {step.id}, "source": {step.source}})
+		if rec.Code != step.code || !strings.Contains(rec.Body.String(), step.says) {
+			t.Errorf("%v: %d, %.300s", step, rec.Code, rec.Body)
+		}
+	}
+	if len(saved) != 2 || saved["my-own"] != "-- <b>\nreturn {}" || saved["my-book"] != "-- one\nreturn {}\n" {
+		t.Errorf("saved %q", saved)
+	}
+	page := w.ask("GET", "/playbooks/my-book?version=a.lua", login, "").Body.String()
+	if !strings.Contains(page, `<span class="comment">-- one</span>`) || !strings.Contains(page, `value="save"`) {
+		t.Errorf("an older version is not shown: %s", page)
+	}
+	if rec := w.ask("GET", "/playbooks/my-book?version=../../x", login, ""); rec.Code != http.StatusNotFound {
+		t.Errorf("a version that is not there: %d", rec.Code)
+	}
+	if to := w.ask("GET", "/playbooks/my-book/plan?instance=shop", login, "").Header().Get("Location"); to != "/instances/shop/fix?playbook=my-book" {
+		t.Errorf("to the plan: %s", to)
+	}
+}
+
+// TestCreateByForm lists obstacles, begins without them, and hands the keys over
+// once.
+func TestCreateByForm(t *testing.T) {
+	w := newWorld(t)
+	close(w.hold)
+	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+	page := w.form("/new/check", login, url.Values{"name": {"shop"}, "smtp_password": {canary}}).Body.String()
+	if !strings.Contains(page, "2 things are in the way") || strings.Contains(page, canary) {
+		t.Errorf("the look: %s", page)
+	}
+	if page := w.form("/new", login, url.Values{"name": {"Fine"}, "gateway_port": {"eighty"}}).Body.String(); !strings.Contains(page, "eighty is not a number") {
+		t.Errorf("a port in words: %s", page)
+	}
+	rec := w.form("/new", login, url.Values{"name": {"Fine"}})
+	if rec.Code != 303 || !strings.HasPrefix(rec.Header().Get("Location"), "/changes/") {
+		t.Fatalf("create: %d to %s", rec.Code, rec.Header().Get("Location"))
+	}
+	if rec := w.ask("GET", rec.Header().Get("Location"), login, ""); rec.Code != http.StatusOK {
+		t.Errorf("its progress: %d", rec.Code)
+	}
+	if rec := w.form("/instances/shop/handover", login, nil); rec.Code != http.StatusBadRequest {
+		t.Errorf("the keys of an adopted one: %d", rec.Code)
+	}
+	made := core.Instance{ID: "fresh", Name: "Fresh", Project: "fresh", Dir: "/srv/fresh", Origin: core.Created, Mode: core.Control}
+	must(t, w.a.Store.AddInstance(t.Context(), made, entryOf("instance.register")))
+	if rec := w.form("/instances/fresh/handover", login, nil); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "handed-fresh") {
+		t.Errorf("the keys: %d", rec.Code)
+	}
+	if rec := w.form("/instances/fresh/handover", login, nil); rec.Code != http.StatusConflict || strings.Contains(rec.Body.String(), "handed-fresh") {
+		t.Errorf("the keys once more: %d", rec.Code)
+	}
+	entries, err := w.a.Store.FindAudit(t.Context(), store.AuditQuery{Text: "handover"})
+	must(t, err)
+	if len(entries) != 1 || strings.Contains(entries[0].Detail, "handed") {
+		t.Errorf("written down: %v", entries)
+	}
+}
+
+// TestAdoptByForm adopts what was picked and nothing else.
+func TestAdoptByForm(t *testing.T) {
+	w := newWorld(t)
+	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+	if page := w.ask("GET", "/adopt", login, "").Body.String(); !strings.Contains(page, `value="new-one" checked`) || strings.Contains(page, `value="shop"`) {
+		t.Errorf("the choice: %s", page)
+	}
+	if rec := w.form("/adopt", login, nil); rec.Code != http.StatusBadRequest {
+		t.Errorf("nothing picked: %d", rec.Code)
+	}
+	if rec := w.form("/adopt", login, url.Values{"project": {"new-one"}}); rec.Header().Get("Location") != "/instances/new-one?done=adopted" {
+		t.Errorf("%d to %s", rec.Code, rec.Header().Get("Location"))
+	}
+	if i, err := w.a.Store.Instance(t.Context(), "new-one"); err != nil || i.Mode != core.Observe {
+		t.Errorf("%v %v", i, err)
+	}
+}
+
+// TestSecurityPage groups findings by code over the instances that somebody sees.
+func TestSecurityPage(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{"shop", "other"} {
+		d := aDiagnosis(id)
+		d.Findings = append(d.Findings, core.Finding{Code: "SEC-01", Severity: core.Critical, Category: core.Configuration, Title: "Demo keys",
+			Evidence: []core.Evidence{{Source: "file:.env", Text: "<script>" + id}}})
+		must(t, w.a.Store.SaveDiagnosis(t.Context(), d))
+	}
+	_, viewer := w.user("ana", map[string]core.Role{"shop": core.Viewer})
+	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
+	all := w.ask("GET", "/security", root, "").Body.String()
+	if strings.Count(all, `id="exposure-SEC-01"`) != 1 || !strings.Contains(all, "/instances/other#finding-SEC-01") || strings.Contains(all, `exposure-PG-01`) || strings.Contains(all, "<script>shop") {
+		t.Errorf("the page of an admin: %s", all)
+	}
+	if own := w.ask("GET", "/security", viewer, "").Body.String(); strings.Contains(own, "other") || !strings.Contains(own, "/instances/shop#finding-SEC-01") {
+		t.Errorf("the page of a viewer: %s", own)
+	}
+	if none := w.ask("GET", "/security?category=isolation", root, "").Body.String(); strings.Contains(none, `exposure-SEC-01`) {
+		t.Error("the filter does nothing")
 	}
 }

@@ -20,10 +20,12 @@ const (
 	mostPicks = 200
 )
 
-// brief is what the list of instances tells of a diagnosis.
+// brief is what lists of instances tell of a diagnosis.
 type brief struct {
 	codes  []string // of root causes
 	titles []string
+
+	exposed []core.Finding // what the page of isolation tells of it
 }
 
 func (c *call) fleetPage() (any, error) {
@@ -129,6 +131,7 @@ func (c *call) briefOf(g store.Glance) (brief, error) {
 		}
 		b.codes, b.titles = append(b.codes, code), append(b.titles, d.Findings[n].Title)
 	}
+	b.exposed = exposures(&d)
 	room.mu.Lock()
 	defer room.mu.Unlock()
 	if len(room.known) > manyKeys {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func (c *call) playbooksPage() (any, error) {
-	p := &panel.Playbooks{Frame: c.framed("playbooks", "")}
+	p := &panel.Playbooks{Frame: c.framed("playbooks", ""), Query: strings.TrimSpace(clip(c.Query("q"), 100))}
 	p.Title = p.Lang.T("nav.playbooks")
 	out, err := c.listPlaybooks()
 	if err != nil {
@@ -19,97 +20,199 @@ func (c *call) playbooksPage() (any, error) {
 	}
 	books := out.(playbooksOut)
 	p.Problems = books.Problems
-	changes, err := c.Store.Changes(c, "", 1000)
+	records, err := c.records()
 	if err != nil {
 		return nil, err
 	}
 	for _, b := range books.Playbooks {
-		r := panel.Record{Playbook: b}
-		for _, ch := range changes {
-			switch {
-			case ch.Plan.Playbook != b.ID || !c.who.may(core.MayRead, ch.Instance):
-			case ch.State == core.Committed:
-				r.Kept++
-			case ch.State == core.RolledBack, ch.State == core.RollbackFailed:
-				r.Back++
-			}
+		own := strings.ToLower(b.ID + " " + b.Title + " " + strings.Join(b.Fixes, " "))
+		if !slices.ContainsFunc(strings.Fields(strings.ToLower(p.Query)), func(word string) bool { return !strings.Contains(own, word) }) {
+			p.Books = append(p.Books, panel.Listed{Playbook: b, Mends: c.codes(p.Lang, b.Fixes), Record: records[b.ID]})
 		}
-		p.Books = append(p.Books, r)
 	}
 	return p, nil
 }
 
-// newPlaybook is the address of one that is not written yet.
+// records sums up what each playbook did to the instances that the caller sees.
+func (c *call) records() (map[string]panel.Record, error) {
+	all, err := c.Store.Instances(c)
+	if err != nil {
+		return nil, err
+	}
+	records := map[string]panel.Record{}
+	for _, i := range all {
+		if !c.who.may(core.MayRead, i.ID) {
+			continue
+		}
+		past, err := c.Store.Past(c, i.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, did := range past {
+			r := records[did.Playbook]
+			switch {
+			case did.State == core.RolledBack || did.State == core.RollbackFailed || did.Undone:
+				r.Back++
+			case did.State == core.Committed:
+				r.Kept++
+			}
+			if at := did.At; r.Last == nil || at.After(*r.Last) {
+				r.Last = &at
+			}
+			records[did.Playbook] = r
+		}
+	}
+	return records, nil
+}
+
+// codes are findings with what they mean.
+func (c *call) codes(l panel.Lang, codes []string) []panel.Code {
+	var list []panel.Code
+	for _, code := range codes {
+		e, _ := c.explain(code)
+		list = append(list, panel.Code{Code: code, Title: l.Title(code, e.Title), Severity: e.Severity})
+	}
+	return list
+}
+
+// book returns the playbook of the address.
+func (c *call) book(id string) (core.Playbook, error) {
+	books, _, err := c.Playbooks(c)
+	if err != nil {
+		return core.Playbook{}, err
+	}
+	n := slices.IndexFunc(books, func(b core.Playbook) bool { return b.ID == id })
+	if n < 0 {
+		return core.Playbook{}, core.Errorf(core.NotFound, "there is no playbook %q", clip(id, 60))
+	}
+	return books[n], nil
+}
+
+// playbookPage shows a playbook as it is, or an older version of it against
+// that.
+func (c *call) playbookPage() (any, error) {
+	b, err := c.book(c.Param("pid"))
+	if err != nil {
+		return nil, err
+	}
+	p := &panel.Playbook{Frame: c.framed("playbooks", b.Title), Book: b, Source: b.Source}
+	p.Mends = c.codes(p.Lang, b.Fixes)
+	records, err := c.records()
+	if err != nil {
+		return nil, err
+	}
+	p.Record = records[b.ID]
+	if !b.BuiltIn {
+		versions, err := c.PlaybookVersions(c, b.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range versions {
+			p.Versions = append(p.Versions, panel.Version{ID: v.ID, At: v.At, Now: v.Source == b.Source})
+			if v.ID == c.Query("version") {
+				p.Version, p.At, p.Source = v.ID, v.At, v.Source
+			}
+		}
+		if p.Version == "" && c.Query("version") != "" {
+			return nil, core.Errorf(core.NotFound, "there is no version %q of this playbook", clip(c.Query("version"), 60))
+		}
+	}
+	all, err := c.Store.Instances(c)
+	for _, i := range all {
+		if c.who.may(core.MayRepair, i.ID) {
+			p.Instances = append(p.Instances, panel.Choice{ID: i.ID, Name: i.Name})
+		}
+	}
+	return p, err
+}
+
+// planPlaybook leads to the plan of a playbook for the instance that was chosen.
+func (c *call) planPlaybook() (any, error) {
+	q := url.Values{"playbook": {c.Param("pid")}}
+	return c.goTo("/instances/"+url.PathEscape(c.Query("instance"))+"/fix?"+q.Encode(), "")
+}
+
+// newPlaybook stands for the id of one that is not written yet.
 const newPlaybook = "new"
 
 // sketch is what a new playbook begins with.
-const sketch = `-- Say in a sentence what this mends.
+const sketch = `-- Say in a sentence what this mends, and when.
 return {
   title = "Restart auth",
   fixes = { "AUTH-17" },
   risk  = "low",
   needs = { "restart", "wait_healthy" },
+
   plan = function(t, params)
+    if t.services.db.state ~= "running" then
+      return nil, "the database is " .. t.services.db.state .. "; mend that first"
+    end
     return {
       { op = "restart", service = "auth", why = "auth does not answer" },
       { op = "wait_healthy", service = "auth" },
     }
   end,
-  examples = {},
+
+  examples = {
+    { given = { services = { db = { state = "running" }, auth = { state = "running" } } },
+      plan  = { "restart auth", "wait_healthy auth" } },
+  },
 }
 `
 
-func (c *call) playbookPage() (any, error) {
-	p := &panel.Playbook{Frame: c.framed("playbooks", ""), ID: c.Param("pid"), Source: sketch}
-	if p.ID == newPlaybook {
-		p.Title, p.Heading, p.Editor = p.Lang.T("playbooks.new"), p.Lang.T("playbooks.new"), p.Admin
+func (c *call) editorPage() (any, error) {
+	p := &panel.Editor{Frame: c.framed("playbooks", ""), ID: c.Param("pid"), Source: sketch}
+	p.Title = p.Lang.T("playbooks.new")
+	if p.ID == "" {
+		p.ID = newPlaybook
 		return p, nil
 	}
-	if err := c.bookOf(p); err != nil {
+	b, err := c.book(p.ID)
+	if err != nil {
 		return nil, err
 	}
-	p.Editor = p.Admin && c.Query("edit") != ""
+	p.Title, p.Source, p.BuiltIn = b.Title, b.Source, b.BuiltIn
 	return p, nil
 }
 
-// bookOf puts the playbook of the address on the page.
-func (c *call) bookOf(p *panel.Playbook) error {
-	books, _, err := c.Playbooks(c.Request.Context())
-	if err != nil {
-		return err
+// editorSent checks a text and runs its examples, and saves it when that was
+// asked for and nothing is wrong with it.
+func (c *call) editorSent() (any, error) {
+	p := &panel.Editor{Frame: c.framed("playbooks", ""), ID: c.Param("pid"), NewID: strings.TrimSpace(c.PostForm("id")), Done: true,
+		Source: strings.ReplaceAll(c.PostForm("source"), "\r\n", "\n")}
+	p.Title = p.Lang.T("playbooks.new")
+	id := p.ID
+	if id == newPlaybook {
+		id = p.NewID
+	} else if b, err := c.book(id); err == nil {
+		p.Title, p.BuiltIn = b.Title, b.BuiltIn
 	}
-	n := slices.IndexFunc(books, func(b core.Playbook) bool { return b.ID == p.ID })
-	if n < 0 {
-		return core.Errorf(core.NotFound, "there is no playbook %q", clip(p.ID, 60))
-	}
-	p.Book, p.Source, p.Own = books[n], books[n].Source, !books[n].BuiltIn
-	p.Title, p.Heading = books[n].Title, books[n].Title
-	return nil
-}
-
-// writePlaybook checks a text, and saves it when that was asked for and nothing
-// is wrong with it.
-func (c *call) writePlaybook() (any, error) {
-	p := &panel.Playbook{Frame: c.framed("playbooks", ""), ID: c.Param("pid"), Editor: true, NewID: strings.TrimSpace(c.PostForm("id"))}
-	p.Title, p.Heading = p.Lang.T("playbooks.new"), p.Lang.T("playbooks.new")
-	id := p.NewID
-	if p.ID != newPlaybook {
-		id = p.ID
-		if err := c.bookOf(p); err != nil {
-			return nil, err
-		}
-	}
-	p.Source = strings.ReplaceAll(c.PostForm("source"), "\r\n", "\n")
-	c.given = playbookIn{Source: p.Source, ID: id}
-	_, problems, err := c.source(id)
-	if err != nil {
-		problems = []string{problemOf(err).Detail}
-	}
-	p.Checked, p.Problems = true, problems
-	if c.PostForm("what") != "save" || len(problems) > 0 {
+	saves := c.PostForm("what") == "save"
+	if saves && (id == "" || id == newPlaybook) {
+		p.Problems = []string{p.Lang.T("playbooks.id.missing")}
 		return p, nil
 	}
-	c.Params = append(c.Params[:0], gin.Param{Key: "pid", Value: id})
+	c.given = playbookIn{Source: p.Source, ID: id}
+	out, err := c.testPlaybook()
+	if code := core.CodeOf(err); err != nil && code != core.Invalid {
+		return nil, err
+	}
+	if err != nil {
+		p.Problems = []string{problemOf(err).Detail}
+		return p, nil
+	}
+	tested := out.(playbookTestOut)
+	for _, e := range tested.Examples {
+		p.Examples = append(p.Examples, panel.Example(e))
+		p.Failed = p.Failed || !e.Passed
+	}
+	if tested.Message != "" { // of the check
+		p.Problems = []string{tested.Message}
+	}
+	if !saves || len(p.Problems) > 0 || p.Failed {
+		return p, nil
+	}
+	c.Params = gin.Params{{Key: "pid", Value: id}}
 	if _, err := c.savePlaybook(); err != nil {
 		return nil, err
 	}

@@ -9,51 +9,103 @@ import (
 	"github.com/basewright/basewright/ui/panel"
 )
 
-// aboutSafety reports whether a finding is about secrets, open doors, or what
-// stacks share.
-func aboutSafety(f core.Finding) bool {
-	return f.Category == core.Isolation || strings.HasPrefix(f.Code, "SEC-")
+// exposing are the categories of what the page of isolation tells.
+var exposing = []core.Category{core.Isolation, core.Configuration}
+
+// shownEvidence is how many lines of proof that page has of each finding.
+const shownEvidence = 2
+
+// exposures are the findings of a diagnosis that lay a stack open, each with a
+// little of its proof.
+func exposures(d *core.Diagnosis) []core.Finding {
+	var list []core.Finding
+	for _, f := range d.Findings {
+		if !slices.Contains(exposing, f.Category) && !strings.HasPrefix(f.Code, "SEC-") {
+			continue
+		}
+		list = append(list, core.Finding{Code: f.Code, Title: f.Title, Severity: f.Severity, Category: f.Category,
+			Evidence: f.Evidence[:min(len(f.Evidence), shownEvidence)]})
+	}
+	return list
 }
 
-// securityPage gathers what the last diagnoses say of the safety of all.
 func (c *call) securityPage() (any, error) {
-	p := &panel.Security{Frame: c.framed("security", "")}
+	p := &panel.Security{Frame: c.framed("security", ""), Query: strings.TrimSpace(clip(c.Query("q"), 100)), Category: c.Query("category"), Categories: exposing}
 	p.Title = p.Lang.T("nav.security")
 	all, err := c.Store.Instances(c)
 	if err != nil {
 		return nil, err
 	}
-	groups := map[string]*panel.Group{}
+	glances, err := c.Store.Glances(c)
+	if err != nil {
+		return nil, err
+	}
+	groups := map[string]*panel.Exposure{}
 	for _, i := range all {
-		d, err := c.Store.LastDiagnosis(c, i.ID)
-		if core.CodeOf(err) == core.NotFound && err != nil {
-			p.Blind = append(p.Blind, i)
+		if !c.who.may(core.MayRead, i.ID) {
 			continue
 		}
+		at := panel.Choice{ID: i.ID, Name: i.Name}
+		g, looked := glances[i.ID]
+		if !looked {
+			p.Blind = append(p.Blind, at)
+			continue
+		}
+		b, err := c.briefOf(g)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range d.Findings {
-			if !aboutSafety(f) {
-				continue
-			}
-			g := groups[f.Code]
-			if g == nil {
-				e, _ := c.explain(f.Code)
-				g = &panel.Group{Code: f.Code, Title: p.Lang.Title(f.Code, cmp.Or(e.Title, f.Title)), Do: e.Do, Severity: f.Severity}
-				groups[f.Code] = g
-			}
-			if f.Severity.AtLeast(g.Severity) {
-				g.Severity = f.Severity
-			}
-			g.Hits = append(g.Hits, panel.Hit{Finding: f, Instance: i.ID, Name: i.Name})
+		p.Total++
+		if !slices.ContainsFunc(b.exposed, func(f core.Finding) bool { return f.Severity.AtLeast(core.Warning) }) {
+			p.Clean++
+		}
+		for _, f := range b.exposed {
+			c.expose(p.Lang, groups, at, f)
 		}
 	}
-	for _, g := range groups {
-		p.Groups = append(p.Groups, *g)
+	c.arrange(p, groups)
+	return p, nil
+}
+
+// expose adds a finding to the group of its code.
+func (c *call) expose(l panel.Lang, groups map[string]*panel.Exposure, at panel.Choice, f core.Finding) {
+	g := groups[f.Code]
+	if g == nil {
+		e, _ := c.explain(f.Code)
+		g = &panel.Exposure{Code: f.Code, Title: l.Title(f.Code, cmp.Or(e.Title, f.Title)), Breaks: e.Breaks, Do: e.Do, Category: f.Category, Severity: f.Severity}
+		groups[f.Code] = g
 	}
-	slices.SortFunc(p.Groups, func(a, b panel.Group) int {
+	if f.Severity.AtLeast(g.Severity) {
+		g.Severity = f.Severity
+	}
+	if n := len(g.Hits); n > 0 && g.Hits[n-1].ID == at.ID { // once more in the same stack
+		g.Hits[n-1].Evidence = append(g.Hits[n-1].Evidence, f.Evidence...)
+		return
+	}
+	g.Hits = append(g.Hits, panel.Hit{Choice: at, Evidence: slices.Clone(f.Evidence)})
+}
+
+// arrange puts what the filter leaves onto the page, the worst first.
+func (c *call) arrange(p *panel.Security, groups map[string]*panel.Exposure) {
+	for _, g := range groups {
+		switch g.Severity {
+		case core.Critical:
+			p.Critical++
+		case core.Warning:
+			p.Warnings++
+		}
+		if p.Category != "" && string(g.Category) != p.Category {
+			continue
+		}
+		own := strings.ToLower(g.Code + " " + g.Title)
+		for _, h := range g.Hits {
+			own += " " + strings.ToLower(h.ID+" "+h.Name)
+		}
+		if !slices.ContainsFunc(strings.Fields(strings.ToLower(p.Query)), func(word string) bool { return !strings.Contains(own, word) }) {
+			p.Groups = append(p.Groups, *g)
+		}
+	}
+	slices.SortFunc(p.Groups, func(a, b panel.Exposure) int {
 		return cmp.Or(badness[statusOf(a.Severity)]-badness[statusOf(b.Severity)], len(b.Hits)-len(a.Hits), strings.Compare(a.Code, b.Code))
 	})
-	return p, nil
 }

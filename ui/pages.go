@@ -44,14 +44,6 @@ var instancePages = []route{
 	page(post, "/snapshots/:sid/restore", mend, oneSnapshot, "Restore a snapshot", (*call).restoreByForm),
 	page(get, "/instances/:id/schedules", read, oneInstance, "What happens by itself", (*call).schedulesPage),
 	page(post, "/instances/:id/schedules", plan, oneInstance, "Add a schedule", (*call).addScheduleByForm),
-	page(get, "/adopt", admin, everything, "Projects that can be adopted", (*call).adoptPage),
-	page(post, "/adopt", admin, everything, "Adopt one", (*call).adoptByForm),
-	page(get, "/new", admin, everything, "The form for a new instance", (*call).createPage),
-	page(post, "/new", admin, everything, "Create an instance", (*call).createByForm),
-	page(get, "/playbooks", read, anybody, "The playbooks", (*call).playbooksPage),
-	page(get, "/playbooks/:pid", read, anybody, "A playbook", (*call).playbookPage),
-	page(post, "/playbooks/:pid", admin, everything, "Check or write a playbook", (*call).writePlaybook),
-	page(get, "/security", admin, everything, "What the last diagnoses say of safety", (*call).securityPage),
 	page(post, "/schedules/:schedule/remove", plan, oneSchedule, "Remove a schedule", (*call).removeScheduleByForm),
 }
 

@@ -18,5 +18,20 @@ var housePages = []route{
 	page(post, "/users/:uid/remove", admin, everything, "Remove a user", (*call).userRemoved),
 	page(post, "/users/:uid/grants", admin, everything, "Give or take a role", (*call).grantChanged),
 
+	page(get, "/adopt", admin, everything, "Stacks that run and could be adopted", (*call).adoptPage),
+	page(post, "/adopt", admin, everything, "Adopt some", (*call).adoptSeveral),
+	page(get, "/new", admin, everything, "The form for a new instance", (*call).createPage),
+	page(post, "/new/check", admin, everything, "What is in the way of it", (*call).createLook),
+	page(post, "/new", admin, everything, "Create it", (*call).createSent),
+	page(post, "/instances/:id/handover", admin, oneInstance, "Its address and keys, once", (*call).handOver),
+
+	page(get, "/playbooks", read, anybody, "What mends, and how that went", (*call).playbooksPage),
+	page(get, "/playbooks/new", admin, everything, "Write one", (*call).editorPage),
+	page(get, "/playbooks/:pid", read, anybody, "One of them, its text and its versions", (*call).playbookPage),
+	page(get, "/playbooks/:pid/plan", read, anybody, "Plan it for an instance", (*call).planPlaybook),
+	page(get, "/playbooks/:pid/edit", admin, everything, "Change its text", (*call).editorPage),
+	page(post, "/playbooks/:pid/edit", admin, everything, "Check a text, run its examples, save it", (*call).editorSent),
+
+	page(get, "/security", read, anybody, "What stacks share and leave open", (*call).securityPage),
 	page(get, "/audit", admin, everything, "Who did what", (*call).auditPage),
 }

@@ -22,8 +22,6 @@ var whoPages = map[string]string{
 	"GET /instances/:id/config": "viewer", "POST /instances/:id/config": "operator", "GET /instances/:id/config/:draft": "operator", "POST /instances/:id/config/:draft": "operator",
 	"GET /instances/:id/snapshots": "viewer", "POST /instances/:id/snapshots": "operator", "POST /snapshots/:sid/verify": "operator",
 	"GET /snapshots/:sid/restore": "operator", "POST /snapshots/:sid/restore": "operator",
-	"GET /adopt": "root", "POST /adopt": "root", "GET /new": "root", "POST /new": "root",
-	"GET /playbooks": "login", "GET /playbooks/:pid": "login", "POST /playbooks/:pid": "root", "GET /security": "root",
 	"GET /instances/:id/schedules": "viewer", "POST /instances/:id/schedules": "operator", "POST /schedules/:schedule/remove": "operator",
 }
 

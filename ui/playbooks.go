@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -61,6 +62,55 @@ func (c *call) checkPlaybook() (any, error) {
 		out.Reply = Reply{false, problems[0]}
 	}
 	return out, err
+}
+
+// Example is how one of the examples in a playbook came out.
+type Example struct {
+	Number  int      `json:"number"`
+	Passed  bool     `json:"passed"`
+	Message string   `json:"message,omitempty" doc:"why it did not pass"`
+	Plan    []string `json:"plan"`
+	Refusal string   `json:"refusal,omitempty"`
+}
+
+// PlaybookVersion is a text that a playbook once had.
+type PlaybookVersion struct {
+	ID     string    `json:"id"`
+	At     time.Time `json:"at" doc:"when it was first seen"`
+	Source string    `json:"source"`
+}
+
+type playbookTestOut struct {
+	Reply
+	Examples []Example `json:"examples"`
+}
+
+// testPlaybook runs the examples of a text, offline.
+func (c *call) testPlaybook() (any, error) {
+	in, problems, err := c.source("")
+	if err != nil {
+		return nil, err
+	}
+	if len(problems) > 0 {
+		return playbookTestOut{Reply{false, problems[0]}, []Example{}}, nil
+	}
+	examples, err := c.TestPlaybook(c, in.ID, in.Source)
+	failed := slices.ContainsFunc(examples, func(e Example) bool { return !e.Passed })
+	return playbookTestOut{Reply{!failed && len(examples) > 0, ""}, listed(examples)}, err
+}
+
+type versionsOut struct {
+	Reply
+	Versions []PlaybookVersion `json:"versions"`
+}
+
+func (c *call) listVersions() (any, error) {
+	id := c.Param("pid")
+	if !validPlaybook.MatchString(id) {
+		return nil, core.Errorf(core.NotFound, "there is no playbook %q", clip(id, 60))
+	}
+	list, err := c.PlaybookVersions(c, id)
+	return versionsOut{ok(""), listed(list)}, err
 }
 
 // savePlaybook writes a playbook that is right; one that is not stays unwritten.

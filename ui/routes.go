@@ -42,6 +42,7 @@ var routes = []route{
 
 	to(get, "/api/instances", read, anybody, "The instances that I may see", (*call).listInstances, gives[instancesOut]),
 	to(post, "/api/instances", admin, everything, "Create an instance", (*call).createInstance, takes[CreateOrder], accepts),
+	to(post, "/api/instances/preflight", admin, everything, "All that is in the way of making an instance", (*call).preflight, takes[CreateOrder], gives[preflightOut]),
 	to(get, "/api/discover", admin, everything, "Supabase projects of the Docker Engine", (*call).discover, gives[discoverOut]),
 	to(post, "/api/instances/adopt", admin, everything, "Register a project that runs, to observe it", (*call).adopt, takes[adoptIn], creates[instanceOut]),
 	to(get, "/api/instances/check-all-health", admin, everything, "The status of every instance", (*call).checkAllHealth, gives[allHealthOut]),
@@ -93,6 +94,8 @@ var routes = []route{
 	to(get, "/api/playbooks", read, anybody, "The playbooks, built in and your own", (*call).listPlaybooks, gives[playbooksOut]),
 	to(put, "/api/playbooks/:pid", admin, everything, "Write a playbook of your own", (*call).savePlaybook, takes[playbookIn], gives[playbookCheckOut]),
 	to(post, "/api/playbooks/check", admin, everything, "Check a playbook's text", (*call).checkPlaybook, takes[playbookIn], gives[playbookCheckOut]),
+	to(post, "/api/playbooks/test", admin, everything, "Run the examples of a playbook's text", (*call).testPlaybook, takes[playbookIn], gives[playbookTestOut]),
+	to(get, "/api/playbooks/:pid/versions", read, anybody, "The good versions of a playbook of your own, newest first", (*call).listVersions, gives[versionsOut]),
 	to(get, "/api/checks", read, anybody, "Every check and the codes that it finds", (*call).listChecks, gives[checksOut]),
 
 	to(get, "/api/events", read, anybody, "What happens, as it happens (SSE)", (*call).events, streams, asks("instance: only of this one")),

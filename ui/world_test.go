@@ -58,6 +58,7 @@ func newWorld(t testing.TB) *world {
 		}
 		return d, err
 	}, s, hub, log)
+	t.Cleanup(func() { w.a.Changes.Close(200 * time.Millisecond) }) // before the store is closed
 	w.a.Works = w.works()
 	w.h, err = w.a.Handler(nil)
 	must(t, err)
@@ -143,6 +144,16 @@ func (w *world) works() Works {
 			i := core.Instance{ID: "fresh", Name: o.Name, Project: "fresh", Origin: core.Created, Mode: core.Control}
 			return i, job(i), nil
 		},
+		Preflight: func(_ context.Context, o CreateOrder) (Preflight, error) {
+			p := Preflight{ID: core.Slug(o.Name), Release: "2026.10"}
+			if o.Name == "" || o.Name == "shop" {
+				p.Problems = []OrderProblem{{"name", "there is already an instance shop; choose another name"}, {"disk", "/srv has 1.0 GB free and a stack needs 5.0 GB; make room first"}}
+			}
+			return p, nil
+		},
+		Handover: func(_ context.Context, i core.Instance) ([]Handed, error) {
+			return []Handed{{Key: "URL", Value: "http://127.0.0.1:8000"}, {Key: "ANON_KEY", Value: "handed-" + core.Secret(i.ID), Secret: true}}, nil
+		},
 		Settings: func(context.Context, core.Instance) ([]Setting, error) {
 			return []Setting{{Key: "JWT_SECRET", Value: "fingerprint 1ba91c8a", Set: true, Type: "secret", Secret: true, Services: []string{"auth"}}}, nil
 		},
@@ -170,13 +181,23 @@ func (w *world) works() Works {
 		},
 		Restore: func(i core.Instance, _ core.Snapshot, _ RestoreOrder, _ string) queue.Job { return job(i) },
 		Playbooks: func(context.Context) ([]core.Playbook, []string, error) {
-			return []core.Playbook{{ID: "restart-auth"}}, nil, nil
+			return []core.Playbook{{ID: "my-book", Title: "Mine"}, {ID: "restart-auth", Title: "Restart auth", BuiltIn: true}}, nil, nil
 		},
 		CheckPlaybook: func(_ context.Context, _, source string) []string {
 			if strings.Contains(source, "wrong") {
 				return []string{"line 1: wrong"}
 			}
 			return nil
+		},
+		TestPlaybook: func(_ context.Context, _, source string) ([]Example, error) {
+			return []Example{{Number: 1, Passed: true, Plan: []string{"restart auth"}}, {Number: 2, Passed: !strings.Contains(source, "fails"), Message: "plans nothing"}}, nil
+		},
+		PlaybookVersions: func(_ context.Context, id string) ([]PlaybookVersion, error) {
+			if id != "my-book" {
+				return nil, nil
+			}
+			now := time.Now()
+			return []PlaybookVersion{{ID: "b.lua", At: now, Source: "-- two\nreturn {}\n"}, {ID: "a.lua", At: now.Add(-time.Hour), Source: "-- one\nreturn {}\n"}}, nil
 		},
 		SavePlaybook: func(context.Context, string, string) error { return nil },
 		Checks: func() []core.Checker {

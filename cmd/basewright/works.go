@@ -36,6 +36,7 @@ func (a *agent) works() ui.Works {
 		},
 		Category: a.category, SignUp: a.signUp, Logs: a.logs,
 		Create: a.create, Settings: a.settings, Configure: a.configure, PlanConfig: a.planConfig,
+		Preflight: a.preflight, Handover: a.handover,
 		Plan: func(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, error) {
 			p, _, err := a.planRepair(ctx, i, o)
 			return p, err
@@ -48,6 +49,7 @@ func (a *agent) works() ui.Works {
 			return p, err
 		},
 		Playbooks: a.listBooks, CheckPlaybook: checkBook, SavePlaybook: a.saveBook,
+		TestPlaybook: testBook, PlaybookVersions: a.bookVersions,
 		Checks: checks.All,
 	}
 }

@@ -29,12 +29,50 @@ func (a *agent) create(ctx context.Context, in ui.CreateOrder, who string) (core
 	return made.Instance, func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
 		by := *a.workshop.applier
 		by.NewID, by.Progress = func() string { return id }, progress
-		c, err := a.make(ctx, by, place, made, plan, who, a.creation(made, who, a.books(ctx), in.KeepOnFailure))
+		c, err := a.make(ctx, by, place, made, plan, who, a.books(ctx), in.KeepOnFailure)
 		if c == nil {
 			err = errors.Join(err, place.Abandon(ctx, made))
 		}
 		return c, err
 	}, nil
+}
+
+// preflight looks at everything that an order needs, and reserves nothing.
+func (a *agent) preflight(ctx context.Context, in ui.CreateOrder) (ui.Preflight, error) {
+	host, err := a.engines.get(ctx)
+	if err != nil {
+		return ui.Preflight{}, err
+	}
+	o, found, err := a.place(host, "").Preflight(ctx, orderOf(in))
+	out := ui.Preflight{ID: o.ID, URL: o.URL, Release: o.Release}
+	for _, p := range found {
+		out.Problems = append(out.Problems, ui.OrderProblem{What: p.What, Text: p.Text})
+	}
+	return out, err
+}
+
+// handed are the variables of a new instance's .env that its owner needs.
+var handed = []struct {
+	key    string
+	secret bool
+}{{"SUPABASE_PUBLIC_URL", false}, {"ANON_KEY", true}, {"SERVICE_ROLE_KEY", true}, {"DASHBOARD_USERNAME", false}, {"DASHBOARD_PASSWORD", true}, {"POSTGRES_PASSWORD", true}}
+
+// handover reads what the owner of a new instance needs from its .env.
+func (a *agent) handover(ctx context.Context, i core.Instance) ([]ui.Handed, error) {
+	_, _, obs, err := a.observe(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	if obs.Env.Err != nil {
+		return nil, obs.Env.Err
+	}
+	var list []ui.Handed
+	for _, h := range handed {
+		if value, found := obs.Env.Lookup(h.key); found && value != "" {
+			list = append(list, ui.Handed{Key: h.key, Value: value, Secret: h.secret})
+		}
+	}
+	return list, nil
 }
 
 func orderOf(in ui.CreateOrder) create.Order {

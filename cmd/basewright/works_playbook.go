@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/repairs"
+	"github.com/basewright/basewright/ui"
+)
+
+// testBook runs the examples of a playbook's text.
+func testBook(ctx context.Context, id, source string) ([]ui.Example, error) {
+	results, err := repairs.Test(ctx, id+".lua", source)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]ui.Example, len(results))
+	for i, r := range results {
+		list[i] = ui.Example{Number: r.Number, Passed: r.Passed, Message: r.Message, Refusal: r.Refusal, Plan: []string{}}
+		for _, a := range r.Actions {
+			list[i].Plan = append(list[i].Plan, a.String())
+		}
+	}
+	return list, nil
+}
+
+// bookVersions returns the good versions of a playbook of the user's, the newest
+// first. The library is asked before: it takes in the version that is there now.
+func (a *agent) bookVersions(ctx context.Context, id string) ([]ui.PlaybookVersion, error) {
+	if _, _, err := a.collection.Books(ctx); err != nil {
+		return nil, err
+	}
+	versions, err := a.history().Versions(id)
+	if err != nil {
+		return nil, &core.Error{Code: core.Unreachable, Message: "the versions of the playbook " + id + " cannot be read", Err: err}
+	}
+	list := make([]ui.PlaybookVersion, len(versions))
+	for i, v := range versions {
+		list[i] = ui.PlaybookVersion{ID: v.Name, At: v.At, Source: v.Text}
+	}
+	slices.Reverse(list)
+	return list, nil
+}
