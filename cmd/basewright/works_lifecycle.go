@@ -29,7 +29,7 @@ func (a *agent) create(ctx context.Context, in ui.CreateOrder, who string) (core
 	return made.Instance, func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
 		by := *a.workshop.applier
 		by.NewID, by.Progress = func() string { return id }, progress
-		c, err := a.make(ctx, by, place, made, plan, who, a.books(ctx), in.KeepOnFailure)
+		c, err := a.make(ctx, by, place, made, plan, who, a.creation(made, who, a.books(ctx), in.KeepOnFailure))
 		if c == nil {
 			err = errors.Join(err, place.Abandon(ctx, made))
 		}
