@@ -11,19 +11,19 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// hostile is what somebody would call a thing to see whether a page runs it.
-const hostile = `"><img src=x onerror=document.title='owned'><svg/onload=alert(1)>{{7*7}}`
+// trickyName is what somebody would call a thing to see whether a page runs it.
+const trickyName = `"><img src=x onerror=document.title='owned'><svg/onload=alert(1)>{{7*7}}`
 
 // TestHouseInABrowser goes through the forms about Basewright itself as a person
 // does, by keyboard where that matters, with names that try to be markup.
 func TestHouseInABrowser(t *testing.T) {
 	w := newWorld(t)
 	w.withPassword("ana")
-	must(t, w.a.Store.SetInstance(t.Context(), "shop", hostile, core.Control, entryOf("instance.edit")))
+	must(t, w.a.Store.SetInstance(t.Context(), "shop", trickyName, core.Control, entryOf("instance.edit")))
 	d := aDiagnosis("shop")
-	d.Findings = append(d.Findings, core.Finding{Code: "SEC-16", Severity: core.Critical, Category: core.Isolation, Title: hostile, Evidence: []core.Evidence{{Source: hostile, Text: hostile}}})
+	d.Findings = append(d.Findings, core.Finding{Code: "SEC-16", Severity: core.Critical, Category: core.Isolation, Title: trickyName, Evidence: []core.Evidence{{Source: trickyName, Text: trickyName}}})
 	must(t, w.a.Store.SaveDiagnosis(t.Context(), d))
-	must(t, w.a.Store.Append(t.Context(), core.AuditEntry{At: w.a.Now(), Actor: hostile, Action: hostile, Outcome: "ok", Detail: hostile}))
+	must(t, w.a.Store.Append(t.Context(), core.AuditEntry{At: w.a.Now(), Actor: trickyName, Action: trickyName, Outcome: "ok", Detail: trickyName}))
 	script, err := os.ReadFile("testdata/axe.min.js")
 	must(t, err)
 	axe := string(script)
