@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (c *call) explain(code string) (core.Explanation, bool) {
 
 // cause puts a finding into the words of the page.
 func (c *call) cause(p *panel.Overview, k report.Cause) panel.Cause {
-	out := panel.Cause{C: k, Instance: c.instance.ID, May: p.Of.May.Repair, Title: p.Lang.Title(k.Code, k.Title), What: k.Explanation,
+	out := panel.Cause{C: k, Instance: c.instance.ID, May: p.Of.May.Repair, Title: p.Lang.Title(k.Code, k.Title), What: cmp.Or(k.Meaning.What, k.Explanation),
 		Breaks: k.Meaning.Breaks, Do: k.Meaning.Do, Data: k.Meaning.Data}
 	if k.Service != "" && k.Service != core.Host {
 		out.Logs = string(k.Service)

@@ -1,6 +1,8 @@
 package panel
 
 import (
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -120,6 +122,19 @@ func (c Cause) First() []core.Evidence {
 // Rest are the lines of proof that are folded.
 func (c Cause) Rest() []core.Evidence {
 	return c.C.Evidence[min(len(c.C.Evidence), shownProof):]
+}
+
+// mostJump is how much of a line of proof is looked for in the logs.
+const mostJump = 40
+
+// Jump leads from a line of proof that a service logged to that line.
+func (c Cause) Jump(e core.Evidence) string {
+	service, logged := strings.CutPrefix(e.Source, "log:")
+	if !logged {
+		return ""
+	}
+	words := []rune(e.Text)
+	return "/instances/" + c.Instance + "/logs?" + url.Values{"service": {service}, "q": {string(words[:min(len(words), mostJump)])}}.Encode()
 }
 
 // Card is the result of one category.
