@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/access"
 	"github.com/basewright/basewright/core/store"
 )
 
@@ -22,6 +23,7 @@ func init() {
 	}...)
 	maps.Copy(whoPages, map[string]string{
 		"GET /palette": "login", "GET /settings": "login", "POST /settings/password": "login", "GET /about": "login",
+		"GET /settings/factor": "login", "POST /settings/factor": "login", "POST /settings/factor/remove": "login",
 		"GET /tokens": "login", "POST /tokens": "login", "POST /tokens/:tid/revoke": "login",
 		"GET /users": "root", "POST /users": "root", "POST /users/:uid": "root", "POST /users/:uid/remove": "root", "POST /users/:uid/grants": "root",
 		"GET /audit": "root",
@@ -331,5 +333,36 @@ func TestSecurityPage(t *testing.T) {
 	}
 	if none := w.ask("GET", "/security?category=isolation", root, "").Body.String(); strings.Contains(none, `exposure-SEC-01`) {
 		t.Error("the filter does nothing")
+	}
+}
+
+// TestSecondFactorByForm turns the second factor on with a code of its secret,
+// shows the recovery codes once, and turns it off again.
+func TestSecondFactorByForm(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	login := decoded(t, w.logIn("/api/login", "192.0.2.1", "ana", goodPassword))["token"].(string)
+	m := onceShown.FindStringSubmatch(w.ask("GET", "/settings/factor", login, "").Body.String())
+	if m == nil {
+		t.Fatal("no secret is shown")
+	}
+	code := func() string {
+		text, err := access.FactorCode(core.Secret(m[1]), w.a.Now().Unix()/30)
+		must(t, err)
+		return text
+	}
+	if page := w.form("/settings/factor", login, url.Values{"secret": {m[1]}, "code": {"000000"}, "password": {goodPassword}}).Body.String(); wasWrong.FindString(page) == "" || !strings.Contains(page, m[1]) {
+		t.Error("a wrong code is not told, or the secret is another one then")
+	}
+	page := w.form("/settings/factor", login, url.Values{"secret": {m[1]}, "code": {code()}, "password": {goodPassword}}).Body.String()
+	kept := regexp.MustCompile(`<li><code>([a-z0-9-]+)</code>`).FindStringSubmatch(page)
+	if kept == nil {
+		t.Fatalf("no recovery codes: %s", page)
+	}
+	if page := w.ask("GET", "/settings/factor", login, "").Body.String(); strings.Contains(page, kept[1]) || strings.Contains(page, m[1]) {
+		t.Error("a secret is shown twice")
+	}
+	if rec := w.form("/settings/factor/remove", login, url.Values{"code": {kept[1]}, "password": {goodPassword}}); rec.Code != 303 {
+		t.Errorf("remove: %d %v", rec.Code, wasWrong.FindStringSubmatch(rec.Body.String()))
 	}
 }

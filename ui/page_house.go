@@ -64,7 +64,7 @@ func (c *call) palettePage() (any, error) {
 func (c *call) settingsPage() (any, error) { return c.settings("") }
 
 func (c *call) settings(problem string) (*panel.Settings, error) {
-	p := &panel.Settings{Frame: c.framed("settings", ""), Problem: problem, Grants: grantsOf(c.who.user)}
+	p := &panel.Settings{Frame: c.framed("settings", ""), Problem: problem, Grants: grantsOf(c.who.user), Factor: c.who.user.SecondFactor}
 	p.Title = p.Lang.T("nav.settings")
 	if p.Admin {
 		p.Effective = c.Effective

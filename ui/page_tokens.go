@@ -14,7 +14,10 @@ func (c *call) tokensPage() (any, error) { return c.tokens(nil, "") }
 // tokens is the page of API tokens; once is the text of one that was just made.
 func (c *call) tokens(once *panel.Once, problem string) (*panel.Tokens, error) {
 	p := &panel.Tokens{Frame: c.framed("tokens", ""), Once: once, Problem: problem, Days: usualTokenDays, MaxDays: maxTokenDays,
-		Name: clip(c.PostForm("name"), 64), Everybodys: c.Query("all") == "1"}
+		Everybodys: c.Query("all") == "1"}
+	if problem != "" {
+		p.Name = clip(c.PostForm("name"), 64)
+	}
 	p.Title = p.Lang.T("nav.tokens")
 	out, err := c.listTokens()
 	if err != nil {

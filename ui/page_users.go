@@ -13,7 +13,10 @@ func (c *call) usersPage() (any, error) { return c.users(nil, "") }
 
 // users is the page of users; once is a password that is shown on it, once.
 func (c *call) users(once *panel.Once, problem string) (*panel.Users, error) {
-	p := &panel.Users{Frame: c.framed("users", ""), Roles: core.Roles, Once: once, Problem: problem, Name: clip(c.PostForm("name"), 64)}
+	p := &panel.Users{Frame: c.framed("users", ""), Roles: core.Roles, Once: once, Problem: problem}
+	if problem != "" {
+		p.Name = clip(c.PostForm("name"), 64)
+	}
 	p.Title = p.Lang.T("nav.users")
 	out, err := c.listUsers()
 	if err != nil {

@@ -6,6 +6,9 @@ var housePages = []route{
 	page(get, "/palette", read, anybody, "Where somebody can go", (*call).palettePage),
 	page(get, "/settings", read, anybody, "How I like it, and my password", (*call).settingsPage),
 	page(post, "/settings/password", admin, anybody, "Change my password", (*call).settingsPassword),
+	page(get, "/settings/factor", admin, anybody, "My second factor", (*call).factorPage),
+	page(post, "/settings/factor", admin, anybody, "Have one", (*call).factorSet),
+	page(post, "/settings/factor/remove", admin, anybody, "Have none any more", (*call).factorRemoved),
 	page(get, "/about", read, anybody, "This program and how it is", (*call).aboutPage),
 
 	page(get, "/tokens", admin, anybody, "My API tokens", (*call).tokensPage),

@@ -31,6 +31,7 @@ var screens = []struct{ name, path, until string }{
 	{"tokens", "/tokens", ".boxes"},
 	{"audit", "/audit?verify=1", ".proof-of"},
 	{"settings", "/settings", ".choice"},
+	{"factor", "/settings/factor", "#once"},
 	{"about", "/about", ".parts"},
 	{"palette", "/palette", ".places"},
 	{"not-there", "/instances/ghost", ".trouble"},

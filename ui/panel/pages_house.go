@@ -87,7 +87,18 @@ type Settings struct {
 	Frame
 	Problem   string
 	Grants    []Grant
+	Factor    bool // they have a second one
 	Effective []Effective
+}
+
+// Factor is one's second factor: a secret to begin with, or the recovery codes,
+// which are shown once.
+type Factor struct {
+	Frame
+	On       bool
+	Secret   string
+	Recovery []string
+	Problem  string
 }
 
 // Effective is a setting of the agent as it holds now.
@@ -115,4 +126,5 @@ func (*Users) Template() string    { return "users" }
 func (*Tokens) Template() string   { return "tokens" }
 func (*Audit) Template() string    { return "audit" }
 func (*Settings) Template() string { return "settings" }
+func (*Factor) Template() string   { return "factor" }
 func (*About) Template() string    { return "about" }
