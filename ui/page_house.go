@@ -17,6 +17,9 @@ func (c *call) again(cause error, show func(problem string) (panel.Page, error))
 	if p.Status >= http.StatusInternalServerError || p.Status == http.StatusNotFound {
 		return nil, cause
 	}
+	if p.Status == http.StatusForbidden { // they may send the form; what is wrong is a password in it
+		p.Status = http.StatusBadRequest
+	}
 	made, err := show(p.Detail)
 	if err != nil {
 		return nil, err
