@@ -64,7 +64,9 @@ func (c *call) planPage(kind string, plan core.Plan) (*panel.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &panel.Plan{Frame: c.framed("fleet", plan.Title), Of: of, Kind: kind, Plan: plan, Back: c.home(), Allowed: of.Mode == core.Control}, nil
+	p := &panel.Plan{Frame: c.framed("fleet", ""), Of: of, Kind: kind, Plan: plan, Back: c.home(), Allowed: of.Mode == core.Control}
+	p.Title = c.planTitle(p.Lang)(plan)
+	return p, nil
 }
 
 // applyFix applies the plan that was looked at. When the world changed since,
@@ -90,8 +92,9 @@ func (c *call) changePage() (any, error) {
 		return nil, err
 	}
 	ch := out.(changeOut)
-	p := &panel.Change{Frame: c.framed("fleet", ch.Change.Plan.Title), Instance: ch.Change.Instance, C: ch.Change, Evidence: ch.Change.Before.Evidence,
+	p := &panel.Change{Frame: c.framed("fleet", ""), Instance: ch.Change.Instance, C: ch.Change, Evidence: ch.Change.Before.Evidence,
 		CanUndo: ch.CanUndo && c.who.may(core.MayRepair, ch.Change.Instance) && c.instance.Mode == core.Control}
+	p.Title = c.planTitle(p.Lang)(ch.Change.Plan)
 	for _, l := range ch.Journal {
 		s := panel.Step{Step: l.Step, Outcome: l.Outcome, At: l.At, State: "ok"}
 		switch {
@@ -127,6 +130,10 @@ func (c *call) changesPage() (any, error) {
 	}
 	n, err := c.number("page", 1, 1_000_000)
 	p.Pager, p.Changes = paged(c.Request.URL, all, n, listPage)
+	called := c.planTitle(p.Lang)
+	for i := range p.Changes {
+		p.Changes[i].Plan.Title = called(p.Changes[i].Plan)
+	}
 	return p, err
 }
 
@@ -161,9 +168,10 @@ func (c *call) historyPage() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	called := c.planTitle(p.Lang)
 	for _, ch := range changes {
 		if ch.Created.After(p.Timeline.From) {
-			p.Timeline.Marks = append(p.Timeline.Marks, panel.Mark{At: ch.Created, ID: ch.ID, Title: ch.Plan.Title, State: ch.State})
+			p.Timeline.Marks = append(p.Timeline.Marks, panel.Mark{At: ch.Created, ID: ch.ID, Title: called(ch.Plan), State: ch.State})
 		}
 	}
 	n, err := c.number("page", 1, 1_000_000)

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,8 +74,16 @@ func (c *call) explain(code string) (core.Explanation, bool) {
 
 // cause puts a finding into the words of the page.
 func (c *call) cause(p *panel.Overview, k report.Cause) panel.Cause {
-	out := panel.Cause{C: k, Instance: c.instance.ID, May: p.Of.May.Repair, Title: p.Lang.Title(k.Code, k.Title), What: cmp.Or(k.Meaning.What, k.Explanation),
-		Breaks: k.Meaning.Breaks, Do: k.Meaning.Do, Data: k.Meaning.Data}
+	m := p.Lang.Meaning(k.Code, k.Meaning)
+	out := panel.Cause{C: k, Instance: c.instance.ID, May: p.Of.May.Repair, Title: p.Lang.Title(k.Code, k.Title), What: cmp.Or(m.What, k.Explanation),
+		Breaks: m.Breaks, Do: m.Do, Data: m.Data}
+	if out.Title != k.Title && k.Title != k.Meaning.Title {
+		out.Said = k.Title
+	}
+	out.C.Symptoms = slices.Clone(k.Symptoms)
+	for i, s := range k.Symptoms {
+		out.C.Symptoms[i].Title = p.Lang.Title(s.Code, s.Title)
+	}
 	if k.Service != "" && k.Service != core.Host {
 		out.Logs = string(k.Service)
 	}

@@ -25,6 +25,7 @@ func (c *call) playbooksPage() (any, error) {
 		return nil, err
 	}
 	for _, b := range books.Playbooks {
+		b.Title = bookTitle(p.Lang, b)
 		own := strings.ToLower(b.ID + " " + b.Title + " " + strings.Join(b.Fixes, " "))
 		if !slices.ContainsFunc(strings.Fields(strings.ToLower(p.Query)), func(word string) bool { return !strings.Contains(own, word) }) {
 			p.Books = append(p.Books, panel.Listed{Playbook: b, Mends: c.codes(p.Lang, b.Fixes), Record: records[b.ID]})
@@ -75,6 +76,32 @@ func (c *call) codes(l panel.Lang, codes []string) []panel.Code {
 	return list
 }
 
+// bookTitle is what a playbook is called. One that a user wrote keeps its own
+// title, also when it stands in for a built-in one.
+func bookTitle(l panel.Lang, b core.Playbook) string {
+	if !b.BuiltIn {
+		return b.Title
+	}
+	return l.Title(b.ID, b.Title)
+}
+
+// planTitle returns how to call plans: by their playbook's title in the
+// caller's language while they have that title, else as they came. Playbooks
+// that cannot be read are no reason to hide a receipt.
+func (c *call) planTitle(l panel.Lang) func(core.Plan) string {
+	var books []core.Playbook
+	if l != panel.English {
+		books, _, _ = c.Playbooks(c)
+	}
+	return func(p core.Plan) string {
+		n := slices.IndexFunc(books, func(b core.Playbook) bool { return b.ID == p.Playbook && b.Title == p.Title })
+		if n < 0 {
+			return p.Title
+		}
+		return bookTitle(l, books[n])
+	}
+}
+
 // book returns the playbook of the address.
 func (c *call) book(id string) (core.Playbook, error) {
 	books, _, err := c.Playbooks(c)
@@ -95,7 +122,9 @@ func (c *call) playbookPage() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &panel.Playbook{Frame: c.framed("playbooks", b.Title), Book: b, Source: b.Source}
+	p := &panel.Playbook{Frame: c.framed("playbooks", ""), Book: b, Source: b.Source}
+	p.Book.Title = bookTitle(p.Lang, b)
+	p.Title = p.Book.Title
 	p.Mends = c.codes(p.Lang, b.Fixes)
 	records, err := c.records()
 	if err != nil {
@@ -171,7 +200,7 @@ func (c *call) editorPage() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Title, p.Source, p.BuiltIn = b.Title, b.Source, b.BuiltIn
+	p.Title, p.Source, p.BuiltIn = bookTitle(p.Lang, b), b.Source, b.BuiltIn
 	return p, nil
 }
 
@@ -185,7 +214,7 @@ func (c *call) editorSent() (any, error) {
 	if id == newPlaybook {
 		id = p.NewID
 	} else if b, err := c.book(id); err == nil {
-		p.Title, p.BuiltIn = b.Title, b.BuiltIn
+		p.Title, p.BuiltIn = bookTitle(p.Lang, b), b.BuiltIn
 	}
 	saves := c.PostForm("what") == "save"
 	if saves && (id == "" || id == newPlaybook) {

@@ -72,7 +72,8 @@ func (c *call) expose(l panel.Lang, groups map[string]*panel.Exposure, at panel.
 	g := groups[f.Code]
 	if g == nil {
 		e, _ := c.explain(f.Code)
-		g = &panel.Exposure{Code: f.Code, Title: l.Title(f.Code, cmp.Or(e.Title, f.Title)), Breaks: e.Breaks, Do: e.Do, Category: f.Category, Severity: f.Severity}
+		e = l.Meaning(f.Code, e)
+		g = &panel.Exposure{Code: f.Code, Title: cmp.Or(e.Title, f.Title), Breaks: e.Breaks, Do: e.Do, Category: f.Category, Severity: f.Severity}
 		groups[f.Code] = g
 	}
 	if f.Severity.AtLeast(g.Severity) {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -167,6 +168,47 @@ func TestPagesAreStrict(t *testing.T) {
 		}
 		if strings.Contains(rec.Body.String(), canary) {
 			t.Errorf("%s holds a secret", r.path)
+		}
+	}
+}
+
+// TestFindingsInPortuguese reads what was found, and playbooks, as a reader of
+// Portuguese, who is also told what a finding itself said.
+func TestFindingsInPortuguese(t *testing.T) {
+	w := newWorld(t)
+	d := brokenShop(time.Now())
+	d.Findings[0].Title = "The role authenticator is refused"
+	must(t, w.a.Store.SaveDiagnosis(t.Context(), d))
+	w.a.Works.Checks = func() []core.Checker {
+		return []core.Checker{{ID: "x.y", Finds: []core.Explanation{{Code: "PG-01", Title: "The database does not accept the password that the stack uses", Do: "Apply the playbook."}, {Code: "UPG-04", Title: "A newer release is there"}}}}
+	}
+	repaired := aChange("change-shop", "shop")
+	repaired.Plan.Title = "Restart auth"
+	must(t, w.a.Store.SaveChange(t.Context(), repaired))
+	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
+	for path, want := range map[string]struct{ there, gone []string }{
+		"/instances/shop": {[]string{"O banco não aceita a senha que a stack usa", "Aplique o playbook", `lang="en">The role authenticator is refused<`, "Um serviço não responde ao gateway", "Sobraram containers de logs"},
+			[]string{"Apply the playbook", "does not answer the gateway", "A newer release is there"}},
+		"/":                       {[]string{"O banco não aceita a senha que a stack usa"}, []string{"is refused"}},
+		"/playbooks":              {[]string{"Reiniciar o auth", "Mine"}, []string{"Restart auth"}},
+		"/playbooks/restart-auth": {[]string{"<h1>Reiniciar o auth"}, []string{"Restart auth"}},
+		"/instances/shop/changes": {[]string{"Reiniciar o auth"}, []string{"Restart auth"}},
+		"/changes/change-shop":    {[]string{"<h1>Reiniciar o auth"}, []string{"Restart auth"}},
+		"/changes/change-other":   {[]string{"<h1>a plan"}, nil},
+	} {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Header.Set("Authorization", "Bearer "+root)
+		r.Header.Set("Accept-Language", "pt-BR")
+		text := w.send(r).Body.String()
+		for _, there := range want.there {
+			if !strings.Contains(text, there) {
+				t.Errorf("%s does not say %q", path, there)
+			}
+		}
+		for _, gone := range want.gone {
+			if strings.Contains(text, gone) {
+				t.Errorf("%s says %q in English", path, gone)
+			}
 		}
 	}
 }

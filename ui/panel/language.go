@@ -12,7 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-//go:embed messages/*.yaml
+//go:embed messages
 var catalogues embed.FS
 
 // Lang is a language that the panel speaks.
@@ -49,12 +49,13 @@ func (m message) in(l Lang) string {
 	return m.En
 }
 
-var messages = mustRead()
+var messages = mustRead[message]("messages/*.yaml")
 
-// mustRead reads the catalogues, which are part of the program.
-func mustRead() map[string]message {
-	all := map[string]message{}
-	files, err := fs.Glob(catalogues, "messages/*.yaml")
+// mustRead reads the catalogues that fit a pattern, which are part of the
+// program.
+func mustRead[Entry any](pattern string) map[string]Entry {
+	all := map[string]Entry{}
+	files, err := fs.Glob(catalogues, pattern)
 	if err != nil {
 		panic(err)
 	}
@@ -63,7 +64,7 @@ func mustRead() map[string]message {
 		if err != nil {
 			panic(err)
 		}
-		own := map[string]message{}
+		own := map[string]Entry{}
 		d := yaml.NewDecoder(strings.NewReader(string(b)))
 		d.KnownFields(true)
 		if err := d.Decode(&own); err != nil {
@@ -122,14 +123,6 @@ func Choose(chosen, accept string) Lang {
 	}
 	_, n, _ := matcher.Match(wanted...)
 	return Langs[n]
-}
-
-// Title is what a finding is called, in this language when it was translated.
-func (l Lang) Title(code, title string) string {
-	if key := "code." + code; l != English && Has(key) {
-		return l.T(key)
-	}
-	return title
 }
 
 // Ago is a span that lies behind.

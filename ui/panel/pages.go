@@ -112,6 +112,10 @@ type Cause struct {
 	May                           bool // repair it
 	Logs                          string
 	Title, What, Breaks, Do, Data string
+
+	// Said is the finding's own title, in English, where Title is a translation
+	// of what its code is called in general.
+	Said string
 }
 
 // First are the lines of proof that are shown at once.

@@ -64,7 +64,7 @@ func TestEveryMessage(t *testing.T) {
 			t.Errorf("%q lacks a title or a text", m[1])
 		}
 	}
-	families := []string{"code.", "time."}
+	families := []string{"time."}
 	for _, m := range family.FindAllStringSubmatch(text, -1) {
 		families = append(families, m[1]+m[3]+m[4])
 	}
