@@ -176,7 +176,7 @@ func orderOf(sort string) func(a, b panel.FleetRow) int {
 // paged cuts one page out of a list.
 func paged[T any](u *url.URL, list []T, page, size int) (panel.Pager, []T) {
 	pages := max(1, (len(list)+size-1)/size)
-	page = min(page, pages)
+	page = max(1, min(page, pages)) // also where the number asked for was refused
 	at := func(n int) string {
 		if n < 1 || n > pages {
 			return ""

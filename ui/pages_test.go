@@ -212,3 +212,17 @@ func TestFindingsInPortuguese(t *testing.T) {
 		}
 	}
 }
+
+// TestPageNumberThatIsNone wants a sentence for a page that cannot be.
+func TestPageNumberThatIsNone(t *testing.T) {
+	w := newWorld(t)
+	must(t, w.a.Store.SaveDiagnosis(t.Context(), aDiagnosis("shop")))
+	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
+	for _, path := range []string{"/", "/instances/shop/changes", "/instances/shop/history", "/instances/shop/snapshots"} {
+		for _, page := range []string{"0", "-1", "abc"} {
+			if rec := w.ask("GET", path+"?page="+page, root, ""); rec.Code != http.StatusBadRequest {
+				t.Errorf("%s, page %s: %d", path, page, rec.Code)
+			}
+		}
+	}
+}
