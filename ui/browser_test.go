@@ -51,7 +51,7 @@ func (b *browser) where() string { return b.Where() }
 // open goes to a page.
 func (b *browser) open(path string) {
 	b.t.Helper()
-	b.run(chromedp.Navigate(b.Base + path))
+	b.run(browsertest.Visit(b.Base + path))
 }
 
 // text is what the first element of a selector says.

@@ -170,7 +170,7 @@ func (c *stackCaller) reports() {
 // crawls asks every address that is described and only reads.
 func (c *stackCaller) crawls() {
 	c.t.Helper()
-	fill := strings.NewReplacer("{id}", c.stack, "{category}", string(core.Isolation), "{cid}",
+	fill := strings.NewReplacer("{id}", c.stack, "{category}", string(core.Isolation), "{pid}", "restart-auth", "{cid}",
 		at(c.want(http.StatusOK, "GET", c.base+"/changes", nil), "changes", 0, "id").(string))
 	for path, item := range c.paths {
 		address := fill.Replace(path)

@@ -32,8 +32,9 @@ func TestPanelOnARealStack(t *testing.T) {
 		b.Run(chromedp.OuterHTML("html", &html, chromedp.ByQuery))
 		all.WriteString(html)
 	}
-	b.Run(chromedp.Navigate(s.url+"/"), see("#password"), chromedp.SendKeys("#username", "admin"), chromedp.SendKeys("#password", password[1]), press("button.primary"), see(".guide"))
-	b.Run(press(`.guide a[href="/adopt"]`), see(".list"), press(`button[name=project][value="`+stack+`"]`), see(".empty"))
+	b.Run(browsertest.Visit(s.url+"/"), see("#password"), chromedp.SendKeys("#username", "admin"), chromedp.SendKeys("#password", password[1]), press("button.primary"), see(".guide"))
+	b.Run(press(`.guide a[href="/adopt"]`), see("input[name=project]"),
+		chromedp.Evaluate(`document.querySelectorAll("input[name=project]").forEach(b => b.checked = b.value === "`+stack+`")`, nil), press(`form[action="/adopt"] .primary`), see(".empty"))
 	b.Run(press(`button[name=mode]`), see(".notice"), press(`form[action$="/diagnose"] button`), see("#finding-PG-01"))
 	b.Shot("real-overview")
 	look()
@@ -45,14 +46,14 @@ func TestPanelOnARealStack(t *testing.T) {
 	b.Shot("real-receipt")
 	look()
 	receipt := b.Where()
-	b.Run(chromedp.Navigate(s.url+"/instances/"+stack), see(".calm")) // what verified it is what the page shows
+	b.Run(browsertest.Visit(s.url+"/instances/"+stack), see(".calm")) // what verified it is what the page shows
 	look()
-	b.Run(chromedp.Navigate(s.url+"/instances/"+stack+"/logs"), see(".log li"))
+	b.Run(browsertest.Visit(s.url+"/instances/"+stack+"/logs"), see(".log li"))
 	look()
-	b.Run(chromedp.Navigate(s.url+"/instances/"+stack+"/config"), see(".settings li"))
+	b.Run(browsertest.Visit(s.url+"/instances/"+stack+"/config"), see(".settings li"))
 	look()
-	b.Run(chromedp.Navigate(s.url+receipt), press(`form[action$="/undo"] button`), see(".verdict"), chromedp.Poll(`location.pathname !== "`+receipt+`"`, nil), see(".verdict.healthy"))
-	b.Run(chromedp.Navigate(s.url+"/instances/"+stack), chromedp.WaitVisible("#finding-PG-01", chromedp.ByQuery))
+	b.Run(browsertest.Visit(s.url+receipt), press(`form[action$="/undo"] button`), see(".verdict"), chromedp.Poll(`location.pathname !== "`+receipt+`"`, nil), see(".verdict.healthy"))
+	b.Run(browsertest.Visit(s.url+"/instances/"+stack), chromedp.WaitVisible("#finding-PG-01", chromedp.ByQuery))
 	b.Quiet()
 	for name, secret := range secrets {
 		if strings.Contains(all.String(), secret) {

@@ -110,6 +110,7 @@ func TestSignUpProbe(t *testing.T) {
 		p.lab("mend", p.stack, row.fault)
 	}
 
+	p.lab("up", p.stack)     // auth was started only just now
 	p.lab("signup", p.stack) // a recent failure is news until a sign-up works
 	if err := p.engine.Stop(t.Context(), core.Gateway); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ type story struct {
 func (l *lab) demo(ctx context.Context) error {
 	s := &story{lab: l, begin: time.Now()}
 	for _, chapter := range []func(context.Context) error{
-		s.engineAndImages, s.stacks, s.breakdown, s.diagnosis, s.repair, s.failedRepair, s.end,
+		s.engineAndImages, s.stacks, s.breakdown, s.diagnosis, s.repair, s.failedRepair, s.end, s.panel,
 	} {
 		if err := chapter(ctx); err != nil {
 			return fmt.Errorf("demo, step %d: %w", s.step, err)

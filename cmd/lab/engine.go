@@ -100,8 +100,7 @@ func whatToInstall() string {
 
 // consent asks a person at the terminal. Where there is none it is given.
 func (l *lab) consent(question string) bool {
-	info, err := os.Stdin.Stat()
-	if os.Getenv("CI") != "" || err != nil || info.Mode()&os.ModeCharDevice == 0 || isNull(info) {
+	if !person() {
 		l.say("%s", question)
 		return true
 	}
@@ -109,6 +108,12 @@ func (l *lab) consent(question string) bool {
 	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return answer == "y" || answer == "yes"
+}
+
+// person reports whether somebody sits at the terminal.
+func person() bool {
+	info, err := os.Stdin.Stat()
+	return os.Getenv("CI") == "" && err == nil && info.Mode()&os.ModeCharDevice != 0 && !isNull(info)
 }
 
 // isNull tells /dev/null, which is a character device too, from a terminal.

@@ -72,7 +72,7 @@ func (b *Tab) listen(event any) {
 	text := ""
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
-		if e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning {
+		if (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) && !strings.Contains(e.Entry.Text, networkChanged) {
 			text = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 		}
 	case *runtime.EventExceptionThrown:
@@ -115,6 +115,23 @@ func (b *Tab) Run(actions ...chromedp.Action) {
 		b.Shot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
 		b.t.Fatalf("%v, on %s", err, b.Where())
 	}
+}
+
+// networkChanged is what Chromium drops its connections with when an interface
+// comes or goes, as those of containers do beside these tests.
+const networkChanged = "ERR_NETWORK_CHANGED"
+
+// Visit opens an address, again where the network of this machine changed
+// meanwhile.
+func Visit(url string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) (err error) {
+		for range 5 {
+			if err = chromedp.Navigate(url).Do(ctx); err == nil || !strings.Contains(err.Error(), networkChanged) {
+				break
+			}
+		}
+		return err
+	})
 }
 
 // Where is the path and the query that the tab shows.
