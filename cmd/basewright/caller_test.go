@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,11 +21,12 @@ import (
 // secrets.
 type caller struct {
 	*served
-	t        *testing.T
-	login    string
-	paths    map[string]map[string]any // of the description, by path and method
-	compiler *jsonschema.Compiler
-	heard    lockedBuffer // every answer, with its header
+	t         *testing.T
+	login     string
+	paths     map[string]map[string]any // of the description, by path and method
+	compiler  *jsonschema.Compiler
+	compiling sync.Mutex
+	heard     lockedBuffer // every answer, with its header
 }
 
 type answer = map[string]any
@@ -115,7 +117,9 @@ func (c *caller) described(method, path string, resp *http.Response, body []byte
 	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	at := "api.json#" + (&url.URL{Path: "/paths/" + escape.Replace(route) + "/" + strings.ToLower(method) + "/responses/" + status + "/content/" + escape.Replace(kind) + "/schema"}).EscapedPath()
+	c.compiling.Lock() // the compiler keeps what it compiled, and some ask at once
 	schema, err := c.compiler.Compile(at)
+	c.compiling.Unlock()
 	if err != nil {
 		c.t.Errorf("%s %s: %d %s is not described: %v", method, path, resp.StatusCode, kind, err)
 		return

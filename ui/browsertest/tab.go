@@ -134,6 +134,23 @@ func Visit(url string) chromedp.Action {
 	})
 }
 
+// Leaves waits until the tab shows another address.
+func Leaves(url string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		for {
+			var now string // cannot be told while a page goes and the next comes
+			if err := chromedp.Location(&now).Do(ctx); err == nil && now != url {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+}
+
 // Where is the path and the query that the tab shows.
 func (b *Tab) Where() (url string) {
 	_ = chromedp.Run(b.ctx, chromedp.Location(&url))
