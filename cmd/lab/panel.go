@@ -1,15 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -62,11 +63,11 @@ func (s *story) panel(ctx context.Context) error {
 // adopt keeps a stack and diagnoses it once, so that there is something to see.
 // A person may change it from the panel.
 func (s *story) adopt(ctx context.Context, name string) error {
-	code, err := s.program(ctx, io.Discard, "instance", "show", name)
-	if err != nil {
+	var kept bytes.Buffer
+	if _, err := s.program(ctx, &kept, "instance", "list"); err != nil {
 		return err
 	}
-	if code != 0 {
+	if !strings.Contains(kept.String(), "\n"+name+" ") {
 		if err := s.basewright(ctx, 0, "instance", "adopt", name); err != nil {
 			return err
 		}
