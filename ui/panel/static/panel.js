@@ -40,70 +40,7 @@ document.addEventListener("visibilitychange", () => {
     source?.close();
     source = undefined;
   } else if (!source) {
-    // Filters: hide what does not hold the words that are typed.
-document.addEventListener("input", (event) => {
-  const list = event.target.dataset?.filters && document.getElementById(event.target.dataset.filters);
-  if (list) sift(list, event.target.value);
-});
-function sift(list, text) {
-  const word = text.toLowerCase();
-  for (const item of list.children) item.hidden = !item.textContent.toLowerCase().includes(word);
-}
-document.addEventListener("submit", (event) => {
-  if ("search" in event.target.dataset) event.preventDefault();
-});
-
-// Tail: lines of the logs as they come. What they say goes in as text.
-let tail;
-const mostLines = 1000;
-function line(entry) {
-  const item = document.createElement("li");
-  item.className = entry.level;
-  const cell = (tag, kind, text) => {
-    const part = document.createElement(tag);
-    if (kind) part.className = kind;
-    part.textContent = text;
-    item.append(part);
-  };
-  cell("time", "", (entry.ts || "").slice(11, 19));
-  cell("span", "of", entry.service);
-  cell("span", "level", entry.level);
-  cell("span", "msg", entry.message);
-  if (entry.code) cell("span", "code", entry.code);
-  return item;
-}
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-tail]");
-  if (!button) return;
-  const list = document.getElementById(button.dataset.into);
-  if (tail) {
-    tail.close();
-    tail = undefined;
-  } else {
-    tail = new EventSource(button.dataset.tail);
-    tail.addEventListener("log", (e) => {
-      const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-      list.append(line(JSON.parse(e.data)));
-      sift(list, find("[data-filters=log]").value);
-      while (list.children.length > mostLines) list.firstElementChild.remove();
-      if (atEnd) list.scrollTop = list.scrollHeight;
-      each("[data-empty=log]", (hint) => { hint.hidden = true; });
-    });
-    list.scrollTop = list.scrollHeight;
-  }
-  button.setAttribute("aria-pressed", String(Boolean(tail)));
-});
-
-// A notice is told once: the address forgets it.
-if (new URLSearchParams(location.search).has("done")) {
-  const url = new URL(location.href);
-  url.searchParams.delete("done");
-  history.replaceState(null, "", url);
-}
-each("#log", (list) => { list.scrollTop = list.scrollHeight; });
-each("button.confirmed", (button) => { button.disabled = true; });
-
-listen();
+    listen();
     each("[data-live]", (part) => htmx.trigger(part, "live"));
   }
 });
