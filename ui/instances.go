@@ -54,18 +54,23 @@ func (c *call) show(i core.Instance, message string) (any, error) {
 }
 
 func (c *call) listInstances() (any, error) {
-	all, err := c.Store.Instances(c)
-	if err != nil {
-		return nil, err
-	}
-	seen, err := c.Store.Glances(c)
+	mine, seen, err := c.visible()
 	out := instancesOut{ok(""), []instanceView{}}
-	for _, i := range all {
-		if c.who.may(core.MayRead, i.ID) {
-			out.Instances = append(out.Instances, c.viewed(i, seen))
-		}
+	for _, i := range mine {
+		out.Instances = append(out.Instances, c.viewed(i, seen))
 	}
 	return out, err
+}
+
+// visible are the instances that the caller may see, and what their last
+// diagnoses said. For the caller there are no others.
+func (c *call) visible() ([]core.Instance, map[string]store.Glance, error) {
+	all, err := c.Store.Instances(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	glances, err := c.Store.Glances(c)
+	return slices.DeleteFunc(all, func(i core.Instance) bool { return !c.who.may(core.MayRead, i.ID) }), glances, err
 }
 
 func (c *call) showInstance() (any, error) { return c.show(c.instance, "") }

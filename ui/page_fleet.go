@@ -70,11 +70,7 @@ func (c *call) fleetPage() (any, error) {
 
 // fleetRows are the instances that the caller may see, without their trends.
 func (c *call) fleetRows(l panel.Lang) ([]panel.FleetRow, error) {
-	instances, err := c.Store.Instances(c)
-	if err != nil {
-		return nil, err
-	}
-	glances, err := c.Store.Glances(c)
+	mine, glances, err := c.visible()
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +83,7 @@ func (c *call) fleetRows(l panel.Lang) ([]panel.FleetRow, error) {
 		return nil, err
 	}
 	var rows []panel.FleetRow
-	for _, i := range instances {
-		if !c.who.may(core.MayRead, i.ID) {
-			continue
-		}
+	for _, i := range mine {
 		r := panel.FleetRow{ID: i.ID, Name: i.Name, Status: core.Unknown, Production: slices.Contains(production, i.ID), Change: c.Changes.Holder(i.ID)}
 		if at, has := shots[i.ID]; has {
 			r.Snapshot = &at

@@ -43,18 +43,11 @@ func (c *call) palettePage() (any, error) {
 			p.Places = append(p.Places, panel.Place{Href: more.href, Icon: more.icon, Title: more.title})
 		}
 	}
-	all, err := c.Store.Instances(c)
+	mine, glances, err := c.visible()
 	if err != nil {
 		return nil, err
 	}
-	glances, err := c.Store.Glances(c)
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range all {
-		if !c.who.may(core.MayRead, i.ID) {
-			continue
-		}
+	for _, i := range mine {
 		status := core.Unknown
 		if g, known := glances[i.ID]; known {
 			status = g.Status

@@ -32,19 +32,12 @@ func exposures(d *core.Diagnosis) []core.Finding {
 func (c *call) securityPage() (any, error) {
 	p := &panel.Security{Frame: c.framed("security", ""), Query: strings.TrimSpace(clip(c.Query("q"), 100)), Category: c.Query("category"), Categories: exposing}
 	p.Title = p.Lang.T("nav.security")
-	all, err := c.Store.Instances(c)
-	if err != nil {
-		return nil, err
-	}
-	glances, err := c.Store.Glances(c)
+	mine, glances, err := c.visible()
 	if err != nil {
 		return nil, err
 	}
 	groups := map[string]*panel.Exposure{}
-	for _, i := range all {
-		if !c.who.may(core.MayRead, i.ID) {
-			continue
-		}
+	for _, i := range mine {
 		at := panel.Choice{ID: i.ID, Name: i.Name}
 		g, looked := glances[i.ID]
 		if !looked {
