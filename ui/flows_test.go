@@ -242,3 +242,32 @@ func TestTwoHundredInstances(t *testing.T) {
 		t.Errorf("%d bytes, %s", size, best)
 	}
 }
+
+// TestLiveTail lets lines of the logs come by themselves, once each, also after
+// the tab was in the background.
+func TestLiveTail(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	b := browse(t, w)
+	b.login()
+	b.open("/instances/shop/logs")
+	b.run(chromedp.WaitVisible("#log li", chromedp.ByQuery))
+	var opened int
+	b.eval(`(() => {
+		const real = EventSource;
+		window.opened = 0;
+		window.EventSource = class extends real { constructor(url) { super(url); if (url.includes("/logs/stream")) window.opened++; } };
+		for (const hidden of [true, false]) {
+			Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+			document.dispatchEvent(new Event("visibilitychange"));
+		}
+		return window.opened;
+	})()`, &opened)
+	b.click("[data-tail]", "#log li:nth-child(2)")
+	b.eval(`window.opened`, &opened)
+	if opened != 1 || b.text("#log li:nth-child(2) .msg") != "boom </script>\nid: 1" {
+		t.Errorf("%d streams were opened, and the line that came says %q", opened, b.text("#log li:nth-child(2) .msg"))
+	}
+	b.run(chromedp.Click("[data-tail]", chromedp.ByQuery), chromedp.WaitVisible("[data-tail][aria-pressed=false]", chromedp.ByQuery))
+	b.quiet()
+}
