@@ -64,14 +64,14 @@ type visitKey struct{}
 
 func (k *kong) newProxy(p *proxyRoute, s kongService) *httputil.ReverseProxy {
 	t := &http.Transport{
-		DialContext:           k.dial(s.ConnectTimeout),
+		DialContext:           (&net.Dialer{Timeout: milliseconds(s.ConnectTimeout)}).DialContext,
 		ResponseHeaderTimeout: milliseconds(s.ReadTimeout),
 		MaxIdleConnsPerHost:   8,
 		IdleConnTimeout:       30 * time.Second,
 		DisableCompression:    true,
 	}
 	return &httputil.ReverseProxy{
-		Transport:     t,
+		Transport:     addressed{k.dns, t},
 		FlushInterval: -1,
 		Rewrite: func(q *httputil.ProxyRequest) {
 			q.Out.URL.Scheme, q.Out.URL.Host = "http", p.target.Host
@@ -162,19 +162,28 @@ func (r *resolver) lookup(ctx context.Context, host string) (string, error) {
 	return c.ip, c.err
 }
 
-func (k *kong) dial(timeout int) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		host, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			return nil, err
-		}
-		ip, err := k.dns.lookup(ctx, host)
-		if err != nil {
-			return nil, err
-		}
-		d := net.Dialer{Timeout: milliseconds(timeout)}
-		return d.DialContext(ctx, network, net.JoinHostPort(ip, port))
+// addressed asks by address, as Kong's balancer does: kept connections belong
+// to an address and not to a name, so that a name that has moved is not asked
+// at its old place for as long as somebody there keeps the connection.
+type addressed struct {
+	dns *resolver
+	to  http.RoundTripper
+}
+
+func (a addressed) RoundTrip(r *http.Request) (*http.Response, error) {
+	ip, err := a.dns.lookup(r.Context(), r.URL.Hostname())
+	if err != nil {
+		return nil, err
 	}
+	asked := r.Clone(r.Context())
+	if asked.URL.Host = ip; r.URL.Port() != "" {
+		asked.URL.Host = net.JoinHostPort(ip, r.URL.Port())
+	}
+	resp, err := a.to.RoundTrip(asked)
+	if resp != nil {
+		resp.Request = r
+	}
+	return resp, err
 }
 
 // upstreamError answers and logs what went wrong on the way to the upstream, in nginx's and Kong's words.

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestKongDoesNotStart(t *testing.T) {
@@ -96,9 +97,46 @@ func TestKongKeepsAStaleAddress(t *testing.T) {
 	stale := r.cache["localhost"]
 	stale.ip = "127.0.0.99"
 	r.cache["localhost"] = stale
-	k := &kong{dns: r}
-	if _, err := k.dial(0)(context.Background(), "tcp", "localhost:"+port); !errors.Is(err, syscall.ECONNREFUSED) {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:"+port, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (addressed{r, &http.Transport{}}).RoundTrip(req); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("the cached address was not used: %v", err)
+	}
+}
+
+// TestKongFollowsAName moves a name to another address while the connection to
+// the first is kept open, as two containers do that swap their addresses.
+func TestKongFollowsAName(t *testing.T) {
+	says := func(text, address string) *httptest.Server {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, text+" for "+r.Host)
+		})}}
+		s.Start()
+		t.Cleanup(s.Close)
+		return s
+	}
+	first := says("first", "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(first.Listener.Addr().String())
+	says("second", "127.0.0.2:"+port)
+	r := newResolver(env{})
+	via := addressed{r, &http.Transport{}}
+	for _, tt := range []struct{ ip, want string }{{"127.0.0.1", "first"}, {"127.0.0.1", "first"}, {"127.0.0.2", "second"}} {
+		r.cache["rest"] = resolved{ip: tt.ip, until: time.Now().Add(time.Minute)}
+		resp, err := (&http.Client{Transport: via}).Get("http://rest:" + port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || string(body) != tt.want+" for rest:"+port {
+			t.Errorf("rest at %s: %q, %v", tt.ip, body, err)
+		}
 	}
 }
 
