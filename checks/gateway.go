@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,20 +68,21 @@ func init() {
 // route is a request through the gateway that proves a service behind it.
 type route struct {
 	service core.Service
-	path    string
-	asAdmin bool // send the service key; else the anon key
+	through string // the path as a client asks for it
+	inside  string // the path that the service itself knows it by; "" when its answer may be anything
+	asAdmin bool   // send the service key; else the anon key
 	headers map[string]string
 	judge   func(core.Response) (code, title string)
 }
 
 var routes = []route{
-	{service: core.Auth, path: "/auth/v1/settings", judge: anyAnswer},
-	{service: core.Auth, path: "/auth/v1/admin/users?page=1&per_page=1", asAdmin: true, judge: judgeAdminUsers},
-	{service: core.Rest, path: "/rest/v1/", asAdmin: true, judge: judgeRest},
-	{service: core.Storage, path: "/storage/v1/status", judge: anyAnswer},
-	{service: core.Functions, path: "/functions/v1/", judge: anyAnswer},
-	{service: core.Meta, path: "/pg/schemas", asAdmin: true, judge: judgeMeta},
-	{service: core.Realtime, path: "/realtime/v1/websocket?vsn=1.0.0", judge: judgeWebsocket, headers: map[string]string{
+	{service: core.Auth, through: "/auth/v1/settings", inside: "/settings", judge: anyAnswer},
+	{service: core.Auth, through: "/auth/v1/admin/users?page=1&per_page=1", inside: "/admin/users?page=1&per_page=1", asAdmin: true, judge: judgeAdminUsers},
+	{service: core.Rest, through: "/rest/v1/", inside: "/", asAdmin: true, judge: judgeRest},
+	{service: core.Storage, through: "/storage/v1/status", inside: "/status", judge: anyAnswer},
+	{service: core.Functions, through: "/functions/v1/", judge: anyAnswer},
+	{service: core.Meta, through: "/pg/schemas", inside: "/schemas", asAdmin: true, judge: judgeMeta},
+	{service: core.Realtime, through: "/realtime/v1/websocket?vsn=1.0.0", inside: "/socket/websocket?vsn=1.0.0", judge: judgeWebsocket, headers: map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "YmFzZXdyaWdodC1wcm9iZQ==",
 	}},
 }
@@ -163,7 +165,7 @@ var ownRefusal = regexp.MustCompile(`^\s*(\{\s*"message"\s*:\s*")?(No API key fo
 // keyRejected shows the anon key of .env to the gateway, as a client would.
 func keyRejected(ctx context.Context, t core.Target, h held) (*core.Finding, error) {
 	key := cmp.Or(h.env.anon, h.gateway.anon)
-	resp, err := throughGateway(ctx, t, route{path: "/auth/v1/settings"}, key)
+	resp, err := throughGateway(ctx, t, route{through: "/auth/v1/settings"}, key)
 	switch {
 	case core.CodeOf(err) == core.Unreachable:
 		return nil, err
@@ -197,12 +199,17 @@ func follow(ctx context.Context, t core.Target, r route, h held) (*core.Finding,
 	case core.CodeOf(err) == core.Unreachable:
 		return nil, err
 	case ctx.Err() != nil:
-		return &core.Finding{Code: "GW-07", Service: r.service, Severity: severity(r.service), Title: fmt.Sprintf("%s does not answer the gateway in time", r.service), Evidence: []core.Evidence{evidence("http:gateway"+r.path, "no answer in time")}}, nil
+		return &core.Finding{Code: "GW-07", Service: r.service, Severity: severity(r.service), Title: fmt.Sprintf("%s does not answer the gateway in time", r.service), Evidence: []core.Evidence{evidence("http:gateway"+r.through, "no answer in time")}}, nil
 	case err != nil:
 		return nil, nil // the gateway itself does not answer: services.answer
 	}
-	f := &core.Finding{Service: r.service, Severity: severity(r.service), Evidence: []core.Evidence{evidence("http:gateway"+r.path, answer(resp))}}
+	f := &core.Finding{Service: r.service, Severity: severity(r.service), Evidence: []core.Evidence{evidence("http:gateway"+r.through, answer(resp))}}
 	f.Code, f.Title = judgeRoute(r, resp)
+	if (f.Code == "" || f.Code == "RT-01") && r.strange(resp) {
+		if other, settled := misrouted(ctx, t, r, key, f); settled {
+			return other, nil
+		}
+	}
 	if f.Code == "" {
 		return nil, nil
 	}
@@ -253,11 +260,14 @@ func aliasEvidence(t core.Target, code string, s core.Service) []core.Evidence {
 }
 
 func throughGateway(ctx context.Context, t core.Target, r route, key core.Secret) (core.Response, error) {
+	return core.Send(ctx, t, core.Request{Address: core.Address{Service: core.Gateway, Port: 8000}, Path: r.path(r.through, key), Headers: r.header(key)})
+}
+
+// header returns what a client sends with a request for r.
+func (r route) header(key core.Secret) map[string]string {
 	headers := map[string]string{"apikey": key.Reveal(), "Authorization": "Bearer " + key.Reveal()}
-	for k, v := range r.headers {
-		headers[k] = v
-	}
-	return core.Send(ctx, t, core.Request{Address: core.Address{Service: core.Gateway, Port: 8000}, Path: r.path, Headers: headers})
+	maps.Copy(headers, r.headers)
+	return headers
 }
 
 func anyAnswer(core.Response) (string, string) { return "", "" }

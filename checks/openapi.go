@@ -32,7 +32,7 @@ func openAPI(ctx context.Context, t core.Target) ([]core.Finding, error) {
 	if key == "" {
 		return nil, nil
 	}
-	resp, err := throughGateway(ctx, t, route{path: "/rest/v1/"}, key)
+	resp, err := throughGateway(ctx, t, route{through: "/rest/v1/"}, key)
 	if core.CodeOf(err) == core.Unreachable {
 		return nil, err
 	}

@@ -77,7 +77,12 @@ var lineRows = []ruleRow{
 	{"GW-05 gateway", func(s *scene) {
 		s.logs(core.Gateway, `connect() failed (113: No route to host) while connecting to upstream, upstream: "http://172.20.0.77:9999/health"`)
 	}, func(s *scene) {
-		s.logs(core.Gateway, `connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://172.20.0.3:9999/health"`)
+		s.logs(core.Gateway, fmt.Sprintf(`connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://%s:9999/health"`, s.container(core.Auth).Networks[0].IP))
+	}},
+	{"GW-05 gateway", func(s *scene) {
+		s.logs(core.Gateway, fmt.Sprintf(`connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://%s:9999/health"`, s.container(core.Storage).Networks[0].IP))
+	}, func(s *scene) {
+		s.logs(core.Gateway, fmt.Sprintf(`connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://%s:7777/health"`, s.container(core.Storage).Networks[0].IP))
 	}},
 	asks("GW-13 gateway", core.Gateway, "upstream sent too big header while reading response header from upstream"),
 	asks("ST-01 storage", core.Storage, "The file system does not support extended attributes or has the feature disabled."),

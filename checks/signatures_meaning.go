@@ -63,10 +63,11 @@ var crashMeanings = []core.Explanation{
 // requestMeanings are of signatures that a service survives.
 var requestMeanings = []core.Explanation{
 	{
-		Code: "GW-05", Title: "The gateway asks an address that is gone", Severity: core.Warning,
-		What:   "A service was recreated and has a new address; the gateway still uses the old one.",
-		Breaks: "Every request of that route is answered with 502.", Do: "Restart the gateway; set KONG_DNS_VALID_TTL=5 and KONG_DNS_NOT_FOUND_TTL=1 as upstream does now.",
-		Data: "No data is at risk.", Sources: "supabase/cli#6668",
+		Code: "GW-05", Title: "The gateway asks a service at the wrong address", Severity: core.Warning,
+		What:   "A service was recreated and has a new address; the gateway still uses the old one, where nobody is any more, or another container, which answers in the service's place.",
+		Breaks: "Every request of that route is answered with 502, or with an answer that is not the service's, mostly 404.",
+		Do:     "Restart the gateway; set KONG_DNS_VALID_TTL=5 and KONG_DNS_NOT_FOUND_TTL=1 as upstream does now. If it stays, compare the route's address in the gateway's configuration with your release.",
+		Data:   "No data is at risk.", Sources: "supabase/cli#6668",
 	},
 	{
 		Code: "GW-13", Title: "Answers have headers that the gateway cannot hold", Severity: core.Warning,

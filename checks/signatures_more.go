@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -111,32 +112,57 @@ var (
 )
 
 // staleAddress finds a gateway that has lately asked an address at which no
-// container of the stack is any more.
+// container of the stack is any more, or another one than it means.
 func staleAddress(t core.Target) (core.Finding, bool) {
 	gw, ok := t.Container(core.Gateway)
 	if !ok || gw.State != "running" {
 		return core.Finding{}, false
-	}
-	present := map[string]bool{}
-	for _, c := range t.Containers {
-		for _, e := range c.Networks {
-			present[e.IP] = true
-		}
 	}
 	for _, l := range slices.Backward(gw.Logs) {
 		if t.At.Sub(l.At) > recentRequest/5 {
 			break
 		}
 		m := deadUpstream.FindStringSubmatch(l.Text)
-		if m == nil || present[m[2]] {
+		if m == nil {
+			continue
+		}
+		who, right := atAddress(t, m[2], m[3])
+		if right {
 			continue
 		}
 		if ip, err := netip.ParseAddr(m[2]); err != nil || !ip.IsPrivate() || !sameNetwork(gw, ip) || startedSince(t, l) {
 			continue
 		}
-		return explained(core.Finding{Service: core.Gateway, Severity: routeSeverity(t, m[3]), Evidence: []core.Evidence{logEvidence(core.Gateway, l), evidence("inspect", "no container of the stack has the address "+m[2])}}, "GW-05"), true
+		return explained(core.Finding{Service: core.Gateway, Severity: routeSeverity(t, m[3]), Evidence: []core.Evidence{logEvidence(core.Gateway, l), evidence("inspect", who)}}, "GW-05"), true
 	}
 	return core.Finding{}, false
+}
+
+// atAddress says who has an address of the stack's network now, and whether that
+// may be the service whose port the gateway asks there.
+func atAddress(t core.Target, ip, port string) (who string, right bool) {
+	for _, c := range t.Containers {
+		if !slices.ContainsFunc(c.Networks, func(e core.Endpoint) bool { return e.IP == ip }) {
+			continue
+		}
+		meant := listensOn(t, port)
+		if len(meant) == 0 || c.Service == "" || slices.Contains(meant, c.Service) {
+			return "", true
+		}
+		return fmt.Sprintf("%s has the address %s now; port %s is that of %s", c.Service, ip, port, meant[0]), false
+	}
+	return "no container of the stack has the address " + ip, false
+}
+
+// listensOn lists the services of the stack that listen on a port.
+func listensOn(t core.Target, port string) []core.Service {
+	var who []core.Service
+	for _, p := range probes {
+		if c, ok := t.Container(p.service); ok && strconv.Itoa(portOf(c, p)) == port {
+			who = append(who, p.service)
+		}
+	}
+	return who
 }
 
 // routeSeverity is how bad it is that the gateway does not reach the service of

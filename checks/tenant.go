@@ -26,7 +26,7 @@ func staleTenant(t core.Target, rows [][]string) []core.Finding {
 		return nil
 	}
 	want, ok := sealed(key, secret)
-	name := cmp.Or(c.Env["SELF_HOST_TENANT_NAME"].Reveal(), "realtime-dev")
+	name := tenantOf(c)
 	i := slices.IndexFunc(rows, func(r []string) bool { return r[0] == name })
 	if !ok || i < 0 || rows[i][1] == "" || rows[i][1] == want {
 		return nil
@@ -34,6 +34,11 @@ func staleTenant(t core.Target, rows [][]string) []core.Finding {
 	return fault(core.Realtime,
 		evidence("sql:_realtime.tenants", fmt.Sprintf("the row of %s, of %s, holds another JWT secret", clip(name), clip(rows[i][2]))),
 		evidence("env:realtime", "API_JWT_SECRET has the "+fingerprint(t, secret)+fmt.Sprintf("; SEED_SELF_HOST=true is set: %v", seeds)))
+}
+
+// tenantOf is the tenant that realtime makes for the stack.
+func tenantOf(rt core.Container) string {
+	return cmp.Or(rt.Env["SELF_HOST_TENANT_NAME"].Reveal(), "realtime-dev")
 }
 
 // sealed returns the SHA-256 of what realtime stores of a secret: AES-128 in ECB

@@ -2,9 +2,11 @@ package core
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +35,8 @@ type Response struct {
 }
 
 // Send sends one HTTP request to a service of the instance. An error means that
-// no HTTP answer came; see [Inspector.Dial] for what it tells.
+// no HTTP answer came; see [Inspector.Dial] for what it tells. It does not quote
+// the path, which may hold a key.
 func Send(ctx context.Context, in Inspector, r Request) (Response, error) {
 	start := time.Now()
 	transport := &http.Transport{
@@ -56,6 +59,9 @@ func Send(ctx context.Context, in Inspector, r Request) (Response, error) {
 		req.Header.Set(k, v)
 	}
 	resp, err := client.Do(req)
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
 	if err != nil {
 		return Response{}, err
 	}
