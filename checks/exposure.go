@@ -60,14 +60,19 @@ func published0(wanted func(s core.Service, containerPort int) bool) func(contex
 		var found []core.Finding
 		for _, p := range parts(t) {
 			var proof []core.Evidence
+			var inside []string
 			seen := map[int]bool{}
 			for _, port := range p.ports {
 				if everywhere(port) && wanted(p.role, port.ContainerPort) && !seen[port.HostPort] {
 					seen[port.HostPort] = true
 					proof = append(proof, evidence(p.at("ports", strconv.Itoa(port.ContainerPort)), fmt.Sprintf("%s publishes %d on all addresses, for port %d of %s", p.name, port.HostPort, port.ContainerPort, p.role)))
+					inside = append(inside, strconv.Itoa(port.ContainerPort))
 				}
 			}
-			found = append(found, advice(p.role, proof...)...)
+			for _, f := range advice(p.role, proof...) {
+				f.Details = map[string]string{"ports": strings.Join(inside, ",")} // those of the container
+				found = append(found, f)
+			}
 		}
 		return found
 	}

@@ -292,3 +292,27 @@ func lineAt(s *scene, role core.Service, text string) {
 	s.container(role).Logs[0].At = now.Add(-time.Hour)
 	s.container(role).StartedAt = now.Add(-2 * time.Hour)
 }
+
+// TestPublishedPortsAreNamed: a repair may bind the admin port alone, and leave
+// the port of the API to the world.
+func TestPublishedPortsAreNamed(t *testing.T) {
+	s := newScene(t)
+	s.port(core.Gateway, "0.0.0.0", 8000, 8000)
+	s.port(core.Gateway, "::", 18444, 8444)
+	s.port(core.Gateway, "0.0.0.0", 8001, 8001)
+	for _, c := range rulesOf() {
+		found, err := c.Check(t.Context(), core.Target{Observation: s.o, Inspector: s, Key: core.FingerprintKey("test")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			if f.Code == "SEC-11" {
+				if f.Details["ports"] != "8444,8001" {
+					t.Errorf("it names %q", f.Details["ports"])
+				}
+				return
+			}
+		}
+	}
+	t.Error("the admin port is not found")
+}

@@ -4,6 +4,32 @@
 -- anew. A script that prepares the database is put back too, but runs only on an
 -- empty data folder: what it did not make is for create-missing-database-objects.
 local main = "volumes/functions/main/index.ts"
+local vector = "volumes/logs/vector.yml"
+
+-- called says whose logs the release's vector.yml sorts by a name.
+local called = {
+  ["${STACK_NAME}-api-gw"] = "gateway", ["${STACK_NAME}-auth"] = "auth", ["${STACK_NAME}-rest"] = "rest",
+  ["realtime-dev.${STACK_NAME}-realtime"] = "realtime", ["${STACK_NAME}-storage"] = "storage",
+  ["${STACK_NAME}-edge-functions"] = "functions", ["${STACK_NAME}-db"] = "db", ["${STACK_NAME}-vector"] = "vector",
+}
+
+-- fitted returns the release's vector.yml with the names that this stack's
+-- containers have: Vector need not know STACK_NAME.
+local function fitted(text, t)
+  local lines = {}
+  for line in string.gmatch(text, "([^\n]*)\n") do
+    local head, name, tail = string.match(line, "^(.*%.appname == \")([^\"]+)(\".*)$")
+    if not head then
+      head, name = string.match(line, "^(%s*%- )(%S+)$")
+    end
+    local s = name and called[name] and t.services[called[name]]
+    if s and s.container_name then
+      line = head .. s.container_name .. (tail or "")
+    end
+    lines[#lines + 1] = string.gsub(line, "%${STACK_NAME}", t.instance.project)
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
 
 return {
   title = "Put back files that are mounted",
@@ -18,7 +44,7 @@ return {
     release = {
       "volumes/api/kong.yml", "volumes/api/kong-entrypoint.sh", "volumes/pooler/pooler.exs", "volumes/functions/main/index.ts",
       "volumes/db/_supabase.sql", "volumes/db/jwt.sql", "volumes/db/logs.sql", "volumes/db/pooler.sql", "volumes/db/realtime.sql",
-      "volumes/db/roles.sql", "volumes/db/webhooks.sql",
+      "volumes/db/roles.sql", "volumes/db/webhooks.sql", "volumes/logs/vector.yml",
     },
   },
 
@@ -37,6 +63,9 @@ return {
       local text = t.release.files[name]
       if not text then
         return nil, "release " .. t.release.name .. " has no " .. name .. "; put the file there yourself"
+      end
+      if name == vector then
+        text = fitted(text, t)
       end
       if t.stats[name].kind == "folder" then
         actions[#actions + 1] = { op = "quarantine", path = name, why = "it is a folder where a file belongs" }
@@ -82,6 +111,24 @@ return {
         release = { name = "0.8.1", files = { ["volumes/functions/main/index.ts"] = "serve" } },
       },
       plan = { "write_file content=serve path=volumes/functions/main/index.ts", "recreate functions", "wait_healthy functions" },
+    },
+    {
+      given = {
+        instance = { project = "shop" },
+        services = {
+          vector = { state = "restarting", container_name = "shop-vector", mounts = { { source = "volumes/logs/vector.yml", target = "/etc/vector/vector.yml" } } },
+          gateway = { state = "running", container_name = "supabase-kong" },
+        },
+        stats = { ["volumes/logs/vector.yml"] = { kind = "missing" } },
+        release = {
+          name = "0.8.1",
+          files = { ["volumes/logs/vector.yml"] = "a:\n  - x=${STACK_NAME}\n  - ${STACK_NAME}-vector\n  kong: '.appname == \"${STACK_NAME}-api-gw\"'\n  auth: '.appname == \"${STACK_NAME}-auth\"'\n" },
+        },
+      },
+      plan = {
+        "write_file content=a:\n  - x=shop\n  - shop-vector\n  kong: '.appname == \"supabase-kong\"'\n  auth: '.appname == \"shop-auth\"'\n path=volumes/logs/vector.yml",
+        "recreate vector", "wait_healthy vector timeout=120s",
+      },
     },
     {
       given = { stats = { ["volumes/x/own.conf"] = { kind = "missing" } }, release = { name = "0.8.1", files = {} } },

@@ -76,9 +76,10 @@ func urls(code, does, public, external, site string) fault {
 // it had been made some time from now.
 type minter func(role, issuer string, from time.Duration) string
 
-// keys is a fault of both API keys, which every service is then given.
+// keys is a fault of both API keys, which every service is then given. A repair
+// may make a new secret, too.
 func keys(code, does string, make func(minter) (anon, service string)) fault {
-	return fault{code: code, does: does, save: saveEnv("ANON_KEY", "SERVICE_ROLE_KEY"), shows: gatewayHasKeys, mend: restoreEnvAnd(),
+	return fault{code: code, does: does, save: saveEnv("JWT_SECRET", "ANON_KEY", "SERVICE_ROLE_KEY"), shows: gatewayHasKeys, mend: restoreEnvAnd(),
 		apply: func(ctx context.Context, b *bench, _ saved) error {
 			env, err := b.env()
 			if err != nil {
