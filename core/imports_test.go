@@ -47,7 +47,7 @@ var only = map[string][]string{
 	"github.com/robfig/cron":        {"core/queue"},
 	"github.com/yuin/gopher-lua":    {"repairs"},
 	"github.com/gin-gonic/":         {"ui"},
-	"github.com/jackc/pgx":          {"core/docker"},
+	"github.com/jackc/pgx":          {"core/docker", "core/store"},
 	"github.com/spf13/cobra":        {},
 	"github.com/compose-spec/":      {"core/docker", "core/supabase"},
 	"github.com/pganalyze/pg_query": {"core/apply"},

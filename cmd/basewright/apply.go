@@ -84,7 +84,7 @@ func (w *workshop) recover(ctx context.Context) (int, error) {
 // snapshots, Docker as engine and all checks as verification.
 func openState(g *global, host *docker.Host) (*workshop, error) {
 	data := g.data()
-	s, err := store.Open(filepath.Join(data, "basewright.db"))
+	s, err := g.openStore()
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func stateCommand(g *global) *cobra.Command {
 
 // withStore opens the state and nothing else.
 func withStore(g *global, do func(*store.Store) error) error {
-	s, err := store.Open(filepath.Join(g.data(), "basewright.db"))
+	s, err := g.openStore()
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func restoreState(ctx context.Context, g *global, dir string) error {
 		return err
 	}
 	defer release()
-	aside, err := store.RestoreBackup(ctx, dir, filepath.Join(g.data(), "basewright.db"))
+	aside, err := store.RestoreBackup(ctx, dir, filepath.Join(g.data(), "basewright.db"), g.database())
 	if err != nil {
 		return err
 	}

@@ -71,8 +71,9 @@ func run(ctx context.Context, args []string, c console) int {
 // flags that every command has.
 type global struct {
 	*console
-	dockerHost string
-	dataDir    string
+	dockerHost  string
+	dataDir     string
+	databaseURL string
 }
 
 func command(c *console) *cobra.Command {
@@ -93,6 +94,7 @@ rolled back when they did not help.`,
 	root.SetErr(c.err)
 	root.PersistentFlags().StringVar(&g.dockerHost, "docker-host", "", "Docker Engine to use (default: DOCKER_HOST, or the current Docker context)")
 	root.PersistentFlags().StringVar(&g.dataDir, "data", "", "folder of Basewright's own state (default: BASEWRIGHT_DATA, or "+defaultDataDir()+")")
+	root.PersistentFlags().StringVar(&g.databaseURL, "database", "", "PostgreSQL database for the state, as postgres://user@host/name (default: BASEWRIGHT_DATABASE, which shows no password to other users, or a file in the folder of --data)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return core.Errorf(core.Invalid, "%v; see `%s --help`", err, cmd.CommandPath())
 	})

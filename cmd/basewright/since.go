@@ -16,11 +16,10 @@ import (
 // memory opens the state in which doctor remembers how instances were when
 // healthy. Without being asked for it uses what is there, and makes nothing.
 func (g *global) memory(wanted bool) (*store.Store, error) {
-	path := filepath.Join(g.data(), "basewright.db")
-	if _, err := os.Stat(path); err != nil && !wanted {
+	if _, err := os.Stat(filepath.Join(g.data(), "basewright.db")); err != nil && !wanted && g.database() == "" {
 		return nil, nil
 	}
-	s, err := store.Open(path)
+	s, err := g.openStore()
 	if err != nil && !wanted {
 		return nil, nil // a diagnosis needs no state
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/store"
 )
 
 // defaultDataDir is where Basewright's own state lives unless told otherwise.
@@ -26,6 +27,15 @@ func defaultDataDir() string {
 
 func (g *global) data() string {
 	return cmp.Or(g.dataDir, os.Getenv("BASEWRIGHT_DATA"), defaultDataDir())
+}
+
+// database returns the address of the PostgreSQL database that holds the state,
+// "" when it is a file in the data folder.
+func (g *global) database() string { return cmp.Or(g.databaseURL, os.Getenv("BASEWRIGHT_DATABASE")) }
+
+// openStore opens the state where the flags and the environment say it is.
+func (g *global) openStore() (*store.Store, error) {
+	return store.OpenAt(filepath.Join(g.data(), "basewright.db"), g.database())
 }
 
 // fingerprintKey returns the key of this installation, or a fresh one when there

@@ -22,7 +22,8 @@ var tools = map[string][]string{
 
 // testTools are the programs that only tests need.
 var testTools = map[string][]string{
-	"chromium": {"chromium"}, // looks at the panel
+	"chromium":      {"chromium"},   // looks at the panel
+	"pg_ctlcluster": {"postgresql"}, // the store's other database; the tests start it themselves
 }
 
 func (l *lab) toolsCommand() *cobra.Command {
@@ -103,7 +104,7 @@ func (l *lab) test(ctx context.Context) (err error) {
 		cmd := exec.CommandContext(ctx, "go", run.args...)
 		endTogether(cmd)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = l.source, l.out, l.out
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "BASEWRIGHT_REQUIRE_ENGINE=1")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "BASEWRIGHT_REQUIRE_ENGINE=1", "BASEWRIGHT_REQUIRE_POSTGRES=1")
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("go %s: %w", run.args[0], err)
 		}

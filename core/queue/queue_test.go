@@ -2,9 +2,11 @@ package queue
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,14 +14,42 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/coretest"
 	"github.com/basewright/basewright/core/store"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
 
+// testDatabase is the variable with the address of a PostgreSQL server, for the
+// run of these tests there.
+const testDatabase = "BASEWRIGHT_TEST_DATABASE"
+
+// TestEverythingOnPostgreSQL runs every test of this package once more.
+func TestEverythingOnPostgreSQL(t *testing.T) { coretest.OnPostgres(t, testDatabase) }
+
+// aDatabase returns the address of an empty schema in the server of this run, ""
+// for a new file.
+func aDatabase(t *testing.T) string {
+	t.Helper()
+	server := os.Getenv(testDatabase)
+	if server == "" {
+		return ""
+	}
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	schema := "t" + strings.ToLower(core.NewID())
+	if _, err := db.ExecContext(t.Context(), "create schema "+schema); err != nil {
+		t.Fatal(err)
+	}
+	return server + "&search_path=" + schema
+}
+
 func aStore(t *testing.T) *store.Store {
 	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "basewright.db"))
+	s, err := store.OpenAt(filepath.Join(t.TempDir(), "basewright.db"), aDatabase(t))
 	if err != nil {
 		t.Fatal(err)
 	}

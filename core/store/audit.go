@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -65,7 +64,7 @@ func (s *Store) Append(ctx context.Context, e core.AuditEntry) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write %s to the audit log: %w", e.Action, explain(s.path, err))
+		return fmt.Errorf("write %s to the audit log: %w", e.Action, explain(s.name, err))
 	}
 	s.keepHead(h)
 	return nil
@@ -96,7 +95,7 @@ func (s *Store) append(tx *gorm.DB, entries []core.AuditEntry) (*Head, error) {
 	}
 	for _, e := range entries {
 		for _, text := range []*string{&e.Actor, &e.Action, &e.Instance, &e.Outcome, &e.Detail} {
-			*text = strings.ToValidUTF8(*text, "\uFFFD") // JSON, which the hash is over, holds nothing else
+			*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "\uFFFD") // no JSON, which the hash is over, and no column holds more
 		}
 		e.Seq, e.Prev, e.At = last.Seq+1, last.Hash, stamp(e.At)
 		e.Hash = hashOf(e)
@@ -144,7 +143,7 @@ func (s *Store) Audit(ctx context.Context, limit int) ([]core.AuditEntry, error)
 		q = q.Limit(limit)
 	}
 	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("read the audit log: %w", explain(s.path, err))
+		return nil, fmt.Errorf("read the audit log: %w", explain(s.name, err))
 	}
 	entries := make([]core.AuditEntry, len(rows))
 	for i, r := range rows {
@@ -178,47 +177,23 @@ func (s *Store) Verify(ctx context.Context) (Head, error) {
 	return end, nil
 }
 
-// joinedEntries asks for the entries with their texts in one, since every column
-// costs several calls into SQLite and a log has many rows.
-const joinedEntries = `select seq, at || char(31) || actor || char(31) || action || char(31) || instance || char(31) ||
-	outcome || char(31) || detail || char(31) || prev || char(31) || hash from audit order by seq`
-
-// splitEntry takes apart what joinedEntries joined. An entry that holds the
-// separator, or another form of time, is read once more by itself.
-func (s *Store) splitEntry(ctx context.Context, seq int64, joined string) (core.AuditEntry, error) {
-	parts := strings.Split(joined, "\x1f")
-	if len(parts) == 8 {
-		if at, err := time.Parse("2006-01-02 15:04:05.999999999-07:00", parts[0]); err == nil {
-			return core.AuditEntry{Seq: seq, At: at.UTC(), Actor: parts[1], Action: parts[2], Instance: parts[3], Outcome: parts[4], Detail: parts[5], Prev: parts[6], Hash: parts[7]}, nil
-		}
-	}
-	var r auditRow
-	err := s.read.WithContext(ctx).Take(&r, "seq = ?", seq).Error
-	return r.entry(), err
-}
-
 // chain follows what the database holds of the audit log, from the end of what
 // is archived, and returns its end. An entry that is known from elsewhere must
 // be the same.
 func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
 	end, err := s.archived(ctx)
 	if err != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
+		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
 	}
-	rows, err := s.read.WithContext(ctx).Raw(joinedEntries).Rows()
+	rows, err := s.read.WithContext(ctx).Raw(s.with.entries).Rows()
 	if err != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
+		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var seq int64
-		var joined sql.RawBytes
-		if err := rows.Scan(&seq, &joined); err != nil {
-			return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
-		}
-		e, err := s.splitEntry(ctx, seq, string(joined))
+		e, err := s.with.scan(ctx, s, rows)
 		if err != nil {
-			return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
+			return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
 		}
 		if end, err = next(end, e); err != nil {
 			return end, err
@@ -228,7 +203,7 @@ func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
 		}
 	}
 	if rows.Err() != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, rows.Err()))
+		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, rows.Err()))
 	}
 	return end, nil
 }

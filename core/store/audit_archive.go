@@ -63,7 +63,7 @@ func (s *Store) archived(ctx context.Context) (Head, error) {
 func (s *Store) archiveChain(ctx context.Context) (end Head, err error) {
 	rows, err := s.archives(ctx)
 	if err != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.path, err))
+		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
 	}
 	for _, r := range rows {
 		if end, err = s.readArchive(r, end, nil); err != nil {
@@ -77,16 +77,19 @@ func (s *Store) archiveChain(ctx context.Context) (end Head, err error) {
 // The chain goes on from there; the newest entry always stays. With nothing that
 // old it is core.NotFound.
 func (s *Store) ArchiveAudit(ctx context.Context, before time.Time, e core.AuditEntry) (Archive, error) {
+	if s.with == &onPostgres {
+		return Archive{}, core.Errorf(core.Invalid, "the audit log in PostgreSQL is not archived into files, which its other agents could not read")
+	}
 	if _, err := s.Verify(ctx); err != nil {
 		return Archive{}, fmt.Errorf("archive the audit log: %w", err)
 	}
 	end, err := s.archived(ctx)
 	if err != nil {
-		return Archive{}, fmt.Errorf("archive the audit log: %w", explain(s.path, err))
+		return Archive{}, fmt.Errorf("archive the audit log: %w", explain(s.name, err))
 	}
 	last, err := s.lastBefore(ctx, before)
 	if err != nil {
-		return Archive{}, fmt.Errorf("archive the audit log: %w", explain(s.path, err))
+		return Archive{}, fmt.Errorf("archive the audit log: %w", explain(s.name, err))
 	}
 	if last <= end.Seq {
 		return Archive{}, core.Errorf(core.NotFound, "the audit log has nothing from before %s that is not archived", before.UTC().Format(time.DateOnly))
@@ -165,7 +168,7 @@ func (s *Store) entries(ctx context.Context, after int64, emit func(core.AuditEn
 	for {
 		var rows []auditRow
 		if err := s.read.WithContext(ctx).Where("seq > ?", after).Order("seq").Limit(portion).Find(&rows).Error; err != nil {
-			return explain(s.path, err)
+			return explain(s.name, err)
 		}
 		for _, r := range rows {
 			if err := emit(r.entry()); err != nil {
@@ -183,7 +186,7 @@ func (s *Store) entries(ctx context.Context, after int64, emit func(core.AuditEn
 func (s *Store) ExportAudit(ctx context.Context, after int64, emit func(core.AuditEntry) error) error {
 	rows, err := s.archives(ctx)
 	if err != nil {
-		return fmt.Errorf("export the audit log: %w", explain(s.path, err))
+		return fmt.Errorf("export the audit log: %w", explain(s.name, err))
 	}
 	var end Head
 	for _, r := range rows {

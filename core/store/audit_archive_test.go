@@ -29,6 +29,7 @@ func aged(t *testing.T, n int) *Store {
 func daysAgo(n int) time.Time { return time.Now().AddDate(0, 0, -n).Add(-time.Hour) }
 
 func TestArchivedAuditStaysWhole(t *testing.T) {
+	filesOnly(t)
 	s := aged(t, 10)
 	before, err := s.Verify(t.Context())
 	if err != nil {
@@ -73,7 +74,7 @@ func TestArchivedAuditStaysWhole(t *testing.T) {
 	if _, err := s.Backup(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := RestoreBackup(t.Context(), dir, s.path); err != nil {
+	if _, err := RestoreBackup(t.Context(), dir, s.path, ""); err != nil {
 		t.Fatal(err)
 	}
 	again, err := Open(s.path)
@@ -87,6 +88,7 @@ func TestArchivedAuditStaysWhole(t *testing.T) {
 }
 
 func TestTamperedArchivesAreNoticed(t *testing.T) {
+	filesOnly(t)
 	spoil := func(edit func(string) string) func(*testing.T, *Store, string) {
 		return func(t *testing.T, _ *Store, path string) {
 			b, err := os.ReadFile(path)
@@ -129,6 +131,7 @@ func TestTamperedArchivesAreNoticed(t *testing.T) {
 }
 
 func TestNobodyDeletesAuditRowsThatAreNotArchived(t *testing.T) {
+	filesOnly(t)
 	s := aged(t, 6)
 	if _, err := s.ArchiveAudit(t.Context(), daysAgo(2), anEntry("audit.archive")); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ type AuditQuery struct {
 func (s *Store) FindAudit(ctx context.Context, q AuditQuery) ([]core.AuditEntry, error) {
 	db := s.read.WithContext(ctx).Order("seq desc")
 	if q.Text != "" {
-		db = db.Where("instr(lower(actor || ' ' || action || ' ' || instance || ' ' || detail), lower(?)) > 0", q.Text)
+		db = db.Where(fmt.Sprintf(s.with.contains, "lower(actor || ' ' || action || ' ' || instance || ' ' || detail)", "lower(?)"), q.Text)
 	}
 	if q.Instance != "" {
 		db = db.Where("instance = ?", q.Instance)
@@ -37,7 +37,7 @@ func (s *Store) FindAudit(ctx context.Context, q AuditQuery) ([]core.AuditEntry,
 	}
 	var rows []auditRow
 	if err := db.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("search the audit log: %w", explain(s.path, err))
+		return nil, fmt.Errorf("search the audit log: %w", explain(s.name, err))
 	}
 	entries := make([]core.AuditEntry, len(rows))
 	for i, r := range rows {

@@ -47,7 +47,11 @@ func TestVerifyNamesTheFirstBadEntry(t *testing.T) {
 
 func tamper(t *testing.T, s *Store, statements ...string) {
 	t.Helper()
-	for _, sql := range append([]string{"drop trigger audit_is_never_changed", "drop trigger audit_is_never_deleted"}, statements...) {
+	on := ""
+	if s.with == &onPostgres {
+		on = " on audit"
+	}
+	for _, sql := range append([]string{"drop trigger audit_is_never_changed" + on, "drop trigger audit_is_never_deleted" + on}, statements...) {
 		if err := s.write.Exec(sql).Error; err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
@@ -68,7 +72,7 @@ func TestVerifyReadsWhateverWasWritten(t *testing.T) {
 	if head, err := s.Verify(t.Context()); err != nil || head.Seq != 6 {
 		t.Errorf("%+v %v", head, err)
 	}
-	tamper(t, s, "update audit set detail = 'b', actor = actor || char(31) where seq = 1")
+	tamper(t, s, "update audit set detail = 'b', actor = actor || '\x1f' where seq = 1")
 	if _, err := s.Verify(t.Context()); err == nil {
 		t.Error("a separator that was put in is not noticed")
 	}
@@ -132,7 +136,7 @@ func TestHeadThatWasLostWithTheAgentCatchesUp(t *testing.T) {
 	if _, err := s.Verify(t.Context()); err != nil {
 		t.Errorf("a head that is behind: %v", err)
 	}
-	again, err := Open(s.path)
+	again, err := reopen(s.path)
 	if err != nil {
 		t.Fatal(err)
 	}

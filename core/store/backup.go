@@ -20,7 +20,7 @@ import (
 
 // files are what a backup holds of the data folder besides the database. Those
 // that are not there are left out.
-var files = []string{"key", "signing-keys"}
+var files = []string{"key", "agent", "signing-keys"}
 
 const manifestName = "manifest.json"
 
@@ -43,11 +43,11 @@ func (s *Store) Backup(ctx context.Context, dir string) (m Manifest, err error) 
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("back up the state: %w", errors.Join(explain(s.path, err), os.RemoveAll(temp)))
+			err = fmt.Errorf("back up the state: %w", errors.Join(explain(s.name, err), os.RemoveAll(temp)))
 		}
 	}()
 	name := filepath.Base(s.path)
-	if err := s.write.WithContext(ctx).Exec("vacuum into ?", filepath.Join(temp, name)).Error; err != nil {
+	if err := s.with.copied(s, ctx, filepath.Join(temp, name)); err != nil {
 		return m, err
 	}
 	if err := os.Chmod(filepath.Join(temp, name), 0o600); err != nil {
@@ -175,7 +175,7 @@ func check(ctx context.Context, path string) (Head, error) {
 	if err != nil {
 		return Head{}, explain(path, err)
 	}
-	s := &Store{path: path, read: db}
+	s := &Store{path: path, name: path, with: &onSQLite, read: db}
 	defer s.Close()
 	if err := s.Sound(ctx); err != nil {
 		return Head{}, err
@@ -183,61 +183,73 @@ func check(ctx context.Context, path string) (Head, error) {
 	return s.chain(ctx, nil)
 }
 
-// Sound returns nil when SQLite finds no fault in the database file.
-func (s *Store) Sound(ctx context.Context) error {
-	var said []string
-	db := s.read.WithContext(ctx)
-	if err := db.Raw("pragma integrity_check(10)").Scan(&said).Error; err != nil {
-		return explain(s.path, err)
-	}
-	if len(said) != 1 || said[0] != "ok" {
-		return core.Errorf(core.Conflict, "the database %s is damaged: %s", s.path, strings.Join(said, "; "))
-	}
-	var orphans int64
-	if err := db.Raw("select count(*) from pragma_foreign_key_check").Scan(&orphans).Error; err != nil {
-		return explain(s.path, err)
-	}
-	if orphans > 0 {
-		return core.Errorf(core.Conflict, "the database %s has %d rows that belong to nothing", s.path, orphans)
-	}
-	return nil
-}
+// Sound returns nil when the database finds no fault in itself.
+func (s *Store) Sound(ctx context.Context) error { return explain(s.name, s.with.sound(s, ctx)) }
 
 // RestoreBackup puts a backup in the place of the state at path, which nothing
 // may use. What was there is moved into a folder beside it, whose name it
-// returns.
-func RestoreBackup(ctx context.Context, dir, path string) (aside string, err error) {
+// returns. With the address of a PostgreSQL database, which must hold no state,
+// the rows go there: that is also how a state moves out of SQLite.
+func RestoreBackup(ctx context.Context, dir, path, address string) (aside string, err error) {
 	m, err := VerifyBackup(ctx, dir)
 	if err != nil {
 		return "", err
 	}
-	data := filepath.Dir(path)
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return "", err
-	}
-	aside = filepath.Join(data, "replaced-"+time.Now().UTC().Format("20060102T150405Z")+"-"+core.NewID()[:6])
-	if err := os.Mkdir(aside, 0o700); err != nil {
-		return "", fmt.Errorf("restore the state: %w", err)
-	}
-	base := filepath.Base(path)
-	names := append([]string{base, base + "-wal", base + "-shm", base + ".head"}, files...)
-	archives, err := fs.Glob(os.DirFS(data), "audit-*.jsonl")
-	if err != nil {
-		return aside, err
-	}
-	for _, name := range append(names, archives...) {
-		if err := os.Rename(filepath.Join(data, name), filepath.Join(aside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return aside, fmt.Errorf("restore the state: %w", err)
+	s := &Store{path: path, name: path}
+	defer func() { err = errors.Join(explain(s.name, err), s.Close()) }()
+	if address != "" {
+		if err := s.openPostgres(address, busyTimeout); err != nil {
+			return "", err
+		}
+		if err := errors.Join(s.empty(ctx), s.Close()); err != nil {
+			return "", err
 		}
 	}
+	if aside, err = setAside(path); err != nil {
+		return aside, fmt.Errorf("restore the state: %w", err)
+	}
 	for name := range m.Files {
+		if address != "" && strings.HasSuffix(name, ".db") {
+			continue
+		}
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err == nil {
-			err = writeFile(filepath.Join(data, name), b)
+			err = writeFile(filepath.Join(filepath.Dir(path), name), b)
 		}
 		if err != nil {
 			return aside, fmt.Errorf("restore the state: %w", err)
 		}
 	}
-	return aside, syncDir(data)
+	if address != "" {
+		if err := s.openPostgres(address, busyTimeout); err != nil {
+			return aside, err
+		}
+		if err := s.fill(ctx, filepath.Join(dir, filepath.Base(path))); err != nil {
+			return aside, err
+		}
+	}
+	return aside, syncDir(filepath.Dir(path))
+}
+
+// setAside moves the files of a state into a new folder beside it.
+func setAside(path string) (aside string, err error) {
+	data, base := filepath.Dir(path), filepath.Base(path)
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return "", err
+	}
+	aside = filepath.Join(data, "replaced-"+time.Now().UTC().Format("20060102T150405Z")+"-"+core.NewID()[:6])
+	if err := os.Mkdir(aside, 0o700); err != nil {
+		return "", err
+	}
+	archives, err := fs.Glob(os.DirFS(data), "audit-*.jsonl")
+	if err != nil {
+		return aside, err
+	}
+	names := append([]string{base, base + "-wal", base + "-shm", base + ".head"}, files...)
+	for _, name := range append(names, archives...) {
+		if err := os.Rename(filepath.Join(data, name), filepath.Join(aside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return aside, err
+		}
+	}
+	return aside, nil
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestBackupAndRestore(t *testing.T) {
+	filesOnly(t)
 	s, ctx := opened(t), t.Context()
 	for range 3 {
 		if err := s.Append(ctx, anEntry("a")); err != nil {
@@ -31,7 +32,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustWrite(t, s.path, []byte("garbage garbage garbage"))
-	aside, err := RestoreBackup(ctx, dir, s.path)
+	aside, err := RestoreBackup(ctx, dir, s.path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +53,7 @@ func TestBackupAndRestore(t *testing.T) {
 }
 
 func TestASpoiledBackupIsRefused(t *testing.T) {
+	filesOnly(t)
 	ctx := t.Context()
 	tests := map[string]func(t *testing.T, dir, db string){
 		"one bit of the database": func(t *testing.T, _, db string) {
@@ -88,7 +90,7 @@ func TestASpoiledBackupIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := RestoreBackup(ctx, dir, s.path); core.CodeOf(err) != core.Invalid {
+			if _, err := RestoreBackup(ctx, dir, s.path, ""); core.CodeOf(err) != core.Invalid {
 				t.Errorf("restored: %v", err)
 			}
 			if after, err := os.ReadFile(s.path); err != nil || string(after) != string(before) {

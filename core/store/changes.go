@@ -41,7 +41,7 @@ func rowOf(c core.Change) changeRow {
 func (r changeRow) change() core.Change {
 	return core.Change{
 		ID: r.ID, Instance: r.Instance, Actor: r.Actor, State: r.State, Step: r.Step, Snapshot: r.Snapshot, Data: r.Data, Reason: r.Reason,
-		Plan: r.Plan, Before: r.Before, After: r.After, Created: r.Created, Finished: timeOrZero(r.Finished),
+		Plan: r.Plan, Before: r.Before, After: r.After, Created: r.Created.UTC(), Finished: timeOrZero(r.Finished),
 	}
 }
 
@@ -90,7 +90,7 @@ func (s *Store) SaveChange(ctx context.Context, c core.Change, entries ...core.A
 		return s.underWay(ctx, c, err)
 	}
 	if err != nil {
-		return fmt.Errorf("save change %s: %w", c.ID, explain(s.path, err))
+		return fmt.Errorf("save change %s: %w", c.ID, explain(s.name, err))
 	}
 	s.keepHead(h)
 	return nil
@@ -139,7 +139,7 @@ func (s *Store) Unfinished(ctx context.Context) ([]core.Change, error) {
 func (s *Store) list(q *gorm.DB) ([]core.Change, error) {
 	var rows []changeRow
 	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list changes: %w", explain(s.path, err))
+		return nil, fmt.Errorf("list changes: %w", explain(s.name, err))
 	}
 	changes := make([]core.Change, len(rows))
 	for i, r := range rows {

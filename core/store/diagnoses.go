@@ -55,7 +55,7 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d *core.Diagnosis) error {
 	if err != nil {
 		return fmt.Errorf("save diagnosis %s: %w", d.ID, err)
 	}
-	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err = s.transaction(ctx, func(tx *gorm.DB) error {
 		row := diagnosisRow{d.ID, d.InstanceID, stamp(d.Timestamp), d.Mode, d.Trigger, d.Status, string(body)}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
@@ -63,7 +63,7 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d *core.Diagnosis) error {
 		return thin(tx, d.InstanceID)
 	})
 	if err != nil {
-		return fmt.Errorf("save diagnosis %s: %w", d.ID, explain(s.path, err))
+		return fmt.Errorf("save diagnosis %s: %w", d.ID, explain(s.name, err))
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (s *Store) Diagnoses(ctx context.Context, instance string, limit int) ([]co
 	var rows []diagnosisRow
 	err := s.read.WithContext(ctx).Where("instance = ?", instance).Order("at desc, id desc").Limit(limit).Find(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("list diagnoses of %s: %w", instance, explain(s.path, err))
+		return nil, fmt.Errorf("list diagnoses of %s: %w", instance, explain(s.name, err))
 	}
 	list := make([]core.Diagnosis, len(rows))
 	for i, r := range rows {
@@ -143,7 +143,7 @@ func (s *Store) LastDiagnosis(ctx context.Context, instance string) (core.Diagno
 	var rows []diagnosisRow
 	err := s.read.WithContext(ctx).Where("instance = ? and mode <> ?", instance, core.Quick).Order("at desc, id desc").Limit(1).Find(&rows).Error
 	if err != nil {
-		return core.Diagnosis{}, fmt.Errorf("read the last diagnosis of %s: %w", instance, explain(s.path, err))
+		return core.Diagnosis{}, fmt.Errorf("read the last diagnosis of %s: %w", instance, explain(s.name, err))
 	}
 	if len(rows) == 0 {
 		return core.Diagnosis{}, core.Errorf(core.NotFound, "%s was not diagnosed yet", instance)
@@ -157,10 +157,10 @@ func (s *Store) Trend(ctx context.Context, instance string, from, now time.Time)
 	var old []dayRow
 	db := s.read.WithContext(ctx)
 	if err := db.Where("instance = ?", instance).Order("at, id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("read the trend of %s: %w", instance, explain(s.path, err))
+		return nil, fmt.Errorf("read the trend of %s: %w", instance, explain(s.name, err))
 	}
 	if err := db.Find(&old, "instance = ? and day >= ?", instance, from.UTC().Format(time.DateOnly)).Error; err != nil {
-		return nil, fmt.Errorf("read the trend of %s: %w", instance, explain(s.path, err))
+		return nil, fmt.Errorf("read the trend of %s: %w", instance, explain(s.name, err))
 	}
 	list, err := outlines(rows)
 	if err != nil {

@@ -6,12 +6,13 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/basewright/basewright/core"
 )
 
-// explain turns what SQLite or the file system said about the database into an
+// explain turns what SQLite, PostgreSQL or the file system said about the database into an
 // error that says what to do.
 func explain(path string, err error) error {
 	if err == nil {
@@ -22,6 +23,9 @@ func explain(path string, err error) error {
 	}
 	say := func(what, hint string) error {
 		return &core.Error{Code: core.Unreachable, Message: "the database " + path + " " + what, Hint: hint, Err: err}
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return explainPostgres(path, pg)
 	}
 	var se sqlite3.Error
 	errors.As(err, &se)
@@ -39,6 +43,9 @@ func explain(path string, err error) error {
 	case sqlite3.ErrIoErr:
 		return say("cannot be read or written: the disk reports an error", "look at the system's log before going on")
 	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return say("does not answer", "look whether PostgreSQL runs there, and whether this host may connect")
+	}
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return say("cannot be written", "check the folder's owner and mode, and that the file system is not mounted read-only")
@@ -48,7 +55,38 @@ func explain(path string, err error) error {
 	return fmt.Errorf("database %s: %w", path, err)
 }
 
+// explainPostgres is explain for what PostgreSQL said, by its class of errors.
+func explainPostgres(name string, err *pgconn.PgError) error {
+	say := func(what, hint string) error {
+		return &core.Error{Code: core.Unreachable, Message: "the database " + name + " " + what, Hint: hint, Err: err}
+	}
+	switch err.Code {
+	case "55P03":
+		return say("is locked by another program", "wait until it ends, or stop it")
+	case "25006":
+		return say("cannot be written", "it is read-only, as a standby is; give the address of the primary")
+	case "28000", "28P01":
+		return say("does not let Basewright in", "check the user and the password in its address")
+	case "3D000":
+		return say("does not exist", "make it, and make Basewright's role its owner")
+	case "42501":
+		return say("does not let Basewright do what it must", "make its role the owner of the database")
+	}
+	switch err.Code[:2] {
+	case "08", "57":
+		return say("does not answer", "look whether PostgreSQL runs there")
+	case "53":
+		return say("cannot be written: "+err.Message, "make room, or allow more connections")
+	case "XX":
+		return say("is damaged", "look at PostgreSQL's log before going on")
+	}
+	return fmt.Errorf("database %s: %w", name, err)
+}
+
 func isDuplicate(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code == "23505"
+	}
 	var se sqlite3.Error
 	return errors.As(err, &se) && se.Code == sqlite3.ErrConstraint &&
 		(se.ExtendedCode == sqlite3.ErrConstraintUnique || se.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)

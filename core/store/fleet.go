@@ -23,7 +23,7 @@ func (s *Store) Glances(ctx context.Context) (map[string]Glance, error) {
 	err := s.read.WithContext(ctx).Raw(`select d.instance, d.id, d.at, d.status from instances i join diagnoses d on d.id =
 		(select id from diagnoses where instance = i.id and mode <> ? order by at desc, id desc limit 1)`, core.Quick).Scan(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("glance at the instances: %w", explain(s.path, err))
+		return nil, fmt.Errorf("glance at the instances: %w", explain(s.name, err))
 	}
 	all := map[string]Glance{}
 	for _, g := range rows {
@@ -53,7 +53,7 @@ func (s *Store) Trends(ctx context.Context, instances []string, from, now time.T
 		err = db.Find(&old, "instance in ? and day >= ?", instances, from.UTC().Format(time.DateOnly)).Error
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read trends: %w", explain(s.path, err))
+		return nil, fmt.Errorf("read trends: %w", explain(s.name, err))
 	}
 	looks, days := map[string][]core.Outline{}, map[string][]dayRow{}
 	for _, r := range rows {
@@ -75,7 +75,7 @@ func (s *Store) NewestSnapshots(ctx context.Context) (map[string]time.Time, erro
 	err := s.read.WithContext(ctx).Raw(`select instance, created from snapshots n
 		where created = (select max(created) from snapshots where instance = n.instance)`).Scan(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("look for snapshots: %w", explain(s.path, err))
+		return nil, fmt.Errorf("look for snapshots: %w", explain(s.name, err))
 	}
 	all := map[string]time.Time{}
 	for _, r := range rows {

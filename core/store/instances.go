@@ -54,7 +54,7 @@ func (s *Store) Instance(ctx context.Context, id string) (core.Instance, error) 
 func (s *Store) Instances(ctx context.Context) ([]core.Instance, error) {
 	var rows []instanceRow
 	if err := s.read.WithContext(ctx).Order("id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list instances: %w", explain(s.path, err))
+		return nil, fmt.Errorf("list instances: %w", explain(s.name, err))
 	}
 	list := make([]core.Instance, len(rows))
 	for i, r := range rows {
@@ -74,7 +74,7 @@ func (s *Store) SetInstance(ctx context.Context, id, name string, mode core.Mode
 func (s *Store) SetPlace(ctx context.Context, id, dir string, files []string) error {
 	row := instanceRow{Dir: dir, Files: files}
 	err := s.write.WithContext(ctx).Model(&instanceRow{}).Where("id = ?", id).Select("dir", "files").Updates(&row).Error
-	return explain(s.path, err)
+	return explain(s.name, err)
 }
 
 // RemoveInstance forgets that an instance was adopted, with its grants and

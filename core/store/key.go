@@ -94,11 +94,11 @@ func (s *Store) Setting(ctx context.Context, key string) (string, error) {
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return "", core.Errorf(core.NotFound, "there is no setting %s", key)
 	}
-	return r.Value, explain(s.path, err)
+	return r.Value, explain(s.name, err)
 }
 
 // SetSetting stores a setting that is no secret.
 func (s *Store) SetSetting(ctx context.Context, key, value string) error {
 	err := s.write.WithContext(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&settingRow{key, value}).Error
-	return explain(s.path, err)
+	return explain(s.name, err)
 }

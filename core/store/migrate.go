@@ -5,21 +5,19 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
-	"syscall"
 
 	"github.com/pressly/goose/v3"
 
 	"github.com/basewright/basewright/core"
 )
 
-//go:embed migrations/sqlite/*.sql
+//go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// known returns the numbers of the migrations of this program.
-func known() ([]int64, error) {
-	names, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+// known returns the numbers of this program's migrations of a database.
+func (d *dialect) known() ([]int64, error) {
+	names, err := fs.Glob(migrations, d.folder+"/*.sql")
 	if err != nil {
 		return nil, err
 	}
@@ -40,37 +38,34 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known, err := known()
+	known, err := s.with.known()
 	if err != nil {
 		return err
 	}
 	if len(applied) > 0 && slices.Max(applied) > slices.Max(known) {
 		return &core.Error{
 			Code:    core.Conflict,
-			Message: fmt.Sprintf("the database %s was written by a newer Basewright (schema %d; this one knows %d)", s.path, slices.Max(applied), slices.Max(known)),
+			Message: fmt.Sprintf("the database %s was written by a newer Basewright (schema %d; this one knows %d)", s.name, slices.Max(applied), slices.Max(known)),
 			Hint:    "use the newer program, or another data folder",
 		}
 	}
 	if !slices.ContainsFunc(known, func(v int64) bool { return !slices.Contains(applied, v) }) {
 		return nil
 	}
-	turn, err := os.Open(s.beside("key"))
+	release, err := s.with.turn(s, ctx)
 	if err != nil {
 		return err
 	}
-	defer turn.Close()
-	if err := syscall.Flock(int(turn.Fd()), syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("wait for another migration: %w", err)
-	}
+	defer release()
 	pool, err := s.write.DB()
 	if err != nil {
 		return err
 	}
-	files, err := fs.Sub(migrations, "migrations/sqlite")
+	files, err := fs.Sub(migrations, s.with.folder)
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	p, err := goose.NewProvider(s.with.goose, pool, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return err
 	}
@@ -86,7 +81,7 @@ func (s *Store) applied(ctx context.Context) ([]int64, error) {
 	var tables int64
 	var versions []int64
 	db := s.write.WithContext(ctx)
-	if err := db.Raw("select count(*) from sqlite_master where type = 'table' and name = 'goose_db_version'").Scan(&tables).Error; err != nil {
+	if err := db.Raw(s.with.migrated).Scan(&tables).Error; err != nil {
 		return nil, err
 	}
 	if tables == 0 {

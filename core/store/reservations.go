@@ -22,7 +22,7 @@ func (reservationRow) TableName() string { return "reservations" }
 // Reserve lets choose see what is reserved and keeps what it returns for
 // instance. Two at once wait for each other, so they never choose the same.
 func (s *Store) Reserve(ctx context.Context, instance string, choose func(taken []core.Reservation) ([]core.Reservation, error)) error {
-	return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	return s.transaction(ctx, func(tx *gorm.DB) error {
 		if err := forgetOrphans(tx); err != nil {
 			return err
 		}

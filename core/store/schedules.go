@@ -70,7 +70,7 @@ func (s *Store) Schedule(ctx context.Context, id string) (core.Schedule, error) 
 func (s *Store) Schedules(ctx context.Context) ([]core.Schedule, error) {
 	var rows []scheduleRow
 	if err := s.read.WithContext(ctx).Order("created, id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list schedules: %w", explain(s.path, err))
+		return nil, fmt.Errorf("list schedules: %w", explain(s.name, err))
 	}
 	list := make([]core.Schedule, len(rows))
 	for i, r := range rows {
@@ -83,7 +83,7 @@ func (s *Store) Schedules(ctx context.Context) ([]core.Schedule, error) {
 func (s *Store) Overdue(ctx context.Context, before time.Time) (int64, error) {
 	var n int64
 	err := s.read.WithContext(ctx).Model(&scheduleRow{}).Where("enabled and next < ?", stamp(before)).Count(&n).Error
-	return n, explain(s.path, err)
+	return n, explain(s.name, err)
 }
 
 // ClaimSchedule moves a schedule on to its next time and reports whether this
@@ -92,7 +92,7 @@ func (s *Store) ClaimSchedule(ctx context.Context, id string, was, next time.Tim
 	r := s.write.WithContext(ctx).Model(&scheduleRow{}).
 		Where("id = ? and next = ? and enabled", id, stamp(was)).Update("next", stamp(next))
 	if r.Error != nil {
-		return false, fmt.Errorf("claim schedule %s: %w", id, explain(s.path, r.Error))
+		return false, fmt.Errorf("claim schedule %s: %w", id, explain(s.name, r.Error))
 	}
 	return r.RowsAffected == 1, nil
 }
@@ -102,7 +102,7 @@ func (s *Store) EndRun(ctx context.Context, id string, at time.Time, outcome, de
 	err := s.write.WithContext(ctx).Model(&scheduleRow{}).Where("id = ?", id).
 		Updates(map[string]any{"last": stamp(at), "outcome": outcome, "detail": detail}).Error
 	if err != nil {
-		return fmt.Errorf("note a run of schedule %s: %w", id, explain(s.path, err))
+		return fmt.Errorf("note a run of schedule %s: %w", id, explain(s.name, err))
 	}
 	return nil
 }

@@ -1,27 +1,79 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/coretest"
 )
 
-func opened(t testing.TB) *Store {
+// testDatabase is the variable with the address of a PostgreSQL server, for the
+// run of these tests there.
+const testDatabase = "BASEWRIGHT_TEST_DATABASE"
+
+// TestEverythingOnPostgreSQL runs every test of this package once more.
+func TestEverythingOnPostgreSQL(t *testing.T) { coretest.OnPostgres(t, testDatabase) }
+
+func opened(t testing.TB) *Store { return openedIn(t, aDatabase(t)) }
+
+// aDatabase returns the address of an empty database: "" for a new file, or a
+// schema of its own in the server of this run.
+func aDatabase(t testing.TB) string {
 	t.Helper()
-	s, err := Open(filepath.Join(t.TempDir(), "data", "basewright.db"))
+	server := os.Getenv(testDatabase)
+	if server == "" {
+		return ""
+	}
+	db, err := sql.Open("pgx", server)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer db.Close()
+	schema := "t" + strings.ToLower(core.NewID())
+	if _, err := db.ExecContext(t.Context(), "create schema "+schema); err != nil {
+		t.Fatal(err)
+	}
+	return server + "&search_path=" + schema
+}
+
+// openedIn opens a state with a data folder of its own.
+func openedIn(t testing.TB, address string) *Store {
+	t.Helper()
+	s, err := OpenAt(filepath.Join(t.TempDir(), "data", "basewright.db"), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addresses.Store(s.path, address)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// addresses remembers where the state of a path is.
+var addresses sync.Map
+
+// reopen opens the state at a path as another program does.
+func reopen(path string) (*Store, error) {
+	address, _ := addresses.Load(path)
+	at, _ := address.(string)
+	return OpenAt(path, at)
+}
+
+// filesOnly leaves a test out that is about the SQLite file.
+func filesOnly(t testing.TB) {
+	t.Helper()
+	if os.Getenv(testDatabase) != "" {
+		t.Skip("it is about SQLite's files")
+	}
 }
 
 func aChange(id, instance string, state core.ChangeState) core.Change {
@@ -37,6 +89,7 @@ func anEntry(action string) core.AuditEntry {
 }
 
 func TestOpenMakesPrivateFiles(t *testing.T) {
+	filesOnly(t)
 	s := opened(t)
 	if err := s.Append(t.Context(), anEntry("a")); err != nil {
 		t.Fatal(err)
@@ -61,7 +114,7 @@ func TestOpenMakesPrivateFiles(t *testing.T) {
 
 func TestKeyIsMadeOnce(t *testing.T) {
 	s := opened(t)
-	again, err := Open(s.path)
+	again, err := reopen(s.path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +125,7 @@ func TestKeyIsMadeOnce(t *testing.T) {
 	if err := os.WriteFile(s.beside("key"), []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(s.path); err == nil || !strings.Contains(err.Error(), "5 bytes instead of 32") {
+	if _, err := reopen(s.path); err == nil || !strings.Contains(err.Error(), "5 bytes instead of 32") {
 		t.Errorf("a cut key: %v", err)
 	}
 }
@@ -93,6 +146,7 @@ func TestSettings(t *testing.T) {
 }
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
+	filesOnly(t)
 	tests := map[string]struct {
 		spoil func(t *testing.T, path string)
 		says  string
@@ -144,13 +198,19 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 
 func TestLockedByAnotherProgram(t *testing.T) {
 	s := opened(t)
-	other, err := open(s.path, 50*time.Millisecond)
+	address, _ := addresses.Load(s.path)
+	other, err := open(s.path, address.(string), 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
 	tx := s.write.Begin()
 	defer tx.Rollback()
+	if s.with == &onPostgres {
+		if err := tx.Exec("select pg_advisory_xact_lock(?)", int64(writersLock)).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
 	err = other.Append(t.Context(), anEntry("a"))
 	if core.CodeOf(err) != core.Unreachable || !strings.Contains(err.Error(), "is locked by another program") {
 		t.Errorf("locked: %v", err)
@@ -168,11 +228,11 @@ func TestExplainReadOnlyAndFull(t *testing.T) {
 }
 
 func TestTwoProgramsStartAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "basewright.db")
+	path, address := filepath.Join(t.TempDir(), "basewright.db"), aDatabase(t)
 	errs := make(chan error)
 	for range 4 {
 		go func() {
-			s, err := Open(path)
+			s, err := OpenAt(path, address)
 			if err == nil {
 				err = errors.Join(s.Append(t.Context(), anEntry("start")), s.Close())
 			}
@@ -224,6 +284,7 @@ func BenchmarkJournalEntry(b *testing.B) {
 }
 
 func TestAnEmptiedDatabaseIsNotBegunAnew(t *testing.T) {
+	filesOnly(t)
 	path := filepath.Join(t.TempDir(), "b.db")
 	s, err := Open(path)
 	if err != nil {

@@ -71,8 +71,8 @@ func (s *Store) Users(ctx context.Context) ([]core.User, error) {
 	var rows []userRow
 	var grants []grantRow
 	db := s.read.WithContext(ctx)
-	if err := errors.Join(db.Order("name").Find(&rows).Error, db.Find(&grants).Error); err != nil {
-		return nil, fmt.Errorf("list users: %w", explain(s.path, err))
+	if err := errors.Join(db.Order("lower(name)").Find(&rows).Error, db.Find(&grants).Error); err != nil {
+		return nil, fmt.Errorf("list users: %w", explain(s.name, err))
 	}
 	users := make([]core.User, len(rows))
 	for i, r := range rows {
@@ -93,7 +93,7 @@ func (s *Store) User(ctx context.Context, id string) (core.User, error) {
 func (s *Store) withGrants(ctx context.Context, r userRow) (core.User, error) {
 	var grants []grantRow
 	if err := s.read.WithContext(ctx).Find(&grants, "user_id = ?", r.ID).Error; err != nil {
-		return core.User{}, fmt.Errorf("read grants of %s: %w", r.Name, explain(s.path, err))
+		return core.User{}, fmt.Errorf("read grants of %s: %w", r.Name, explain(s.name, err))
 	}
 	return r.user(grants), nil
 }
@@ -102,12 +102,12 @@ func (s *Store) withGrants(ctx context.Context, r userRow) (core.User, error) {
 // core.NotFound. Names do not differ by case alone.
 func (s *Store) UserByName(ctx context.Context, name string) (core.User, string, error) {
 	var r userRow
-	err := s.read.WithContext(ctx).Take(&r, "name = ?", name).Error
+	err := s.read.WithContext(ctx).Take(&r, "lower(name) = lower(?)", name).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return core.User{}, "", core.Errorf(core.NotFound, "there is no user %s", name)
 	}
 	if err != nil {
-		return core.User{}, "", fmt.Errorf("read user %s: %w", name, explain(s.path, err))
+		return core.User{}, "", fmt.Errorf("read user %s: %w", name, explain(s.name, err))
 	}
 	u, err := s.withGrants(ctx, r)
 	return u, r.Password, err
