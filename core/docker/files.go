@@ -186,7 +186,10 @@ func replace(root *os.Root, name string, f core.File) (err error) {
 	if err = w.Chown(f.UID, f.GID); err != nil && !owned(w, f) {
 		return err
 	}
-	if err = w.Chmod(f.Mode.Perm()); err != nil {
+	if err = keepAttributes(root, name, w); err != nil {
+		return err
+	}
+	if err = w.Chmod(f.Mode.Perm()); err != nil { // the last: it sets the mask of an access control list
 		return err
 	}
 	if err = w.Sync(); err != nil {
