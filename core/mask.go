@@ -141,9 +141,8 @@ func (m *Mask) learn(s string) {
 	}
 	m.known[s] = true
 	head, h := s[:headSize], hashOf(s)
-	list := append(m.heads[head], s)
-	slices.SortFunc(list, func(a, b string) int { return len(b) - len(a) })
-	m.heads[head] = list
+	m.heads[head] = append(m.heads[head], s)
+	slices.SortFunc(m.heads[head], func(a, b string) int { return len(b) - len(a) })
 	m.seen[h>>6] |= 1 << (h & 63)
 }
 

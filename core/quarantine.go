@@ -35,9 +35,11 @@ const (
 	Purged   AsideState = "purged"   // deleted by a person
 )
 
-// From returns where it was on the host, In the folder where it is.
+// From returns where it was on the host.
 func (a Aside) From() string { return filepath.Join(a.Root, a.Origin) }
-func (a Aside) In() string   { return filepath.Join(a.Root, a.Place) }
+
+// In returns the folder of the host where it is.
+func (a Aside) In() string { return filepath.Join(a.Root, a.Place) }
 
 // Shelf moves things into quarantine and back, within one file system, so that
 // each is whole in one of the two places whatever happens.

@@ -99,7 +99,7 @@ func askAlone(ctx context.Context, s source) (outcome, error) {
 	case ctx.Err() != nil:
 		return outcome{}, ctx.Err()
 	case err != nil:
-		return outcome{Problem: &Problem{Playbook: s.Name, Message: err.Error()}}, nil
+		return outcome{Problem: &Problem{Playbook: s.Name, Message: err.Error()}}, nil //nolint:nilerr // it is the outcome
 	}
 	return r.Books[0], nil
 }

@@ -2,6 +2,7 @@ package repairs
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"slices"
@@ -245,7 +246,7 @@ func TestCancelledEvaluation(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, _, err := evaluateBody(ctx, t, "while true do end")
-	if err != context.DeadlineExceeded {
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("err = %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,7 +97,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		got := decoded(t, rec)
 		schema := registry.Schema(reflect.TypeOf(r.out), true, reflect.TypeOf(r.out).Name())
 		var result huma.ValidateResult
-		huma.Validate(registry, schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, map[string]any(got), &result)
+		huma.Validate(registry, schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, got, &result)
 		for _, err := range result.Errors {
 			t.Errorf("%s %s: %v", method, path, err)
 		}
@@ -118,11 +119,15 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	}
 	close(w.hold)
 	w.a.Changes.Close(1 << 40)
+	elsewhere := []string{ // asked by tests of their own
+		"POST /api/snapshots/:sid/restore", "POST /api/instances/:id/rotate", "POST /api/instances/:id/safe-restart",
+		"POST /api/changes/:cid/undo", "DELETE /api/instances/:id",
+	}
 	for _, r := range routes {
 		if r.out == nil || seen[r.method+" "+r.path] || r.path == "/api/login" || r.path == "/api/session" || r.path == "/api/logout" || strings.HasPrefix(r.path, "/api/me/") {
 			continue // those of logins have tests of their own
 		}
-		if !strings.Contains("POST /api/snapshots/:sid/restore POST /api/instances/:id/rotate POST /api/instances/:id/safe-restart POST /api/changes/:cid/undo DELETE /api/instances/:id", r.method+" "+r.path) {
+		if !slices.Contains(elsewhere, r.method+" "+r.path) {
 			t.Errorf("%s %s was not asked", r.method, r.path)
 		}
 	}

@@ -57,19 +57,19 @@ func (c *call) palettePage() (any, error) {
 	return p, nil
 }
 
-func (c *call) settingsPage() (any, error) { return c.settings("") }
+func (c *call) settingsPage() (any, error) { return c.settings(""), nil }
 
-func (c *call) settings(problem string) (*panel.Settings, error) {
+func (c *call) settings(problem string) *panel.Settings {
 	p := &panel.Settings{Frame: c.framed("settings", ""), Problem: problem, Grants: grantsOf(c.who.user), Factor: c.who.user.SecondFactor}
 	p.Title = p.Lang.T("nav.settings")
 	if p.Admin {
 		p.Effective = c.Effective
 	}
-	return p, nil
+	return p
 }
 
 func (c *call) settingsPassword() (any, error) {
-	show := func(problem string) (panel.Page, error) { return c.settings(problem) }
+	show := func(problem string) (panel.Page, error) { return c.settings(problem), nil }
 	in := passwordIn{c.PostForm("old"), c.PostForm("new")}
 	if in.New != c.PostForm("again") {
 		f := c.frame(c.Context, c.who)

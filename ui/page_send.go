@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -184,7 +185,7 @@ func (a *Agent) refusePage(c *gin.Context, p Problem, cause error) {
 	if key := "problem.title." + strconv.Itoa(p.Status); panel.Has(key) {
 		page.Title = page.Lang.T(key)
 	}
-	if e, ok := cause.(*core.Error); ok && p.Detail == e.Error() && e.Err == nil && e.Hint != "" {
+	if e, ok := errors.AsType[*core.Error](cause); ok && p.Detail == e.Error() && e.Err == nil && e.Hint != "" {
 		page.Detail, page.Hint = e.Message, e.Hint
 	}
 	if p.Status >= http.StatusInternalServerError {

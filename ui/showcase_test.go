@@ -17,11 +17,12 @@ func showcase(w *world) {
 	for k := 40; k > 0; k-- {
 		d := aDiagnosis("shop")
 		d.Timestamp, d.Mode, d.DurationMS = now.Add(-time.Duration(k)*9*time.Hour), core.Full, 812
-		if k > 16 && k < 20 || k == 30 {
+		switch {
+		case k > 16 && k < 20 || k == 30:
 			d.RootCauses = []string{"REST-02"}
-		} else if k%9 == 2 {
+		case k%9 == 2:
 			d.Status, d.RootCauses = core.Degraded, []string{"DK-15"}
-		} else {
+		default:
 			d.Status, d.Findings, d.RootCauses = core.Healthy, []core.Finding{}, []string{}
 		}
 		must(w.t, w.a.Store.SaveDiagnosis(ctx, d))

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
@@ -107,7 +108,7 @@ func (s *speaker) say(service, dir string, size int, line string, env ...string)
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() {
-		if err := s.api.ContainerRemove(context.Background(), made.ID, container.RemoveOptions{Force: true}); err != nil && !client.IsErrNotFound(err) {
+		if err := s.api.ContainerRemove(context.Background(), made.ID, container.RemoveOptions{Force: true}); err != nil && !errdefs.IsNotFound(err) {
 			s.t.Error(err)
 		}
 	})

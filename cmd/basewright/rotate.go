@@ -96,7 +96,7 @@ func (a *agent) rotate(i core.Instance, o ui.RotateOrder, who string) queue.Job 
 		if p.Hash != o.PlanHash {
 			return nil, planMoved()
 		}
-		if i, _, _, err = a.open(ctx, i); err != nil {
+		if i, _, err = a.open(ctx, i); err != nil {
 			return nil, err
 		}
 		return w.Apply(ctx, i, p, who, p.Hash)

@@ -133,7 +133,7 @@ func (a *agent) drill(ctx context.Context, who string, i core.Instance) (string,
 	if n < 0 {
 		return "", core.Errorf(core.NotFound, "%s has no snapshot with a database that is not encrypted; schedule snapshots of the scope database", i.ID)
 	}
-	_, e, _, err := a.open(ctx, i)
+	_, e, err := a.open(ctx, i)
 	if err != nil {
 		return "", err
 	}

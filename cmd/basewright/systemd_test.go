@@ -38,7 +38,7 @@ func TestSystemd(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+s.logIn())
 	resp, err := (&http.Client{}).Do(r)
 	must(t, err)
-	defer resp.Body.Close()
+	defer func() { must(t, resp.Body.Close()) }()
 	ended := make(chan bool)
 	go func() {
 		for in := bufio.NewScanner(resp.Body); in.Scan(); {

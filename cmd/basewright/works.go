@@ -15,7 +15,6 @@ import (
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/diagnose"
-	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/logs"
 	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/snapshot"
@@ -74,14 +73,14 @@ func (a *agent) engineAnswers(ctx context.Context) error {
 
 // open returns the engine of an instance, at the place where its files are now:
 // a stack may have been moved, or made anew from another folder.
-func (a *agent) open(ctx context.Context, i core.Instance) (core.Instance, core.Engine, *docker.Host, error) {
+func (a *agent) open(ctx context.Context, i core.Instance) (core.Instance, core.Engine, error) {
 	host, err := a.engines.get(ctx)
 	if err != nil {
-		return i, nil, nil, err
+		return i, nil, err
 	}
 	found, err := host.Discover(ctx)
 	if err != nil {
-		return i, nil, nil, err
+		return i, nil, err
 	}
 	n := slices.IndexFunc(found, func(f core.Instance) bool { return f.Project == i.Project })
 	if n >= 0 && (found[n].Dir != i.Dir || !slices.Equal(found[n].Files, i.Files)) {
@@ -90,12 +89,12 @@ func (a *agent) open(ctx context.Context, i core.Instance) (core.Instance, core.
 			a.Log.Warn("the new place of an instance could not be kept", "instance", i.ID, "error", err)
 		}
 	}
-	return i, host.Open(i), host, nil
+	return i, host.Open(i), nil
 }
 
 // observe opens an instance and looks at it.
 func (a *agent) observe(ctx context.Context, i core.Instance) (core.Instance, core.Engine, *core.Observation, error) {
-	i, e, _, err := a.open(ctx, i)
+	i, e, err := a.open(ctx, i)
 	if err != nil {
 		return i, nil, nil, err
 	}
@@ -104,7 +103,7 @@ func (a *agent) observe(ctx context.Context, i core.Instance) (core.Instance, co
 }
 
 func (a *agent) diagnose(ctx context.Context, i core.Instance, depth core.Depth, t core.Trigger) (*core.Diagnosis, error) {
-	_, e, _, err := a.open(ctx, i)
+	_, e, err := a.open(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +157,7 @@ func (a *agent) logs(ctx context.Context, i core.Instance, q ui.LogQuery, emit f
 
 // planRepair makes the plan of a playbook from the instance as it is now.
 func (a *agent) planRepair(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, *core.Finding, error) {
-	i, e, obs, err := a.observe(ctx, i)
+	_, e, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return core.Plan{}, nil, err
 	}
@@ -200,7 +199,7 @@ func (a *agent) repairJob(i core.Instance, o ui.RepairOrder, actor string) queue
 		case p.Risk == core.HighRisk && o.Confirm != i.ID:
 			return nil, core.Errorf(core.Invalid, `this plan may change data; "confirm" must be the instance's id, %s`, i.ID)
 		}
-		if i, _, _, err = a.open(ctx, i); err != nil {
+		if i, _, err = a.open(ctx, i); err != nil {
 			return nil, err
 		}
 		w.Basis = func(obs *core.Observation, _ core.Plan) map[string]string {

@@ -96,7 +96,7 @@ func (a *agent) unmakeCreation(ctx context.Context, c core.Change) error {
 // delete plans to take an instance off the engine, and does it.
 func (a *agent) delete(i core.Instance, shelve bool, who string) queue.Job {
 	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
-		i, _, obs, err := a.observe(ctx, i)
+		_, _, obs, err := a.observe(ctx, i)
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +111,7 @@ func (a *agent) delete(i core.Instance, shelve bool, who string) queue.Job {
 // settings returns what is known of an instance's settings: those in its .env,
 // then those that it could have.
 func (a *agent) settings(ctx context.Context, i core.Instance) ([]ui.Setting, error) {
-	i, _, obs, err := a.observe(ctx, i)
+	_, _, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func describe(s supabase.Setting, obs *core.Observation) ui.Setting {
 
 // planEdit says what an edit would do, and returns the values that it names.
 func (a *agent) planEdit(ctx context.Context, i core.Instance, changes map[string]core.Secret) (core.Instance, core.Plan, map[string]core.Secret, error) {
-	i, _, obs, err := a.observe(ctx, i)
+	_, _, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return i, core.Plan{}, nil, err
 	}

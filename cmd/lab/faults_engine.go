@@ -87,7 +87,7 @@ func executable(machine uint16, code []byte) []byte {
 	for _, v := range []any{uint16(2), machine, uint32(1), uint64(base + headers), uint64(64), uint64(0), uint32(0),
 		uint16(64), uint16(56), uint16(1), uint16(0), uint16(0), uint16(0), // the header
 		uint32(1), uint32(5), uint64(0), uint64(base), uint64(base), size, size, uint64(0x1000)} { // the segment
-		binary.Write(&out, binary.LittleEndian, v) // a Buffer takes all
+		_ = binary.Write(&out, binary.LittleEndian, v) // a Buffer takes all
 	}
 	out.Write(code)
 	return out.Bytes()

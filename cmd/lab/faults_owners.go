@@ -209,7 +209,7 @@ func logAway(ctx context.Context, b *bench, _ saved) error {
 
 func logBack(ctx context.Context, b *bench, _ saved) error {
 	if _, err := os.Stat(b.path(walGone)); err != nil {
-		return nil // it is back
+		return nil //nolint:nilerr // it is back
 	}
 	if err := b.engine().Stop(ctx, core.DB); err != nil {
 		return err

@@ -125,9 +125,9 @@ func unpack(ctx context.Context, t *tar.Writer, deb string, seen map[string]bool
 	}
 	copyErr := copyWanted(t, tar.NewReader(out), seen)
 	if copyErr != nil {
-		cmd.Process.Kill()
+		_ = cmd.Process.Kill() // Wait tells how it ended
 	} else {
-		io.Copy(io.Discard, out)
+		_, copyErr = io.Copy(io.Discard, out)
 	}
 	return errors.Join(copyErr, cmd.Wait())
 }

@@ -8,11 +8,10 @@ import (
 
 // luaEval evaluates a request-transformer template expression: or, and, ==, ~=, parentheses, strings, nil,
 // headers.NAME, query_params.NAME and :sub(from, to). That is what Supabase's kong-entrypoint.sh writes.
-// The second result is false for nil and for a false comparison.
-func luaEval(expr string, look func(table, name string) (string, bool)) (string, bool) {
+// Nil and a false comparison are "".
+func luaEval(expr string, look func(table, name string) (string, bool)) string {
 	p := &luaParser{toks: luaToken.FindAllString(expr, -1), look: look}
-	v := p.or()
-	return v.s, v.ok
+	return p.or().s
 }
 
 var luaToken = regexp.MustCompile(`'[^']*'|"[^"]*"|==|~=|[A-Za-z_][A-Za-z_0-9]*|\d+|[().:,\[\]]`)

@@ -207,7 +207,7 @@ func expand(template string, h http.Header, q url.Values) string {
 	if !strings.HasPrefix(template, "$(") || !strings.HasSuffix(template, ")") {
 		return template
 	}
-	s, _ := luaEval(template[2:len(template)-1], func(table, name string) (string, bool) {
+	s := luaEval(template[2:len(template)-1], func(table, name string) (string, bool) {
 		switch table {
 		case "headers":
 			name = strings.ReplaceAll(name, "_", "-")

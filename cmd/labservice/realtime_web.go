@@ -106,11 +106,12 @@ func (rt *realtime) socket(w http.ResponseWriter, r *http.Request) {
 	}
 	if _, err := keys.verify(token); err != nil {
 		code, msg := "JwtSignatureError", "Failed to validate JWT signature"
-		if strings.Contains(err.Error(), "expired") {
+		switch {
+		case strings.Contains(err.Error(), "expired"):
 			code, msg = "InvalidJWTToken", "Token has expired"
-		} else if strings.Contains(err.Error(), "malformed") {
+		case strings.Contains(err.Error(), "malformed"):
 			code, msg = "MalformedJWT", "The token provided is not a valid JWT"
-		} else if errors.Is(err, errNoKey) {
+		case errors.Is(err, errNoKey):
 			code, msg = "JwtSignerError", "Failed to generate JWT signer"
 		}
 		elixir(rt.log, "error", "project=%s external_id=%s %s: %s", id, id, code, msg)
@@ -192,11 +193,12 @@ func readFrame(r *bufio.Reader) (op byte, payload []byte, err error) {
 		return 0, nil, err
 	}
 	n := uint64(head[1] & 0x7f)
-	if n == 126 {
+	switch n {
+	case 126:
 		var ext [2]byte
 		_, err = io.ReadFull(r, ext[:])
 		n = uint64(binary.BigEndian.Uint16(ext[:]))
-	} else if n == 127 {
+	case 127:
 		var ext [8]byte
 		_, err = io.ReadFull(r, ext[:])
 		n = binary.BigEndian.Uint64(ext[:])

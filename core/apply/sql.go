@@ -100,14 +100,14 @@ func never(node any) string {
 	case map[string]any:
 		for name, v := range n {
 			fields, _ := v.(map[string]any)
-			switch {
-			case name == "TransactionStmt":
+			switch name {
+			case "TransactionStmt":
 				return "statements that begin or end a transaction"
-			case name == "CopyStmt":
+			case "CopyStmt":
 				return "COPY"
-			case name == "LoadStmt", name == "AlterSystemStmt":
+			case "LoadStmt", "AlterSystemStmt":
 				return "LOAD or ALTER SYSTEM"
-			case name == "DropdbStmt", name == "CreatedbStmt":
+			case "DropdbStmt", "CreatedbStmt":
 				return "CREATE DATABASE or DROP DATABASE"
 			}
 			if what := never(any(fields)); fields != nil && what != "" {

@@ -279,7 +279,7 @@ func (e *Engine) Recover(ctx context.Context, captured []byte, leave ...string) 
 				want[i].ID = e.newID()
 			}
 		}
-		e.Containers = append(want, kept...)
+		e.Containers = slices.Concat(want, kept)
 		return nil
 	})
 }

@@ -84,7 +84,7 @@ func HTTP(h http.Handler) func(net.Conn) {
 				l.Close()
 			}
 		}}
-		s.Serve(l) // ends when the connection does
+		_ = s.Serve(l) // ends when the connection does
 	}
 }
 

@@ -195,7 +195,7 @@ func canonical(s shape) []byte {
 	s.Config = &config
 	data, _ := json.Marshal(s)
 	var tree any
-	json.Unmarshal(data, &tree)
+	_ = json.Unmarshal(data, &tree) // it was made a line above
 	data, _ = json.Marshal(prune(tree))
 	return data
 }

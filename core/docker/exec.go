@@ -87,8 +87,8 @@ func (h *Host) converse(pipe types.HijackedResponse, stdin []byte) (execResult, 
 	if stdin != nil {
 		go func() {
 			// A command that ends without reading it all is no error here.
-			pipe.Conn.Write(stdin)
-			pipe.CloseWrite()
+			_, _ = pipe.Conn.Write(stdin)
+			_ = pipe.CloseWrite()
 		}()
 	}
 	out, errs := &bounded{max: maxStdout}, &bounded{max: maxStderr, last: true}

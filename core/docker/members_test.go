@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"reflect"
@@ -143,13 +144,13 @@ func TestPasswordIsNotSentInClearText(t *testing.T) {
 			if strings.Contains(got, "planted") || strings.HasPrefix(got, "p") != row.answers {
 				t.Errorf("the server was told %q", got)
 			}
-			if !row.answers && (err != errClearText || core.SQLState(err) != "" || core.CodeOf(err) == core.Unreachable) {
+			if !row.answers && (!errors.Is(err, errClearText) || core.SQLState(err) != "" || core.CodeOf(err) == core.Unreachable) {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
 	err := psqlError(execResult{code: 2, stderr: `psql: error: connection to server at "10.0.0.2", port 5432 failed: authentication method requirement "!password" failed: server requested a cleartext password`})
-	if err != errClearText {
+	if !errors.Is(err, errClearText) {
 		t.Errorf("psql: %v", err)
 	}
 }

@@ -60,7 +60,7 @@ func (e *Engine) Glance(ctx context.Context) (*core.Observation, func() (*core.O
 	seen, gaps, err := e.see(ctx)
 	if err != nil {
 		stop()
-		later.Wait()
+		_ = later.Wait() // they were stopped
 		return nil, nil, err
 	}
 	<-envRead

@@ -92,7 +92,7 @@ func (r *recovery) makeRoom(ctx context.Context) error {
 		if slices.Contains(slices.Collect(maps.Values(r.ids)), n.ID) {
 			continue
 		}
-		r.host.api.ContainerStop(ctx, n.ID, grace(describe(n))) // removal by force is next
+		_ = r.host.api.ContainerStop(ctx, n.ID, grace(describe(n))) // removal by force is next
 		err := r.host.api.ContainerRemove(ctx, n.ID, container.RemoveOptions{Force: true})
 		if err != nil && !errdefs.IsNotFound(err) {
 			return fmt.Errorf("remove %s: %w", trimName(n.Name), err)

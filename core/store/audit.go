@@ -220,7 +220,7 @@ func (s *Store) startHead(ctx context.Context) error {
 	case errors.Is(err, fs.ErrNotExist) && last.Seq == 0:
 		return s.writeHead(Head{})
 	case err != nil:
-		return nil // Verify and Append say it
+		return nil //nolint:nilerr // Verify and Append say it
 	case h.Seq < last.Seq && s.matchHead(s.write.WithContext(ctx), h, last) == nil:
 		s.keepHead(&Head{last.Seq, last.Hash})
 	}

@@ -25,7 +25,7 @@ func SetEnv(data []byte, key, value string) ([]byte, error) {
 		return nil, err
 	}
 	if _, err := ParseEnv(data); err != nil {
-		return out, nil // it cannot become worse
+		return out, nil //nolint:nilerr // it cannot become worse
 	}
 	vars, err := ParseEnv(out)
 	if got, _ := (core.EnvFile{Vars: vars}).Lookup(key); err != nil || got.Reveal() != value {

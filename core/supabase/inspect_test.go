@@ -28,8 +28,8 @@ const canary = "Canary-hunter2-4711"
 // TestRenderRefuses wants one quick clear sentence, and no content of a file,
 // about stacks that would hold, flood or make talk the library.
 func TestRenderRefuses(t *testing.T) {
-	outside := filepath.Join(stack(t, map[string]string{
-		"out.env": "A B=" + canary + "\nlineof " + canary + "\n", "out.yml": "services: {db: {image: '" + canary + ":::'}}\n"}))
+	outside := stack(t, map[string]string{
+		"out.env": "A B=" + canary + "\nlineof " + canary + "\n", "out.yml": "services: {db: {image: '" + canary + ":::'}}\n"})
 	db := func(more string) string { return "services:\n  db:\n    image: x\n" + more }
 	wide := strings.TrimSpace(strings.Repeat("${A}", 20_000))
 	for name, tt := range map[string]struct {
