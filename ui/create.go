@@ -23,6 +23,7 @@ type CreateOrder struct {
 	SMTPUser        string      `json:"smtp_user,omitempty"`
 	SMTPPassword    core.Secret `json:"smtp_password,omitempty"`
 	SMTPFrom        string      `json:"smtp_from,omitempty"`
+	FromSnapshot    string      `json:"from_snapshot,omitempty" doc:"id of a snapshot whose database and files it gets, with secrets of its own"`
 	KeepOnFailure   bool        `json:"keep_on_failure,omitempty" doc:"leave what was made when it fails"`
 }
 

@@ -38,6 +38,19 @@ Exit code: 0 planned or made, 1 refused or removed again, 2 could not start.`,
 	return cmd
 }
 
+// graft returns how a new instance gets what another's database and files are, or
+// nil for one that gets nothing, and completes the order accordingly.
+func (w *workshop) graft(ctx context.Context, f *orderFlags) (func(context.Context, core.Engine) error, error) {
+	switch of := f.order.Clone; {
+	case of.Snapshot != "":
+		return w.fromSnapshot(ctx, f)
+	case of.Of != "":
+		source, err := w.source(ctx, f)
+		return w.transplant(source, of.SchemaOnly), err
+	}
+	return nil, nil
+}
+
 // source finds what is to be cloned and makes the clone's database of the same
 // major version.
 func (w *workshop) source(ctx context.Context, f *orderFlags) (core.Instance, error) {

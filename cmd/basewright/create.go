@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/create"
@@ -20,6 +21,7 @@ type orderFlags struct {
 	root         string
 	passwordFile string
 	output       string
+	identity     string // file with the age identity that opens the snapshot
 	plan         bool
 	yes          bool
 	keep         bool
@@ -51,7 +53,15 @@ Exit code: 0 planned or made, 1 refused or removed again, 2 could not start.`,
 }
 
 func (f *orderFlags) register(cmd *cobra.Command) {
-	o, flags := &f.order, cmd.Flags()
+	f.registerOrder(cmd.Flags())
+	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
+	cmd.Flags().BoolVar(&f.plan, "plan", false, "show what would be made and make nothing")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "make it without asking")
+}
+
+// registerOrder adds the flags that say what the new instance is to be.
+func (f *orderFlags) registerOrder(flags *pflag.FlagSet) {
+	o := &f.order
 	flags.StringVar(&o.ID, "id", "", "its id, which never changes (default: made of NAME)")
 	flags.StringVar(&o.Release, "release", "", "release of Supabase (default: the newest that is known)")
 	flags.StringVar(&o.URL, "url", "", "address that browsers use (default: http://127.0.0.1 and the gateway's port)")
@@ -70,9 +80,6 @@ func (f *orderFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&o.SMTP.From, "smtp-from", "", "sender of mails")
 	flags.StringVar(&f.passwordFile, "smtp-password-file", "", "file with the password of the mail server")
 	flags.StringVar(&f.root, "root", "", "folder that instances are made in (default: instances in the data folder)")
-	flags.StringVar(&f.output, "output", "text", "how to print: text or json")
-	flags.BoolVar(&f.plan, "plan", false, "show what would be made and make nothing")
-	flags.BoolVar(&f.yes, "yes", false, "make it without asking")
 	flags.BoolVar(&f.keep, "keep-on-failure", false, "leave what was made when it fails")
 }
 
@@ -105,11 +112,9 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 		return err
 	}
 	defer w.close()
-	var source core.Instance
-	if f.order.Clone.Of != "" {
-		if source, err = w.source(ctx, &f); err != nil {
-			return refused(err)
-		}
+	transplant, err := w.graft(ctx, &f)
+	if err != nil {
+		return refused(err)
 	}
 	place := w.place(w.host, f.root)
 	job, plan, err := place.Prepare(ctx, f.order)
@@ -131,12 +136,10 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 		}
 	}
 	if f.output == "text" {
-		w.applier.Progress = stepPrinter(w.console)
+		w.applier.Progress, w.folder.Progress = stepPrinter(w.console), progressPrinter(w.console)
 	}
 	how := w.creation(job, actor(), w.books, f.keep)
-	if f.order.Clone.Of != "" {
-		how.Transplant = w.transplant(source, f.order.Clone.SchemaOnly)
-	}
+	how.Transplant = transplant
 	change, err := w.make(ctx, *w.applier, place, job, plan, actor(), how)
 	if change == nil {
 		return errors.Join(refused(err), place.Abandon(ctx, job))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/apply"
@@ -14,6 +15,8 @@ type restoreFlags struct {
 	only           []string
 	onlyFiles      bool
 	into, identity string
+	intoNew        string
+	order          orderFlags // of the new instance
 	output         string
 	plan, yes      bool
 }
@@ -21,19 +24,28 @@ type restoreFlags struct {
 func snapshotRestore(g *global) *cobra.Command {
 	var f restoreFlags
 	cmd := &cobra.Command{
-		Use: "restore SNAPSHOT", Short: "Bring a snapshot back: in place as one transaction, or into a new folder",
+		Use: "restore SNAPSHOT", Short: "Bring a snapshot back: in place as one transaction, into a new instance, or into a new folder",
 		Long: `In place: the whole snapshot is read first, and refused when it is damaged, of
 another instance or another major version of PostgreSQL. A safety snapshot is taken,
 services are stopped with the database last, what is there is put aside by renaming,
 the snapshot comes in its place, and the instance is diagnosed. If that is worse than
 before, everything goes back. What was put aside stays until a person removes it.
 
+With --into-new an instance of that name is made as "instance create" does, and gets
+the database and the files of storage as they are in the snapshot. Its identity, its
+secrets and the passwords of its roles are its own; what Vault encrypted cannot be
+read in it. It is kept when a diagnosis with a sign-up finds nothing critical; else
+nothing of it is left. The instance of the snapshot is not touched and may be gone.
+
 With --into the snapshot is unpacked into a new folder and nothing else is touched.`,
-		Example: "  basewright snapshot restore ID --plan\n  basewright snapshot restore ID --only database --yes\n  basewright snapshot restore ID --into /srv/shop-copy",
+		Example: "  basewright snapshot restore ID --plan\n  basewright snapshot restore ID --only database --yes\n  basewright snapshot restore ID --into-new shop-two --yes\n  basewright snapshot restore ID --into /srv/shop-copy",
 		Args:    exactly(1, "one snapshot"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.validate(); err != nil {
+			if err := f.validate(cmd.Flags()); err != nil {
 				return err
+			}
+			if f.intoNew != "" {
+				return createInstance(cmd.Context(), g, f.ordered(args[0]))
 			}
 			if f.into != "" {
 				return withState(g, func(w *workshop) error { return w.restoreInto(cmd.Context(), args[0], f) })
@@ -44,6 +56,8 @@ With --into the snapshot is unpacked into a new folder and nothing else is touch
 	cmd.Flags().StringArrayVar(&f.only, "only", nil, "restore only this part: config, database or volumes; may be given several times")
 	cmd.Flags().BoolVar(&f.onlyFiles, "only-files", false, "the same as --only config: files, role passwords and containers")
 	cmd.Flags().StringVar(&f.into, "into", "", "unpack into this new folder")
+	cmd.Flags().StringVar(&f.intoNew, "into-new", "", "make a new instance of this name with the data of the snapshot; the flags of instance create say the rest")
+	f.order.registerOrder(cmd.Flags())
 	cmd.Flags().StringVar(&f.identity, "identity-file", "", "file with the age identity that opens it (default: BASEWRIGHT_AGE_IDENTITY)")
 	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "show the plan and change nothing")
@@ -51,7 +65,10 @@ With --into the snapshot is unpacked into a new folder and nothing else is touch
 	return cmd
 }
 
-func (f *restoreFlags) validate() error {
+func (f *restoreFlags) validate(flags *pflag.FlagSet) error {
+	if err := f.validateNew(flags); err != nil {
+		return err
+	}
 	if f.onlyFiles {
 		f.only = append(f.only, string(core.ConfigScope))
 	}

@@ -21,15 +21,26 @@ func (a *agent) create(ctx context.Context, in ui.CreateOrder, who string) (core
 	if err != nil {
 		return core.Instance{}, nil, err
 	}
-	place := a.place(host, "")
-	made, plan, err := place.Prepare(ctx, orderOf(in))
+	place, order := a.place(host, ""), orderOf(in)
+	var from core.Snapshot
+	if order.Clone.Snapshot != "" {
+		if from, err = a.fitOrder(ctx, &order); err != nil {
+			return core.Instance{}, nil, err
+		}
+	}
+	made, plan, err := place.Prepare(ctx, order)
 	if err != nil {
 		return core.Instance{}, nil, err
 	}
 	return made.Instance, func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
-		by := *a.workshop.applier
-		by.NewID, by.Progress = func() string { return id }, progress
-		c, err := a.make(ctx, by, place, made, plan, who, a.creation(made, who, a.books(ctx), in.KeepOnFailure))
+		by, folder := *a.workshop.applier, *a.folder
+		by.NewID = func() string { return id }
+		by.Progress, folder.Progress = meter(progress)
+		how := a.creation(made, who, a.books(ctx), in.KeepOnFailure)
+		if from.ID != "" {
+			how.Transplant = transplantOf(&folder, from)
+		}
+		c, err := a.make(ctx, by, place, made, plan, who, how)
 		if c == nil {
 			err = errors.Join(err, place.Abandon(ctx, made))
 		}
@@ -43,7 +54,13 @@ func (a *agent) preflight(ctx context.Context, in ui.CreateOrder) (ui.Preflight,
 	if err != nil {
 		return ui.Preflight{}, err
 	}
-	o, found, err := a.place(host, "").Preflight(ctx, orderOf(in))
+	order := orderOf(in)
+	if order.Clone.Snapshot != "" {
+		if _, err := a.fitOrder(ctx, &order); err != nil {
+			return ui.Preflight{}, err
+		}
+	}
+	o, found, err := a.place(host, "").Preflight(ctx, order)
 	out := ui.Preflight{ID: o.ID, URL: o.URL, Release: o.Release}
 	for _, p := range found {
 		out.Problems = append(out.Problems, ui.OrderProblem{What: p.What, Text: p.Text})
@@ -79,6 +96,7 @@ func orderOf(in ui.CreateOrder) create.Order {
 	return create.Order{
 		ID: in.ID, Name: in.Name, Release: in.Release, URL: in.URL, SiteURL: in.SiteURL, Bind: in.Bind, Images: in.Images, PG: in.Postgres,
 		Ports:         create.Ports{Gateway: in.GatewayPort, Session: in.SessionPort, Transaction: in.TransactionPort},
+		Clone:         create.Clone{Snapshot: in.FromSnapshot},
 		DashboardUser: in.DashboardUser,
 		SMTP:          create.SMTP{Host: in.SMTPHost, Port: in.SMTPPort, User: in.SMTPUser, Password: in.SMTPPassword, From: in.SMTPFrom},
 	}

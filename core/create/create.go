@@ -113,11 +113,17 @@ func (j *Job) cloning(p *core.Plan) {
 	if of.SchemaOnly {
 		what = "schema, without rows"
 	}
-	p.Title = fmt.Sprintf("Create %s as a clone of %s", j.Order.Name, of.Of)
+	title, target, when := "as a clone of "+of.Of, "clone of "+of.Of, "of a snapshot that is taken now"
+	args := map[string]any{"of": of.Of}
+	if of.Snapshot != "" {
+		title, target, when = "from snapshot "+of.Snapshot+" of "+of.Of, "snapshot "+of.Snapshot+" of "+of.Of, "as they were in snapshot "+of.Snapshot
+		args["snapshot"] = of.Snapshot
+	}
+	p.Title = fmt.Sprintf("Create %s %s", j.Order.Name, title)
 	p.Actions = slices.Insert(p.Actions, len(p.Actions)-1,
-		core.Action{Op: core.OpTransplant, Args: map[string]any{"of": of.Of}, Why: what + " of " + of.Of + ", of a snapshot that is taken now; cron jobs and webhooks in it run here, too"},
+		core.Action{Op: core.OpTransplant, Args: args, Why: what + " of " + of.Of + ", " + when + "; cron jobs and webhooks in it run here, too"},
 		core.Action{Op: core.OpWaitHealthy, Args: map[string]any{"timeout": "10m"}, Why: "every service comes up on the copy"})
-	p.Diff = append(p.Diff, core.Diff{Target: "clone of " + of.Of, After: what + "; nobody is logged in, every secret is new, what the vault holds encrypted cannot be read"})
+	p.Diff = append(p.Diff, core.Diff{Target: target, After: what + "; nobody is logged in, every secret is new, what the vault holds encrypted cannot be read"})
 }
 
 // Make writes the folder of the instance, for a change.

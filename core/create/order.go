@@ -40,6 +40,7 @@ type Order struct {
 type Clone struct {
 	Of         string // instance; empty for a new one
 	SchemaOnly bool   // tables and functions, and no row
+	Snapshot   string // id of the snapshot of Of that it gets; empty takes one now
 }
 
 // Ports are what a stack publishes on the host.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/basewright/basewright/core"
 )
@@ -41,6 +42,24 @@ func (f *Folder) Transplant(ctx context.Context, e core.Engine, from core.Snapsh
 	return nil
 }
 
+// Transplantable returns the major version of PostgreSQL that a new instance needs
+// to be given the data of a snapshot, or why none can be.
+func (f *Folder) Transplantable(from core.Snapshot) (major int, err error) {
+	c, err := f.open(from, from.Instance)
+	if err != nil {
+		return 0, err
+	}
+	if dumpOf(c.Manifest) < 0 {
+		return 0, core.Errorf(core.Conflict, "snapshot %s holds no database %s, so no instance can be made of it; its scope is %s", from.ID, transplanted, from.Scope)
+	}
+	return c.Manifest.Postgres / 10000, nil
+}
+
+// dumpOf returns the number of the stream that a new instance gets, or -1.
+func dumpOf(m Manifest) int {
+	return slices.IndexFunc(m.Streams, func(s Stream) bool { return s.Kind == databaseStream && s.Name == transplanted })
+}
+
 func (f *Folder) transplant(ctx context.Context, e core.Engine, from core.Snapshot, schemaOnly bool) error {
 	c, err := f.open(from, from.Instance)
 	if err != nil {
@@ -60,6 +79,7 @@ func (f *Folder) transplant(ctx context.Context, e core.Engine, from core.Snapsh
 	if err := stopAll(ctx, e, obs, false); err != nil {
 		return err
 	}
+	f.At("transplant.stop")
 	if err := f.transplantDatabase(ctx, inDatabase(s), from.Path, c.Manifest, schemaOnly); err != nil {
 		return err
 	}
@@ -67,6 +87,7 @@ func (f *Folder) transplant(ctx context.Context, e core.Engine, from core.Snapsh
 		if err := f.transplantFiles(obs, from.Path, c.Manifest); err != nil {
 			return err
 		}
+		f.At("transplant.files")
 	}
 	for _, s := range core.Services {
 		if b, ok := obs.Container(s); ok && s != core.DB && b.State == "running" {
@@ -75,11 +96,12 @@ func (f *Folder) transplant(ctx context.Context, e core.Engine, from core.Snapsh
 			}
 		}
 	}
+	f.At("transplant.start")
 	return nil
 }
 
 func (f *Folder) transplantDatabase(ctx context.Context, in run, dir string, m Manifest, schemaOnly bool) error {
-	n := slices.IndexFunc(m.Streams, func(s Stream) bool { return s.Kind == databaseStream && s.Name == transplanted })
+	n := dumpOf(m)
 	if n < 0 {
 		return core.Errorf(core.Conflict, "the snapshot holds no database %s", transplanted)
 	}
@@ -90,6 +112,7 @@ func (f *Folder) transplantDatabase(ctx context.Context, in run, dir string, m M
 	if err := runRoles(ctx, in, roles); err != nil {
 		return err
 	}
+	f.At("transplant.roles")
 	now, err := oids(ctx, in)
 	if err != nil {
 		return err
@@ -98,6 +121,7 @@ func (f *Folder) transplantDatabase(ctx context.Context, in run, dir string, m M
 	if err := putAside(ctx, in, old); err != nil {
 		return err
 	}
+	f.At("transplant.aside")
 	if schemaOnly {
 		err = f.restoreSchema(ctx, in, dir, m.Streams[n], m.Encrypted)
 	} else {
@@ -106,12 +130,14 @@ func (f *Folder) transplantDatabase(ctx context.Context, in run, dir string, m M
 	if err != nil {
 		return err
 	}
+	f.At("transplant.database")
 	if err := dropMade(ctx, in, old.Aside); err != nil {
 		return err
 	}
 	if _, err := script(ctx, in, transplanted, ownIdentity); err != nil {
 		return fmt.Errorf("make the database its own: %w", err)
 	}
+	f.At("transplant.identity")
 	return nil
 }
 
@@ -129,19 +155,34 @@ func (f *Folder) restoreSchema(ctx context.Context, in run, dir string, s Stream
 	return nil
 }
 
-// transplantFiles puts the files that storage keeps in place.
+// transplantedFolders are where services keep what users put there.
+var transplantedFolders = []struct {
+	service core.Service
+	target  string
+}{{core.Storage, "/var/lib/storage"}, {core.Functions, "/home/deno/functions"}}
+
+// transplantFiles puts the files of storage and the functions in place, where both
+// instances keep them in a folder.
 func (f *Folder) transplantFiles(obs *core.Observation, dir string, m Manifest) error {
-	const target = "/var/lib/storage"
-	storage, _ := obs.Container(core.Storage)
-	to := slices.IndexFunc(storage.Mounts, func(m core.Mount) bool { return m.Target == target })
-	from := slices.IndexFunc(m.Streams, func(s Stream) bool {
-		return s.Volume != nil && slices.ContainsFunc(s.Volume.Targets, func(t string) bool { return t == "storage:"+target })
-	})
-	if to < 0 || from < 0 {
-		return nil // one of them keeps its files elsewhere
+	for _, place := range transplantedFolders {
+		c, _ := obs.Container(place.service)
+		to := slices.IndexFunc(c.Mounts, func(m core.Mount) bool { return m.Target == place.target })
+		from := slices.IndexFunc(m.Streams, func(s Stream) bool {
+			return s.Volume != nil && slices.ContainsFunc(s.Volume.Targets, func(t string) bool { return strings.HasSuffix(t, ":"+place.target) })
+		})
+		if to < 0 || from < 0 {
+			continue
+		}
+		if err := f.transplantFolder(c.Mounts[to].Source, dir, m, m.Streams[from]); err != nil {
+			return fmt.Errorf("unpack the files of %s: %w", place.service, err)
+		}
 	}
-	s := m.Streams[from]
-	v, err := swapVolume(storage.Mounts[to].Source, "clone")
+	return nil
+}
+
+// transplantFolder puts a volume of the snapshot in place of a new instance's.
+func (f *Folder) transplantFolder(to, dir string, m Manifest, s Stream) error {
+	v, err := swapVolume(to, "clone")
 	if err != nil {
 		return err
 	}
@@ -150,7 +191,7 @@ func (f *Folder) transplantFiles(obs *core.Observation, dir string, m Manifest) 
 	}
 	err = f.readStream(dir, s, m.Encrypted, func(in io.Reader) error { return extract(in, *s.Volume, v.Fresh) })
 	if err != nil {
-		return errors.Join(fmt.Errorf("unpack the files of storage: %w", err), os.RemoveAll(v.Fresh))
+		return errors.Join(err, os.RemoveAll(v.Fresh))
 	}
 	if err := v.take(); err != nil {
 		return err
