@@ -191,7 +191,7 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 	if err != nil {
 		return nil, fmt.Errorf("look at %s: %w", inst.ID, err)
 	}
-	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), local: obs.Host.Local, mask: core.NewMask(obs)}
+	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), local: obs.Host.Local, mask: core.NewMask(obs), begun: true}
 	for key, v := range w.given {
 		t.mask.Know(key, v)
 	}

@@ -140,7 +140,9 @@ func TestTheEngineGoesAwayAtEveryCall(t *testing.T) {
 
 // TestTheClockJumps: what is written down has an order of its own.
 func TestTheClockJumps(t *testing.T) {
-	for name, jump := range map[string]time.Duration{"ten years ahead": 87600 * time.Hour, "an hour back": -time.Hour} {
+	for name, jump := range map[string]time.Duration{
+		"ten years ahead": 87600 * time.Hour, "a day ahead": 24 * time.Hour, "an hour back": -time.Hour, "a day back": -24 * time.Hour,
+	} {
 		w := newWorld(t)
 		calls := 0
 		w.a.Now = func() time.Time {

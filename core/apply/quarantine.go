@@ -92,6 +92,7 @@ func quarantine(ctx context.Context, t *transaction, a core.Action) error {
 	if err := t.at("quarantine.list", func() error { return t.Journal.SaveAside(context.WithoutCancel(ctx), item) }); err != nil {
 		return err
 	}
+	t.listed = append(t.listed, item)
 	return t.e.SetAside(ctx, item, false)
 }
 
@@ -104,6 +105,9 @@ func (t *transaction) unshelve(ctx context.Context) error {
 // shelve brings what a change set aside into a state, the last first.
 func (t *transaction) shelve(ctx context.Context, change string, want core.AsideState, stop bool) error {
 	items, err := t.Journal.AsidesOf(ctx, change)
+	if err != nil && t.stubborn && t.begun && change == t.c.ID {
+		items, err = slices.Clone(t.listed), nil // the list cannot be read, and this process wrote it
+	}
 	if err != nil {
 		return err
 	}

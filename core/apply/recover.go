@@ -26,7 +26,12 @@ func (a *Applier) Recover(ctx context.Context) ([]core.Change, error) {
 	var recovered []core.Change
 	var errs []error
 	for _, c := range open {
-		if age := a.now().Sub(c.Created); a.RecoverWithin > 0 && age > a.RecoverWithin {
+		last, err := a.lastHeard(ctx, c)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if age := a.now().Sub(last); a.RecoverWithin > 0 && age > a.RecoverWithin {
 			errs = append(errs, &core.Error{
 				Code:    core.Conflict,
 				Message: fmt.Sprintf("change %s of %s was interrupted %s ago and is not put back unasked, since somebody may have mended it by hand", c.ID, c.Instance, age.Round(time.Minute)),
@@ -46,6 +51,21 @@ func (a *Applier) Recover(ctx context.Context) ([]core.Change, error) {
 		}
 	}
 	return recovered, errors.Join(errs...)
+}
+
+// lastHeard is when a change was last written down: a long one that was killed a
+// minute ago is not old.
+func (a *Applier) lastHeard(ctx context.Context, c core.Change) (time.Time, error) {
+	entries, err := a.Journal.Journal(ctx, c.ID)
+	last := c.Created
+	for _, e := range entries {
+		for _, at := range []time.Time{e.At, e.Done} {
+			if at.After(last) {
+				last = at
+			}
+		}
+	}
+	return last, err
 }
 
 // recoverOne puts back one change, unless someone is at it.

@@ -30,12 +30,22 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 	if err == nil {
 		err = t.step(ctx, "compare", "compare with the snapshot", func() error { return t.Snapshots.Same(ctx, t.e, t.inst, t.snap, t.left...) })
 	}
+	if err == nil {
+		// The instance is back. Ports that stay reserved would be nobody's, so the
+		// next start does all of it again.
+		if err = t.Journal.ReleasePorts(ctx, t.c.ID); err != nil {
+			return t.unwritten(cause, err)
+		}
+	}
 	switch {
 	case err == nil:
 		saved := t.end(ctx, core.RolledBack, t.c.Reason+t.displaced())
+		if saved != nil {
+			return t.unwritten(cause, saved)
+		}
 		return &core.Error{
 			Code: core.CodeOf(cause), Message: fmt.Sprintf("change %s of %s was rolled back", t.c.ID, t.inst.ID),
-			Err: errors.Join(cause, saved),
+			Err: cause,
 		}
 	case core.CodeOf(err) == core.Unreachable || ctx.Err() != nil:
 		return &core.Error{
@@ -46,6 +56,16 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 		}
 	}
 	return t.giveUp(ctx, cause, err)
+}
+
+// unwritten tells of a rollback that was done and could not be written down.
+func (t *transaction) unwritten(cause, err error) error {
+	return &core.Error{
+		Code:    core.Unreachable,
+		Message: fmt.Sprintf("change %s of %s was rolled back, which could not be written down", t.c.ID, t.inst.ID),
+		Hint:    "Basewright makes sure of it at its next start, when its state can be written",
+		Err:     errors.Join(cause, t.mask.Err(err)),
+	}
 }
 
 // giveUp ends a change that a person must put back, and says how.
@@ -115,10 +135,7 @@ func (t *transaction) putBack(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := t.loadData(ctx); err != nil {
-		return err
-	}
-	return t.Journal.ReleasePorts(ctx, t.c.ID)
+	return t.loadData(ctx)
 }
 
 // loadData puts back what users own, when an action began that may have changed

@@ -28,6 +28,8 @@ type transaction struct {
 	// decided says that left was found out; a rollback that was begun hides it.
 	decided bool
 	mask    *core.Mask
+	begun   bool         // this process began it, so that it knows
+	listed  []core.Aside // all that it set aside
 	// stubborn makes steps happen although they cannot be written down: a
 	// rollback does not stop because the journal's disk is full.
 	stubborn bool

@@ -96,7 +96,7 @@ func openWorld(dir string) (*world, error) {
 	w.roles = s.Roles
 	w.e = &coretest.Engine{Instance: shop, Files: s.Files, Containers: s.Containers, Aside: s.Aside, Commands: w.psql, OnCall: w.changed}
 	var err error
-	if w.st, err = store.Open(filepath.Join(dir, "data", "basewright.db")); err != nil {
+	if w.st, err = store.OpenWithin(w.database(), busy); err != nil {
 		return nil, err
 	}
 	w.shots = &snapshot.Folder{Dir: filepath.Join(dir, "data", "snapshots"), Patience: 100 * time.Millisecond}
@@ -124,6 +124,12 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { _ = w.st.Close() })
 	return w
 }
+
+// busy is how long a world waits for another program that holds its database:
+// short, and longer than what tests themselves write at once.
+const busy = 500 * time.Millisecond
+
+func (w *world) database() string { return filepath.Join(w.dir, "data", "basewright.db") }
 
 // state returns what a rollback must bring back.
 func (w *world) state() worldState {

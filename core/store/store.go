@@ -44,6 +44,10 @@ func Open(path string) (*Store, error) { return open(path, "", busyTimeout) }
 // files that are never in a database are still beside path.
 func OpenAt(path, address string) (*Store, error) { return open(path, address, busyTimeout) }
 
+// OpenWithin is Open with another patience: a write waits so long for a program
+// that holds the database before it is an error.
+func OpenWithin(path string, patience time.Duration) (*Store, error) { return open(path, "", patience) }
+
 func open(path, address string, busy time.Duration) (_ *Store, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
