@@ -9,14 +9,16 @@ import (
 // Aside is a file, a folder or the content of a mount that was moved into
 // quarantine instead of being deleted.
 type Aside struct {
-	ID       string     `json:"id"` // "<change>-<number of the action>"
+	ID       string     `json:"id"`                 // "<change>-<number>", or of the snapshot that was deleted
+	Kind     AsideKind  `json:"kind,omitempty"`     // what it is, and with that who moves and purges it
+	Snapshot string     `json:"snapshot,omitempty"` // beside which it lies, or that brings it back
 	Instance string     `json:"instance"`
 	Change   string     `json:"change"`
 	Path     string     `json:"path,omitempty"`    // in the instance folder; or
 	Service  Service    `json:"service,omitempty"` // of this service
 	Mount    string     `json:"mount,omitempty"`   // what is mounted there in its container
 	Why      string     `json:"why,omitempty"`
-	Root     string     `json:"root"`             // folder of the host that holds both of
+	Root     string     `json:"root"`             // folder of the host that holds both of (none of a database)
 	Origin   string     `json:"origin"`           // where it was, relative to Root, and
 	Place    string     `json:"place"`            // the folder where it is now
 	Refill   bool       `json:"refill,omitempty"` // an empty folder takes its place, for containers to mount
@@ -25,6 +27,17 @@ type Aside struct {
 	At       time.Time  `json:"at"`
 	Until    time.Time  `json:"until"` // from then on a person may want to purge it; nobody else does
 }
+
+// AsideKind says what was set aside.
+type AsideKind string
+
+// The kinds beside the zero value, which is what a Shelf moved.
+const (
+	AsideFolder   AsideKind = "folder"   // of a volume that a restore replaced
+	AsideDatabase AsideKind = "database" // that a restore replaced, under another name
+	AsideFiles    AsideKind = "files"    // that were found otherwise, beside a snapshot
+	AsideSnapshot AsideKind = "snapshot" // that a person deleted
+)
 
 // AsideState says where what was set aside is.
 type AsideState string
@@ -35,11 +48,24 @@ const (
 	Purged   AsideState = "purged"   // deleted by a person
 )
 
-// From returns where it was on the host.
-func (a Aside) From() string { return filepath.Join(a.Root, a.Origin) }
+// From returns where it was: a place on the host, or the name of a database.
+func (a Aside) From() string {
+	if a.Kind == AsideDatabase {
+		return "database " + a.Origin
+	}
+	if filepath.IsAbs(a.Origin) { // it is kept elsewhere than beside where it was
+		return a.Origin
+	}
+	return filepath.Join(a.Root, a.Origin)
+}
 
-// In returns the folder of the host where it is.
-func (a Aside) In() string { return filepath.Join(a.Root, a.Place) }
+// In returns where it is, likewise.
+func (a Aside) In() string {
+	if a.Kind == AsideDatabase {
+		return "database " + a.Place
+	}
+	return filepath.Join(a.Root, a.Place)
+}
 
 // Shelf moves things into quarantine and back, within one file system, so that
 // each is whole in one of the two places whatever happens.

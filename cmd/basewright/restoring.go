@@ -65,6 +65,14 @@ func planRestore(folder *snapshot.Folder, inst core.Instance, obs *core.Observat
 		Do: func(ctx context.Context, e core.Engine, safety core.Snapshot) error {
 			return folder.Replace(ctx, e, inst, s, safety, parts)
 		},
+		Aside: func(ctx context.Context, e core.Engine, safety core.Snapshot) ([]core.Aside, error) {
+			items, err := folder.Shelved(ctx, e, safety)
+			if err != nil || !slices.Contains(parts, core.ConfigScope) {
+				return items, err
+			}
+			files, err := folder.ShelvedFiles(s)
+			return append(items, files...), err
+		},
 	}
 	if slices.Contains(parts, core.ConfigScope) {
 		r.Roles = m.Roles.Kept

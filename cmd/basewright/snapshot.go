@@ -187,9 +187,11 @@ func snapshotDelete(g *global) *cobra.Command {
 				}
 				var to string
 				err = w.audited(cmd.Context(), "snapshot.delete", s.Instance, "snapshot "+s.ID, func() (string, error) {
-					if to, err = w.folder.Quarantine(s); err != nil {
+					item, err := w.folder.Quarantine(s, func(a core.Aside) error { return w.store.SaveAside(cmd.Context(), a) })
+					if err != nil {
 						return "", err
 					}
+					to = item.In()
 					return "now in " + to, w.store.ForgetSnapshots(cmd.Context(), s.ID)
 				})
 				if err == nil {

@@ -157,6 +157,7 @@ func TestSnapshotJourney(t *testing.T) {
 	if d := difference(before, w.data(t, stack)); d != "" {
 		t.Errorf("what came back is not what was: %s", d)
 	}
+	p.purgesWhatWasPutAside(w, stack)
 	if out := p.basewright(1, "change", "undo", lastChange(p.basewright(0, "change", "list", stack))); !strings.Contains(out, "replaced data") {
 		t.Errorf("undo says:\n%s", out)
 	}
@@ -172,6 +173,34 @@ func TestSnapshotJourney(t *testing.T) {
 		t.Errorf("delete says:\n%s", out)
 	}
 	p.noSecrets(w.secrets(t, stack))
+}
+
+// purgesWhatWasPutAside finds in the list of the quarantine all that a restore put
+// aside, and deletes it as a person does.
+func (p *person) purgesWhatWasPutAside(w *world, stack string) {
+	p.t.Helper()
+	var out struct{ Quarantine []core.Aside }
+	if err := json.Unmarshal([]byte(p.basewright(0, "quarantine", "list", stack, "--output", "json")), &out); err != nil {
+		p.t.Fatal(err)
+	}
+	kinds := map[core.AsideKind]int{}
+	for _, a := range out.Quarantine {
+		kinds[a.Kind]++
+		if a.Size == 0 || a.Until.IsZero() {
+			p.t.Errorf("%+v", a)
+		}
+		p.basewright(1, "quarantine", "restore", a.ID)
+		p.basewright(0, "quarantine", "purge", a.ID, "--confirm", a.ID)
+	}
+	if kinds[core.AsideDatabase] == 0 || kinds[core.AsideFolder] == 0 {
+		p.t.Errorf("the list has %v", kinds)
+	}
+	if left := w.sql(p.t, stack, "select datname from pg_database where starts_with(datname, 'basewright_');"); strings.TrimSpace(left) != "" {
+		p.t.Errorf("databases are left: %s", left)
+	}
+	if left, _ := filepath.Glob(filepath.Join(w.folder(stack), "volumes", "*"+".basewright-before-*")); len(left) > 0 {
+		p.t.Errorf("folders are left: %q", left)
+	}
 }
 
 // TestRestoreThatMakesItWorse restores a database whose gateway role cannot log

@@ -65,9 +65,11 @@ type DataSnapshots interface {
 	// Prove reads all that was saved, down to its contents.
 	Prove(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
 	// Load puts back what Save saved; the instance's configuration and
-	// containers are as they were when it is called. Running it twice does no
-	// harm.
-	Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// containers are as they were when it is called. What it put aside it hands
+	// to list before it counts as done. Running it twice does no harm.
+	Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot, list func([]core.Aside) error) error
+	// Discard deletes what is in quarantine and no Shelf moved. No plan can.
+	Discard(ctx context.Context, e core.Engine, a core.Aside) error
 }
 
 // Snapshots takes snapshots and puts instances back from them.

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -104,10 +105,7 @@ func (t *transaction) unshelve(ctx context.Context) error {
 
 // shelve brings what a change set aside into a state, the last first.
 func (t *transaction) shelve(ctx context.Context, change string, want core.AsideState, stop bool) error {
-	items, err := t.Journal.AsidesOf(ctx, change)
-	if err != nil && t.stubborn && t.begun && change == t.c.ID {
-		items, err = slices.Clone(t.listed), nil // the list cannot be read, and this process wrote it
-	}
+	items, err := t.asides(ctx, change)
 	if err != nil {
 		return err
 	}
@@ -115,7 +113,7 @@ func (t *transaction) shelve(ctx context.Context, change string, want core.Aside
 		slices.Reverse(items)
 	}
 	for _, item := range items {
-		if item.State == want {
+		if item.State == want || item.Kind != "" {
 			continue
 		}
 		if want == core.Restored {
@@ -134,10 +132,59 @@ func (t *transaction) shelve(ctx context.Context, change string, want core.Aside
 	return nil
 }
 
+// list enters in the list of the quarantine what a snapshot's restore put aside.
+func (t *transaction) list(ctx context.Context, items []core.Aside) error {
+	for i, item := range items {
+		item.ID = fmt.Sprintf("%s-restore-%s-%d", t.c.ID, cmp.Or(item.Kind, "x"), i+1)
+		item.Instance, item.Change, item.Why = t.inst.ID, t.c.ID, "a restore took its place"
+		item.State, item.At, item.Until = core.Kept, t.now(), t.now().Add(keptFor)
+		if err := t.at("quarantine.list", func() error { return t.Journal.SaveAside(context.WithoutCancel(ctx), item) }); err != nil {
+			return err
+		}
+		t.listed = append(t.listed, item)
+	}
+	return nil
+}
+
+// returned notes that databases and folders which this change put aside are back,
+// as restoring its snapshot brings them.
+func (t *transaction) returned(ctx context.Context) error {
+	items, err := t.asides(ctx, t.c.ID)
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		if item.State != core.Kept || item.Kind != core.AsideDatabase && item.Kind != core.AsideFolder {
+			continue
+		}
+		item.State = core.Restored
+		if err := t.Journal.SaveAside(context.WithoutCancel(ctx), item); err != nil && !t.stubborn {
+			return err
+		}
+	}
+	return nil
+}
+
+// asides lists what a change set aside. When the list cannot be read, and this
+// process wrote it, it is known all the same.
+func (t *transaction) asides(ctx context.Context, change string) ([]core.Aside, error) {
+	items, err := t.Journal.AsidesOf(ctx, change)
+	if err != nil && t.stubborn && t.begun && change == t.c.ID {
+		return slices.Clone(t.listed), nil
+	}
+	return items, err
+}
+
 // RestoreAside puts back what is in quarantine, as a person asks for. What took
 // its place meanwhile goes into quarantine instead.
 func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
 	return a.onShelf(ctx, id, find, actor, "quarantine.restore", core.Restored, func(e core.Engine, item core.Aside) error {
+		if item.Kind != "" {
+			return &core.Error{
+				Code: core.Conflict, Message: fmt.Sprintf("%s comes back as part of a snapshot, not by itself", item.From()),
+				Hint: "restore the snapshot that was taken before the change " + item.Change,
+			}
+		}
 		return e.PutBack(ctx, item, false)
 	})
 }
@@ -145,6 +192,9 @@ func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instanc
 // PurgeAside deletes what is in quarantine, as a person asks for who typed its ID.
 func (a *Applier) PurgeAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
 	return a.onShelf(ctx, id, find, actor, "quarantine.purge", core.Purged, func(e core.Engine, item core.Aside) error {
+		if item.Kind != "" {
+			return a.Data.Discard(ctx, e, item)
+		}
 		return e.Purge(ctx, item)
 	})
 }
@@ -159,6 +209,9 @@ func (a *Applier) onShelf(ctx context.Context, id string, find func(string) (cor
 		return item, core.Errorf(core.Conflict, "%s is %s already", id, item.State)
 	}
 	inst, err := find(item.Instance)
+	if err != nil && item.Kind != "" && item.Kind != core.AsideDatabase {
+		inst, err = core.Instance{ID: item.Instance, Project: item.Instance}, nil // files alone, which outlast the instance
+	}
 	if err != nil {
 		return item, err
 	}

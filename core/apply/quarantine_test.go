@@ -164,3 +164,82 @@ func TestQuarantineRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatARestorePutsAsideIsListed: databases, folders and files that a restore
+// took the place of are in the list until a person purges them, and no longer when
+// the restore was taken back.
+func TestWhatARestorePutsAsideIsListed(t *testing.T) {
+	w := newWorld(t)
+	v := &vault{w: w}
+	w.a.Data = v
+	plan := core.Plan{Instance: "shop", Playbook: RestorePlaybook, Title: "Restore", Risk: core.HighRisk, Scope: core.DatabaseScope}
+	if err := plan.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	worse, done := true, false
+	w.spoil = func(d *core.Diagnosis) {
+		if d.Findings = nil; worse && done {
+			d.Findings = []core.Finding{{Code: "REST-01", Severity: core.Critical}}
+		}
+	}
+	r := Restoration{
+		Ready: func(context.Context, core.Engine, *core.Observation) error { return nil },
+		Read:  func() error { return nil },
+		Do:    func(context.Context, core.Engine, core.Snapshot) error { done = true; return nil },
+		Aside: func(_ context.Context, _ core.Engine, safety core.Snapshot) ([]core.Aside, error) {
+			return []core.Aside{
+				{Kind: core.AsideDatabase, Origin: "postgres", Place: "basewright_before_x_1", Size: 7, Snapshot: safety.ID},
+				{Kind: core.AsideFiles, Root: "/data/snapshots/shop/S", Origin: "/srv/shop", Place: "displaced", Snapshot: "S"},
+			}, nil
+		},
+	}
+	restore := func() (*core.Change, error) {
+		return w.a.Restore(t.Context(), shop, plan, r, "cli:ana", plan.Hash)
+	}
+	listed := func() string {
+		t.Helper()
+		items, err := w.st.Quarantine(t.Context(), "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, a := range items {
+			if !a.Until.After(a.At) || a.Instance != "shop" {
+				t.Errorf("%+v", a)
+			}
+			names = append(names, a.From()+" in "+a.In())
+		}
+		return strings.Join(names, ", ")
+	}
+	if c, err := restore(); err == nil || c.State != core.RolledBack {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if got := listed(); got != "/srv/shop in /data/snapshots/shop/S/displaced" {
+		t.Errorf("after the rollback the list has %s", got)
+	}
+	if needed, err := w.st.NeededSnapshots(t.Context(), "shop"); err != nil || !needed["S"] {
+		t.Errorf("the snapshot beside which something lies is not spared: %v, %v", needed, err)
+	}
+	worse = false
+	c, err := restore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := listed(); !strings.Contains(got, "database postgres in database basewright_before_x_1") {
+		t.Errorf("the list has %s", got)
+	}
+	id := c.ID + "-restore-database-1"
+	find := func(string) (core.Instance, error) { return shop, nil }
+	if _, err := w.a.RestoreAside(t.Context(), id, find, "cli:ana"); core.CodeOf(err) != core.Conflict || !strings.Contains(err.Error(), "restore the snapshot") {
+		t.Errorf("it came back by itself: %v", err)
+	}
+	if a, err := w.a.PurgeAside(t.Context(), id, find, "cli:ana"); err != nil || a.State != core.Purged || v.calls[len(v.calls)-1] != "discard basewright_before_x_1" {
+		t.Errorf("%+v, %v, %q", a, err, v.calls)
+	}
+	gone := func(string) (core.Instance, error) {
+		return core.Instance{}, core.Errorf(core.NotFound, "there is no instance")
+	}
+	if _, err := w.a.PurgeAside(t.Context(), c.ID+"-restore-files-2", gone, "cli:ana"); err != nil {
+		t.Errorf("files that outlast their instance: %v", err)
+	}
+}

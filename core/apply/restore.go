@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/basewright/basewright/core"
 )
@@ -16,7 +17,9 @@ type Restoration struct {
 	Read func() error
 	// Do brings the snapshot back. What it takes the place of it notes with the
 	// safety snapshot, so that Snapshots.Restore of that puts it back.
-	Do    func(ctx context.Context, e core.Engine, safety core.Snapshot) error
+	Do func(ctx context.Context, e core.Engine, safety core.Snapshot) error
+	// Aside returns what Do put aside, and is called when it has ended.
+	Aside func(ctx context.Context, e core.Engine, safety core.Snapshot) ([]core.Aside, error)
 	Files []string // of the instance folder, that Do may write
 	Roles bool     // Do may change role passwords
 }
@@ -51,7 +54,16 @@ func (a *Applier) Restore(ctx context.Context, inst core.Instance, plan core.Pla
 			return t.step(ctx, "read", "read the snapshot", r.Read)
 		},
 		do: func(ctx context.Context, t *transaction) error {
-			return t.step(ctx, "restore", plan.Title, func() error { return r.Do(ctx, t.e, t.snap) })
+			return t.step(ctx, "restore", plan.Title, func() error {
+				if err := r.Do(ctx, t.e, t.snap); err != nil {
+					return err
+				}
+				items, err := r.Aside(ctx, t.e, t.snap)
+				if err != nil {
+					return fmt.Errorf("list what was put aside: %w", err)
+				}
+				return t.list(ctx, items)
+			})
 		},
 		verify: func(ctx context.Context, t *transaction) error { return t.verify(ctx) },
 		writes: func(string) []string { return r.Files },

@@ -130,6 +130,9 @@ func (t *transaction) putBack(ctx context.Context) error {
 	if err := t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...); err != nil {
 		return errors.Join(err, undone)
 	}
+	if err := t.returned(ctx); err != nil {
+		return errors.Join(err, undone)
+	}
 	if undone != nil {
 		if err := t.undoActions(ctx); err != nil {
 			return err
@@ -151,7 +154,8 @@ func (t *transaction) loadData(ctx context.Context) error {
 	if t.Data == nil {
 		return core.Errorf(core.Internal, "the %s snapshot %s cannot be read by this program", t.c.Plan.Scope, t.c.Data)
 	}
-	if err := t.Data.Load(ctx, t.e, t.inst, t.data); err != nil {
+	list := func(items []core.Aside) error { return t.list(ctx, items) }
+	if err := t.Data.Load(ctx, t.e, t.inst, t.data, list); err != nil {
 		return fmt.Errorf("load snapshot %s: %w", t.c.Data, err)
 	}
 	return t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...)

@@ -171,9 +171,14 @@ func (v *vault) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error)
 	return s, v.fail
 }
 
-func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.Snapshot) error {
+func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.Snapshot, list func([]core.Aside) error) error {
 	v.calls = append(v.calls, "load "+s.ID)
-	return nil
+	return list([]core.Aside{{Kind: core.AsideDatabase, Origin: "postgres", Place: "basewright_before_x_1", Snapshot: s.ID}})
+}
+
+func (v *vault) Discard(_ context.Context, _ core.Engine, a core.Aside) error {
+	v.calls = append(v.calls, "discard "+a.Place)
+	return v.fail
 }
 
 // TestDangerousPlansSaveTheDataFirst: what no inverse takes back is done only
@@ -202,6 +207,9 @@ func TestDangerousPlansSaveTheDataFirst(t *testing.T) {
 	c, err := w.apply(t.Context(), high(drop))
 	if err == nil || c.State != core.RolledBack || c.Data != "data1" || !slices.Equal(v.calls, []string{"save database", "load data1"}) {
 		t.Fatalf("%+v, %v, %q", c, err, v.calls)
+	}
+	if list, err := w.st.Quarantine(t.Context(), "shop"); err != nil || len(list) != 1 || list[0].Kind != core.AsideDatabase || list[0].Change != c.ID {
+		t.Errorf("what loading the data put aside is not listed: %+v, %v", list, err)
 	}
 	w.mustBe(t, before)
 	if saved, err := w.st.Change(t.Context(), c.ID); err != nil || saved.Data != "data1" {

@@ -32,7 +32,7 @@ func (f *Folder) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error
 
 // Load brings the data of a snapshot back, not its configuration. What it takes
 // the place of stays aside. An earlier Load that did not end is taken back first.
-func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error {
+func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot, list func([]core.Aside) error) error {
 	dir, err := f.path(s.Instance, s.ID)
 	if err != nil {
 		return err
@@ -45,6 +45,13 @@ func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s 
 		return nil
 	}
 	if err := f.Replace(ctx, e, inst, s, s, parts); err != nil {
+		return err
+	}
+	aside, err := f.Shelved(ctx, e, s)
+	if err != nil {
+		return err
+	}
+	if err := list(aside); err != nil {
 		return err
 	}
 	// From here on what was aside is not to come back by itself.

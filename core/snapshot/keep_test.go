@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -62,11 +63,63 @@ func TestQuarantineKeepsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := f.Quarantine(s)
-	if err != nil || !f.Missing(s) {
-		t.Fatalf("%s, %v", to, err)
+	if _, err := f.Quarantine(s, func(core.Aside) error { return errors.New("it cannot be listed") }); err == nil || f.Missing(s) {
+		t.Fatalf("it was moved without being listed: %v", err)
 	}
-	if _, err := Verify(to); err != nil {
+	var listed core.Aside
+	a, err := f.Quarantine(s, func(a core.Aside) error { listed = a; return nil })
+	if err != nil || !f.Missing(s) || a != listed || a.Kind != core.AsideSnapshot || a.From() != s.Path || a.Size < 1000 || !a.Until.After(a.At) {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if _, err := Verify(a.In()); err != nil {
 		t.Error(err)
+	}
+	if err := f.Discard(t.Context(), e, a); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(a.In()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there after the purge: %v", err)
+	}
+}
+
+// TestDiscardDeletesOnlyWhatIsOurs: what the list says is not trusted.
+func TestDiscardDeletesOnlyWhatIsOurs(t *testing.T) {
+	f, e := newFolder(t), newDumps()
+	s, err := e.take(t, f, Request{Scope: core.DatabaseScope})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	for _, name := range []string{"data", "data.basewright-before-x", "data.other"} {
+		if err := os.MkdirAll(filepath.Join(root, name, "sub"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, a := range []core.Aside{
+		{}, {Kind: "other", Root: root, Place: "data"},
+		{Kind: core.AsideFolder, Root: root, Origin: "data", Place: "data"},
+		{Kind: core.AsideFolder, Root: root, Origin: "data", Place: "data.other"},
+		{Kind: core.AsideFolder, Root: root, Origin: "data", Place: "data.basewright-before-x/../data"},
+		{Kind: core.AsideFolder, Root: ".", Origin: "data", Place: "data.basewright-before-x"},
+		{Kind: core.AsideFiles, Instance: "shop", Snapshot: s.ID, Root: root, Place: displacedName},
+		{Kind: core.AsideFiles, Instance: "shop", Snapshot: s.ID, Root: s.Path, Place: "."},
+		{Kind: core.AsideSnapshot, Instance: "shop", Root: filepath.Dir(filepath.Dir(s.Path)), Place: "shop/" + s.ID},
+		{Kind: core.AsideSnapshot, Instance: "shop", Root: filepath.Dir(filepath.Dir(s.Path)), Place: ".quarantine/shop/../../shop"},
+		{Kind: core.AsideDatabase, Place: "postgres"},
+	} {
+		if err := f.Discard(t.Context(), e, a); core.CodeOf(err) != core.Invalid {
+			t.Errorf("%+v: %v", a, err)
+		}
+	}
+	for _, name := range []string{root + "/data/sub", root + "/data.other/sub", root + "/data.basewright-before-x/sub", s.Path} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := f.Discard(t.Context(), e, core.Aside{Kind: core.AsideFolder, Root: root, Origin: "data", Place: "data.basewright-before-x"}); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(root + "/*"); len(left) != 2 {
+		t.Errorf("left %q", left)
 	}
 }

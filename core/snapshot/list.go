@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -69,19 +70,30 @@ func (f *Folder) Missing(snap core.Snapshot) bool {
 // people deleted.
 const quarantineName = ".quarantine"
 
-// Quarantine moves a snapshot out of the way and returns where it is now. Nothing
-// of it is removed.
-func (f *Folder) Quarantine(snap core.Snapshot) (string, error) {
+// keptFor is how long a person is meant to leave alone what is in quarantine.
+const keptFor = 30 * 24 * time.Hour
+
+// Quarantine moves a snapshot out of the way, after it was handed to list, and
+// returns what was listed. Nothing of it is removed.
+func (f *Folder) Quarantine(snap core.Snapshot, list func(core.Aside) error) (core.Aside, error) {
 	from, err := f.path(snap.Instance, snap.ID)
 	if err != nil {
-		return "", err
+		return core.Aside{}, err
 	}
-	to := filepath.Join(filepath.Dir(filepath.Dir(from)), quarantineName, snap.Instance, f.now().Format("20060102T150405Z")+"-"+snap.ID)
-	if err := makeDirs(filepath.Dir(to)); err != nil {
-		return "", fmt.Errorf("quarantine snapshot %s: %w", snap.ID, err)
+	now := f.now()
+	item := core.Aside{
+		ID: snap.ID, Kind: core.AsideSnapshot, Snapshot: snap.ID, Instance: snap.Instance, Why: "a person deleted the snapshot",
+		Root: filepath.Dir(filepath.Dir(from)), Origin: filepath.Join(snap.Instance, snap.ID), State: core.Kept, At: now, Until: now.Add(keptFor),
+		Place: filepath.Join(quarantineName, snap.Instance, now.Format("20060102T150405Z")+"-"+snap.ID), Size: treeSize(from),
 	}
-	if err := os.Rename(from, to); err != nil {
-		return "", fmt.Errorf("quarantine snapshot %s: %w", snap.ID, err)
+	if err := makeDirs(filepath.Dir(item.In())); err != nil {
+		return item, fmt.Errorf("quarantine snapshot %s: %w", snap.ID, err)
 	}
-	return to, errors.Join(syncDir(filepath.Dir(from)), syncDir(filepath.Dir(to)))
+	if err := list(item); err != nil {
+		return item, err
+	}
+	if err := os.Rename(from, item.In()); err != nil {
+		return item, fmt.Errorf("quarantine snapshot %s: %w", snap.ID, err)
+	}
+	return item, errors.Join(syncDir(filepath.Dir(from)), syncDir(filepath.Dir(item.In())))
 }

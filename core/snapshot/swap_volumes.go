@@ -27,6 +27,9 @@ func place(m Manifest, v Volume, now []Volume, dir string) (string, error) {
 	return "", core.Errorf(core.Conflict, "the instance has no place for the volume %s, which was at %s", v.label(), v.Source)
 }
 
+// beforeMark is between the name of a folder that was replaced and a tag.
+const beforeMark = ".basewright-before-"
+
 // swapVolume describes the replacing of a folder, and refuses one that cannot be
 // renamed: what is mounted by itself on the host.
 func swapVolume(source, id string) (swappedVolume, error) {
@@ -46,7 +49,7 @@ func swapVolume(source, id string) (swappedVolume, error) {
 	case s.Dev != p.Dev:
 		return swappedVolume{}, core.Errorf(core.Conflict, "%s is a file system of its own, which cannot be put aside", source)
 	}
-	return swappedVolume{Source: source, Inode: s.Ino, Aside: source + ".basewright-before-" + id, Fresh: source + ".basewright-fresh-" + id}, nil
+	return swappedVolume{Source: source, Inode: s.Ino, Aside: source + beforeMark + id, Fresh: source + ".basewright-fresh-" + id}, nil
 }
 
 // take puts the folder that is there aside and the unpacked one in its place.

@@ -27,13 +27,15 @@ type asideRow struct {
 	State    core.AsideState
 	At       time.Time
 	Until    time.Time
+	Kind     core.AsideKind
+	Snapshot string
 }
 
 func (asideRow) TableName() string { return "asides" }
 
 func (r asideRow) aside() core.Aside {
 	return core.Aside{
-		ID: r.ID, Instance: r.Instance, Change: r.ChangeID, Path: r.Path, Service: r.Service, Mount: r.Mount, Why: r.Why,
+		ID: r.ID, Kind: r.Kind, Snapshot: r.Snapshot, Instance: r.Instance, Change: r.ChangeID, Path: r.Path, Service: r.Service, Mount: r.Mount, Why: r.Why,
 		Root: r.Root, Origin: r.Origin, Place: r.Place, Refill: r.Refill, Size: r.Size, State: r.State, At: r.At.UTC(), Until: r.Until.UTC(),
 	}
 }
@@ -45,7 +47,7 @@ func (s *Store) SaveAside(ctx context.Context, a core.Aside, entries ...core.Aud
 	defer s.headMu.Unlock()
 	var h *Head
 	err := s.lasting(ctx, func(tx *gorm.DB) error {
-		row := asideRow{a.ID, a.Instance, a.Change, a.Path, a.Service, a.Mount, a.Why, a.Root, a.Origin, a.Place, a.Refill, a.Size, a.State, stamp(a.At), stamp(a.Until)}
+		row := asideRow{a.ID, a.Instance, a.Change, a.Path, a.Service, a.Mount, a.Why, a.Root, a.Origin, a.Place, a.Refill, a.Size, a.State, stamp(a.At), stamp(a.Until), a.Kind, a.Snapshot}
 		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
 			return err
 		}

@@ -84,7 +84,8 @@ func (s *Store) Snapshots(ctx context.Context, instance string) ([]core.Snapshot
 
 // NeededSnapshots returns the snapshots of an instance that retention must
 // spare: of a change under way, of one whose rollback failed, and of the last
-// committed one, which can be undone.
+// committed one, which can be undone; and those beside which lies what is in
+// quarantine.
 func (s *Store) NeededSnapshots(ctx context.Context, instance string) (map[string]bool, error) {
 	var ids []string
 	err := s.read.WithContext(ctx).Raw(`
@@ -93,6 +94,8 @@ func (s *Store) NeededSnapshots(ctx context.Context, instance string) (map[strin
 		union
 		select data_snapshot from changes where instance = @instance and data_snapshot <> ''
 			and state not in ('planned', 'committed', 'rolled_back')
+		union
+		select snapshot from asides where instance = @instance and kind = 'files' and state = 'kept' and snapshot <> ''
 		union
 		select data_snapshot from (select data_snapshot from changes where instance = @instance and state = 'committed'
 			order by created desc, id desc limit 1) last where data_snapshot <> ''
