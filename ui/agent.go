@@ -29,8 +29,11 @@ type Agent struct {
 	Version   string
 	Effective []panel.Effective // settings, as the agent was started
 	Now       func() time.Time
+	// SingleSignOn is nil where nobody logs in at an issuer.
+	SingleSignOn *access.SingleSignOn
 
 	logins      logins
+	attempts    attempts
 	panel       pressroom
 	description []byte // OpenAPI
 	reader      reader // the same, to read

@@ -59,6 +59,13 @@ func (l *logins) may(name, address string) (allowed, known bool) {
 	return l.take(l.address, address, 6*time.Second, 10) && l.take(l.name, name, 6*time.Second, 20), false
 }
 
+// mayBegin bounds how often an address begins a login at the issuer.
+func (l *logins) mayBegin(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.take(l.address, "begin "+address, 3*time.Second, 20)
+}
+
 // succeeded remembers where a user logs in from.
 func (l *logins) succeeded(name, address string) {
 	l.mu.Lock()

@@ -13,7 +13,7 @@ func (c *call) loginPage() (any, error) {
 	if who, err := c.authenticate(c.Context); err == nil && who.token == nil {
 		return c.goTo(ours(c.Query("next")), "")
 	}
-	p := &panel.Login{Frame: c.framed("", ""), Next: ours(c.Query("next"))}
+	p := &panel.Login{Frame: c.framed("", ""), Next: ours(c.Query("next")), Issuer: c.issuer()}
 	p.Title = p.Lang.T("login.title")
 	if c.Query("ended") != "" {
 		p.Notice = p.Lang.T("login.ended")
@@ -34,10 +34,18 @@ func (c *call) enter() (any, error) {
 	if problem.Status >= http.StatusInternalServerError {
 		return nil, err
 	}
-	p := &panel.Login{Frame: c.framed("", ""), Username: clip(in.Username, 64), Next: next, Problem: problem.Detail, Code: problem.Factor || in.Code != ""}
+	p := &panel.Login{Frame: c.framed("", ""), Username: clip(in.Username, 64), Next: next, Problem: problem.Detail, Code: problem.Factor || in.Code != "", Issuer: c.issuer()}
 	p.Title = p.Lang.T("login.title")
 	c.press(c.Context, problem.Status, p, "")
 	return nil, nil
+}
+
+// issuer is how people call where they log in besides here, "" for nowhere.
+func (a *Agent) issuer() string {
+	if a.SingleSignOn == nil {
+		return ""
+	}
+	return a.SingleSignOn.Host()
 }
 
 func (c *call) leave() (any, error) {

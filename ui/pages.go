@@ -15,6 +15,8 @@ var pages = slices.Concat(instancePages, housePages)
 var instancePages = []route{
 	page(get, "/login", "", everybody, "Log in", (*call).loginPage),
 	page(post, "/login", "", everybody, "Log in", (*call).enter, takes[loginIn]),
+	page(get, "/login/sso", "", everybody, "Log in at the issuer", (*call).leaveForIssuer),
+	page(get, "/login/sso/return", "", everybody, "Come back from the issuer", (*call).backFromIssuer),
 	page(post, "/logout", read, anybody, "Log out", (*call).leave),
 	page(post, "/language", "", everybody, "Choose a language", (*call).chooseLanguage, takes[loginIn]),
 	page(post, "/theme", "", everybody, "Choose light or dark", (*call).chooseTheme, takes[loginIn]),

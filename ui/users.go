@@ -26,6 +26,7 @@ type userIn struct {
 type userPatch struct {
 	Password *string `json:"password,omitempty"`
 	Disabled *bool   `json:"disabled,omitempty"`
+	Subject  *string `json:"subject,omitempty" doc:"who they are at the issuer of single sign-on: its address, # and their id there"`
 	NoFactor bool    `json:"remove_second_factor,omitempty" doc:"for who lost it"`
 }
 
@@ -97,6 +98,11 @@ func (c *call) patchUser() (any, error) {
 	if in.Disabled != nil {
 		action := map[bool]string{true: "user.disable", false: "user.enable"}[*in.Disabled]
 		if err := c.Store.DisableUser(c, id, *in.Disabled, c.entry(action, "ok", u.Name)); err != nil {
+			return nil, err
+		}
+	}
+	if in.Subject != nil {
+		if err := c.Store.SetSubject(c, id, *in.Subject, c.entry("user.subject", "ok", u.Name+" is "+clip(*in.Subject, 200))); err != nil {
 			return nil, err
 		}
 	}

@@ -28,6 +28,7 @@ type serveFlags struct {
 	grace   time.Duration
 	trusted []string
 	verbose bool
+	sso     ssoFlags
 }
 
 func serveCommand(g *global) *cobra.Command {
@@ -49,6 +50,7 @@ after --grace these are put back.`,
 	cmd.Flags().StringVar(&f.listen, "listen", usualListen, "address and port; what is not of this machine needs a proxy with TLS before it")
 	cmd.Flags().DurationVar(&f.grace, "grace", usualGrace, "how long changes under way may take to end")
 	cmd.Flags().StringArrayVar(&f.trusted, "trusted-proxy", nil, "address or network of a proxy whose X-Forwarded-For and -Proto count")
+	f.sso.define(cmd)
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "log every request")
 	return cmd
 }
@@ -64,6 +66,9 @@ const reopen = 5 * time.Second
 
 func serve(ctx context.Context, g *global, f serveFlags) error {
 	log := newLog(g, f.verbose)
+	if _, err := f.sso.issuer(); err != nil {
+		return err
+	}
 	listener, err := listen(f.listen)
 	if err != nil {
 		return err
@@ -101,6 +106,7 @@ func openAgent(ctx context.Context, g *global, f serveFlags, log *slog.Logger, s
 		a, err := newAgent(g, log)
 		if err == nil {
 			a.Effective = effective(g, f)
+			a.SingleSignOn, _ = f.sso.issuer() // checked at the start
 			var h http.Handler
 			if h, err = a.Handler(f.trusted); err == nil {
 				err = a.start(ctx)
@@ -143,6 +149,7 @@ func effective(g *global, f serveFlags) []panel.Effective {
 		{Name: "docker-host", Value: cmp.Or(g.dockerHost, os.Getenv("DOCKER_HOST")), From: from("--docker-host", "DOCKER_HOST", g.dockerHost != "")},
 		{Name: "trusted-proxy", Value: strings.Join(f.trusted, " "), From: from("--trusted-proxy", "", len(f.trusted) > 0)},
 		{Name: "grace", Value: f.grace.String(), From: from("--grace", "", f.grace != usual.grace)},
+		{Name: "oidc-issuer", Value: f.sso.address, From: from("--oidc-issuer", "", f.sso.address != "")},
 		{Name: "verbose", Value: strconv.FormatBool(f.verbose), From: from("--verbose", "", f.verbose)},
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 func userCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "Who may log in, and what they may"}
-	cmd.AddCommand(userList(g), userAdd(g), userPassword(g), userGrant(g), userDisable(g, true), userDisable(g, false), userResetFactor(g), userRemove(g))
+	cmd.AddCommand(userList(g), userAdd(g), userPassword(g), userGrant(g), userDisable(g, true), userDisable(g, false), userResetFactor(g), userSubject(g), userRemove(g))
 	return cmd
 }
 
@@ -171,6 +171,22 @@ func userResetFactor(g *global) *cobra.Command {
 	return onUser(g, "reset-factor NAME", "Take the second factor away from a user who lost it", "reset-factor ana", func(ctx context.Context, s *store.Store, u core.User) error {
 		return s.SetFactor(ctx, u.ID, "", 0, nil, "", local("user.factor", "no second factor any more for "+u.Name))
 	})
+}
+
+func userSubject(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "subject NAME SUBJECT", Short: "Say who a user is at the issuer of single sign-on; an empty one is nobody", Args: exactly(2, "one user and one subject"),
+		Example: "  basewright user subject ana 'https://login.example.com#248289761001'     # as the audit log has it when ana is refused",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withStore(g, func(s *store.Store) error {
+				u, _, err := s.UserByName(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return s.SetSubject(cmd.Context(), u.ID, args[1], local("user.subject", u.Name+" is "+args[1]))
+			})
+		},
+	}
 }
 
 func userRemove(g *global) *cobra.Command {

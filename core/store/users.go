@@ -36,7 +36,7 @@ type grantRow struct {
 func (grantRow) TableName() string { return "grants" }
 
 func (r userRow) user(grants []grantRow) core.User {
-	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}, SecondFactor: r.Factor != ""}
+	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}, SecondFactor: r.Factor != "", Subject: r.Subject}
 	for _, g := range grants {
 		if g.UserID == r.ID {
 			u.Grants[g.Instance] = g.Role
@@ -49,7 +49,7 @@ func (r userRow) user(grants []grantRow) core.User {
 // is a core.Conflict.
 func (s *Store) AddUser(ctx context.Context, u core.User, hash string, e core.AuditEntry) error {
 	err := s.audited(ctx, e, func(tx *gorm.DB) error {
-		row := userRow{ID: u.ID, Name: u.Name, Password: hash, Disabled: u.Disabled, Created: stamp(u.Created), Recovery: "[]"}
+		row := userRow{ID: u.ID, Name: u.Name, Password: hash, Disabled: u.Disabled, Created: stamp(u.Created), Recovery: "[]", Subject: u.Subject}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
@@ -111,6 +111,32 @@ func (s *Store) UserByName(ctx context.Context, name string) (core.User, string,
 	}
 	u, err := s.withGrants(ctx, r)
 	return u, r.Password, err
+}
+
+// UserBySubject returns the user who is this one at the issuer of single sign-on;
+// a missing one is core.NotFound.
+func (s *Store) UserBySubject(ctx context.Context, subject string) (core.User, error) {
+	var r userRow
+	err := s.read.WithContext(ctx).Take(&r, "subject = ? and subject <> ''", subject).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return core.User{}, core.Errorf(core.NotFound, "nobody here is %s", subject)
+	}
+	if err != nil {
+		return core.User{}, fmt.Errorf("read a user: %w", explain(s.name, err))
+	}
+	return s.withGrants(ctx, r)
+}
+
+// SetSubject says who a user is at the issuer of single sign-on, "" for nobody.
+// One whom another user is already is a core.Conflict.
+func (s *Store) SetSubject(ctx context.Context, id, subject string, e core.AuditEntry) error {
+	err := s.audited(ctx, e, func(tx *gorm.DB) error {
+		return mustHit(tx.Model(&userRow{}).Where("id = ?", id).Update("subject", subject), "user", id)
+	})
+	if isDuplicate(err) {
+		return core.Errorf(core.Conflict, "another user is %s already", subject)
+	}
+	return err
 }
 
 // SetPassword stores a new hash and ends the user's sessions but the one kept.

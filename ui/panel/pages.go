@@ -13,7 +13,14 @@ import (
 type Login struct {
 	Frame
 	Username, Next, Problem string
-	Code                    bool // of a second factor is wanted
+	Code                    bool   // of a second factor is wanted
+	Issuer                  string // of single sign-on, "" for none
+}
+
+// Entered is shown for a moment to who comes back from the issuer.
+type Entered struct {
+	Frame
+	Next string
 }
 
 // Problem tells what went wrong, and the way back.
@@ -151,6 +158,7 @@ type Card struct {
 // The names of the pages' templates.
 
 func (*Login) Template() string    { return "login" }
+func (*Entered) Template() string  { return "entered" }
 func (*Problem) Template() string  { return "problem" }
 func (*Fleet) Template() string    { return "fleet" }
 func (*Overview) Template() string { return "overview" }
