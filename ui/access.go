@@ -143,7 +143,7 @@ func (c *call) permit() error {
 		if !c.who.may(c.route.may, core.EveryInstance) {
 			return forbidden(c.route.may)
 		}
-		return nil
+		return c.named()
 	}
 	id, err := c.instanceID()
 	if err != nil {
@@ -172,6 +172,21 @@ func (c *call) permit() error {
 	}
 	c.instance = i
 	return nil
+}
+
+// named finds the instance in the path of a route that needs the permission on
+// all, if it names one.
+func (c *call) named() error {
+	id := c.Param("id")
+	if id == "" {
+		return nil
+	}
+	i, err := c.Store.Instance(c, id)
+	if core.CodeOf(err) == core.NotFound {
+		return c.missing()
+	}
+	c.instance = i
+	return err
 }
 
 func forbidden(v core.Verb) error {

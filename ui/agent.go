@@ -65,6 +65,16 @@ type Works struct {
 	Configure func(ctx context.Context, i core.Instance, changes map[string]core.Secret, actor string) (queue.Job, error)
 	// PlanConfig says what an edit would do, without doing it.
 	PlanConfig func(ctx context.Context, i core.Instance, changes map[string]core.Secret) (core.Plan, error)
+	// PlanFile says what another text of a file would do; EditFile does it, if the
+	// plan is still the approved one.
+	PlanFile func(ctx context.Context, i core.Instance, e FileEdit) (core.Plan, error)
+	EditFile func(ctx context.Context, i core.Instance, e FileEdit, actor string) (queue.Job, error)
+	// PlanClone says how a clone would be made, and keeps nothing; Clone is Create
+	// for one, if the plan is still the approved one.
+	PlanClone func(ctx context.Context, source core.Instance, o CloneOrder) (core.Plan, error)
+	Clone     func(ctx context.Context, source core.Instance, o CloneOrder, actor string) (core.Instance, queue.Job, error)
+	// AuditStacks looks at all stacks of the host together.
+	AuditStacks func(ctx context.Context) (StackAudit, error)
 
 	Plan   func(ctx context.Context, i core.Instance, o RepairOrder) (core.Plan, error)
 	Repair func(i core.Instance, o RepairOrder, actor string) queue.Job

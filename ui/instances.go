@@ -108,7 +108,7 @@ type adoptIn struct {
 }
 
 // reserved are words that stand where the id of an instance does in a path.
-var reserved = []string{"adopt", "check-all-health", "preflight"}
+var reserved = []string{"adopt", "audit", "check-all-health", "preflight"}
 
 func (c *call) adopt() (any, error) {
 	var in adoptIn

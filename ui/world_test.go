@@ -163,6 +163,19 @@ func (w *world) works() Works {
 		PlanConfig: func(_ context.Context, i core.Instance, _ map[string]core.Secret) (core.Plan, error) {
 			return plan(i), nil
 		},
+		PlanFile: func(_ context.Context, i core.Instance, _ FileEdit) (core.Plan, error) { return plan(i), nil },
+		EditFile: func(_ context.Context, i core.Instance, _ FileEdit, _ string) (queue.Job, error) { return job(i), nil },
+		PlanClone: func(_ context.Context, i core.Instance, _ CloneOrder) (core.Plan, error) {
+			return plan(i), nil
+		},
+		Clone: func(_ context.Context, _ core.Instance, o CloneOrder, _ string) (core.Instance, queue.Job, error) {
+			i := core.Instance{ID: "twin", Name: o.Name, Project: "twin", Origin: core.Created, Mode: core.Control}
+			return i, job(i), nil
+		},
+		AuditStacks: func(context.Context) (StackAudit, error) {
+			return StackAudit{Stacks: 2, Concerns: []Concern{{ID: "ports", Title: "Ports that two want", Codes: []string{"DK-03"},
+				Findings: []StackFinding{{"shop", core.Finding{Code: "DK-03", Evidence: []core.Evidence{}, Remedies: []core.Remedy{}}}}}}}, nil
+		},
 		Plan: func(_ context.Context, i core.Instance, _ RepairOrder) (core.Plan, error) { return plan(i), nil },
 		PlanRotation: func(_ context.Context, i core.Instance, _ RotateOrder) (core.Plan, []string, error) {
 			return plan(i), []string{"users: all log in again"}, nil

@@ -2,13 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
+	"github.com/basewright/basewright/core/create"
+	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/snapshot"
+	"github.com/basewright/basewright/ui"
 )
 
 func cloneCommand(g *global) *cobra.Command {
@@ -46,7 +52,7 @@ func (w *workshop) graft(ctx context.Context, f *orderFlags) (func(context.Conte
 		return w.fromSnapshot(ctx, f)
 	case of.Of != "":
 		source, err := w.source(ctx, f)
-		return w.transplant(source, of.SchemaOnly), err
+		return w.transplant(w.host, w.folder, source, of.SchemaOnly, actor()), err
 	}
 	return nil, nil
 }
@@ -58,31 +64,37 @@ func (w *workshop) source(ctx context.Context, f *orderFlags) (core.Instance, er
 	if err != nil {
 		return inst, err
 	}
-	rows, err := w.host.Open(inst).Query(ctx, "postgres", "show server_version_num")
+	return inst, cloneOf(ctx, inst, w.host.Open(inst), &f.order)
+}
+
+// cloneOf makes an order one of a clone of inst, whose database is of the same
+// major version.
+func cloneOf(ctx context.Context, inst core.Instance, e core.Inspector, o *create.Order) error {
+	rows, err := e.Query(ctx, "postgres", "show server_version_num")
 	if err != nil {
-		return inst, err
+		return err
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(rows[0][0]))
 	if err != nil {
-		return inst, err
+		return err
 	}
-	if major := n / 10000; f.order.PG != 0 && f.order.PG != major {
-		return inst, core.Errorf(core.Invalid, "%s runs PostgreSQL %d; its clone cannot have %d", inst.ID, major, f.order.PG)
+	if major := n / 10000; o.PG != 0 && o.PG != major {
+		return core.Errorf(core.Invalid, "%s runs PostgreSQL %d; its clone cannot have %d", inst.ID, major, o.PG)
 	}
-	f.order.PG, f.order.Clone.Of = n/10000, inst.ID
-	return inst, nil
+	o.PG, o.Clone.Of = n/10000, inst.ID
+	return nil
 }
 
 // transplant returns how a clone gets what is the source's: by a snapshot that is
 // taken now and kept as others are.
-func (w *workshop) transplant(source core.Instance, schemaOnly bool) func(context.Context, core.Engine) error {
+func (w *workshop) transplant(host *docker.Host, folder *snapshot.Folder, source core.Instance, schemaOnly bool, who string) func(context.Context, core.Engine) error {
 	return func(ctx context.Context, clone core.Engine) error {
 		release, err := w.applier.Hold(source, "a snapshot being taken")
 		if err != nil {
 			return err
 		}
 		defer release()
-		e := w.host.Open(source)
+		e := host.Open(source)
 		obs, err := e.Observe(ctx)
 		if err != nil {
 			return err
@@ -92,8 +104,8 @@ func (w *workshop) transplant(source core.Instance, schemaOnly bool) func(contex
 			scope = core.DatabaseScope
 		}
 		var snap core.Snapshot
-		err = w.audited(ctx, "snapshot.create", source.ID, "scope "+string(scope)+", for a clone", func() (string, error) {
-			snap, err = w.folder.TakeScope(ctx, e, source, obs, snapshot.Request{Scope: scope, Reason: "for a clone"})
+		err = w.auditedBy(ctx, who, "snapshot.create", source.ID, "scope "+string(scope)+", for a clone", func() (string, error) {
+			snap, err = folder.TakeScope(ctx, e, source, obs, snapshot.Request{Scope: scope, Reason: "for a clone"})
 			if err != nil {
 				return "", err
 			}
@@ -102,6 +114,60 @@ func (w *workshop) transplant(source core.Instance, schemaOnly bool) func(contex
 		if err != nil {
 			return err
 		}
-		return w.folder.Transplant(ctx, clone, snap, schemaOnly)
+		return folder.Transplant(ctx, clone, snap, schemaOnly)
 	}
+}
+
+// prepareClone checks the order of a clone and returns what it will be, with the
+// plan; its ports and network are kept.
+func (a *agent) prepareClone(ctx context.Context, source core.Instance, in ui.CloneOrder) (*cloning, error) {
+	if in.FromSnapshot != "" {
+		return nil, core.Errorf(core.Invalid, "a clone is of %s as it is now; POST /api/instances makes an instance from a snapshot", source.ID)
+	}
+	source, e, host, err := a.open(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	order := orderOf(in.CreateOrder)
+	order.Clone.SchemaOnly = in.SchemaOnly
+	if err := cloneOf(ctx, source, e, &order); err != nil {
+		return nil, err
+	}
+	c := &cloning{source: source, host: host, place: a.place(host, "")}
+	c.job, c.plan, err = c.place.Prepare(ctx, order)
+	return c, err
+}
+
+// cloning is a clone that is prepared.
+type cloning struct {
+	source core.Instance
+	host   *docker.Host
+	place  *create.Place
+	job    *create.Job
+	plan   core.Plan
+}
+
+// planClone says how a clone would be made; nothing stays reserved for it.
+func (a *agent) planClone(ctx context.Context, source core.Instance, in ui.CloneOrder) (core.Plan, error) {
+	c, err := a.prepareClone(ctx, source, in)
+	if err != nil {
+		return core.Plan{}, err
+	}
+	return c.plan, c.place.Abandon(ctx, c.job)
+}
+
+// clone returns the job that makes a clone by the plan that was approved.
+func (a *agent) clone(ctx context.Context, source core.Instance, in ui.CloneOrder, who string) (core.Instance, queue.Job, error) {
+	c, err := a.prepareClone(ctx, source, in)
+	if err != nil {
+		return core.Instance{}, nil, err
+	}
+	if c.plan.Hash != in.PlanHash {
+		return core.Instance{}, nil, errors.Join(planMoved(), c.place.Abandon(ctx, c.job))
+	}
+	return c.job.Instance, a.making(c.place, c.job, c.plan, who, func(ctx context.Context, folder *snapshot.Folder) apply.Creation {
+		how := a.creation(c.job, who, a.books(ctx), in.KeepOnFailure)
+		how.Transplant = a.transplant(c.host, folder, c.source, in.SchemaOnly, who)
+		return how
+	}), nil
 }

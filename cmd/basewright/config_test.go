@@ -64,11 +64,49 @@ func TestConfig(t *testing.T) {
 
 	p.basewright(0, "change", "undo", second)
 	p.basewright(0, "change", "undo", first)
+	if inAll.now() {
+		p.editsFiles(stack)
+	}
 	if got := p.file(env); !bytes.Equal(got, original) {
 		t.Error("undone, the .env is not what it was")
 	}
 	if d := p.diagnosis(0, stack); d.Status != core.Healthy {
 		t.Errorf("at the end it is %s", d.Status)
+	}
+}
+
+// editsFiles gives files of a stack another text: one that works stays until it is
+// undone, one that Compose reads and the stack does not live with is taken back
+// byte for byte, one that nobody could read is refused.
+func (p *person) editsFiles(stack string) {
+	p.t.Helper()
+	kong, env := filepath.Join(p.folder(stack), "volumes/api/kong.yml"), filepath.Join(p.folder(stack), ".env")
+	routes, vars := p.file(kong), p.file(env)
+	text := filepath.Join(p.t.TempDir(), "text")
+	edit := func(code int, file, with string) string {
+		if err := os.WriteFile(text, []byte(with), 0o600); err != nil {
+			p.t.Fatal(err)
+		}
+		return p.basewright(code, "config", stack, "edit", file, "--from", text, "--yes")
+	}
+	good := receipt(p.t, edit(0, "volumes/api/kong.yml", string(routes)+"# our own\n"))
+	if got := string(p.file(kong)); got != string(routes)+"# our own\n" {
+		p.t.Error("kong.yml has not the text that it was given")
+	}
+	p.basewright(0, "change", "undo", good)
+	for file, bad := range map[string]string{
+		"volumes/api/kong.yml": "_format_version: '2.1'\nservices: []\n",
+		".env":                 strings.Replace(string(vars), "POSTGRES_HOST=db\n", "POSTGRES_HOST=nowhere\n", 1),
+	} {
+		if out := edit(1, file, bad); !strings.Contains(out, "rolled_back") {
+			p.t.Errorf("a %s that the stack does not live with:\n%s", file, out)
+		}
+	}
+	if out := edit(1, "docker-compose.yml", "services: ["); !strings.Contains(out, "Compose could not read") {
+		p.t.Errorf("a compose file that is none:\n%s", out)
+	}
+	if !bytes.Equal(routes, p.file(kong)) || !bytes.Equal(vars, p.file(env)) {
+		p.t.Error("a file is not what it was before")
 	}
 }
 

@@ -11,31 +11,16 @@ import (
 	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/diagnose"
+	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/ui"
 )
 
-// concern is what an audit of several stacks asks, and the codes that answer it.
-type concern struct {
-	ID    string   `json:"concern"`
-	Title string   `json:"title"`
-	Codes []string `json:"codes"`
-}
-
-var concerns = []concern{
-	{"secrets", "Secrets that stacks share, or that everybody knows", []string{"SEC-16", "SEC-01", "SEC-02"}},
-	{"ports", "Ports that two want", []string{"DK-03"}},
-	{"names", "Names, projects, networks and volumes that two have", []string{"DK-01", "DK-02", "DK-22"}},
-	{"configuration", "Configuration that is half written", []string{"CFG-01", "CFG-02", "DK-05", "DK-06", "DK-08", "DK-09", "DK-27", "DK-30", "UPG-06", "UPG-07"}},
-}
-
-// audited is what an audit found of one concern.
-type audited struct {
-	concern
-	Findings []auditFinding `json:"findings"`
-}
-
-type auditFinding struct {
-	Stack string `json:"stack"`
-	core.Finding
+// concerns are what an audit of several stacks asks, and the codes that answer it.
+var concerns = []ui.Concern{
+	{ID: "secrets", Title: "Secrets that stacks share, or that everybody knows", Codes: []string{"SEC-16", "SEC-01", "SEC-02"}},
+	{ID: "ports", Title: "Ports that two want", Codes: []string{"DK-03"}},
+	{ID: "names", Title: "Names, projects, networks and volumes that two have", Codes: []string{"DK-01", "DK-02", "DK-22"}},
+	{ID: "configuration", Title: "Configuration that is half written", Codes: []string{"CFG-01", "CFG-02", "DK-05", "DK-06", "DK-08", "DK-09", "DK-27", "DK-30", "UPG-06", "UPG-07"}},
 }
 
 func instanceAudit(g *global) *cobra.Command {
@@ -68,9 +53,9 @@ func (g *global) auditStacks(ctx context.Context, dir, output string) error {
 	}
 	report, found := audit(diagnoses)
 	if output == "json" {
-		err = g.indented(map[string]any{"stacks": len(diagnoses), "concerns": report})
+		err = g.indented(report)
 	} else {
-		printAudit(g.console, len(diagnoses), report)
+		printAudit(g.console, report)
 	}
 	if err == nil && found {
 		return exit{code: exitFound}
@@ -89,6 +74,11 @@ func (g *global) auditable(ctx context.Context, dir string) ([]*core.Diagnosis, 
 		return nil, err
 	}
 	defer host.Close()
+	return together(ctx, host, g.fingerprintKey(), core.ByCLI)
+}
+
+// together diagnoses every stack of an engine by the checks that an audit needs.
+func together(ctx context.Context, host *docker.Host, key core.FingerprintKey, t core.Trigger) ([]*core.Diagnosis, error) {
 	instances, err := host.Discover(ctx)
 	if err != nil {
 		return nil, err
@@ -98,7 +88,7 @@ func (g *global) auditable(ctx context.Context, dir string) ([]*core.Diagnosis, 
 	})
 	var diagnoses []*core.Diagnosis
 	for _, i := range instances {
-		d, _, err := diagnose.Look(ctx, host.Open(i), g.fingerprintKey(), only, diagnose.Options{Trigger: core.ByCLI})
+		d, _, err := diagnose.Look(ctx, host.Open(i), key, only, diagnose.Options{Trigger: t})
 		if err != nil {
 			return nil, err
 		}
@@ -107,20 +97,34 @@ func (g *global) auditable(ctx context.Context, dir string) ([]*core.Diagnosis, 
 	return diagnoses, nil
 }
 
+// auditStacks audits the stacks of the engine over the API.
+func (a *agent) auditStacks(ctx context.Context) (ui.StackAudit, error) {
+	host, err := a.engines.get(ctx)
+	if err != nil {
+		return ui.StackAudit{}, err
+	}
+	diagnoses, err := together(ctx, host, a.store.Key(), core.ByHand)
+	report, _ := audit(diagnoses)
+	return report, err
+}
+
 func concernOf(code string) int {
-	return slices.IndexFunc(concerns, func(c concern) bool { return slices.Contains(c.Codes, code) })
+	return slices.IndexFunc(concerns, func(c ui.Concern) bool { return slices.Contains(c.Codes, code) })
 }
 
 // audit sorts what was found by concern.
-func audit(diagnoses []*core.Diagnosis) (report []audited, found bool) {
+func audit(diagnoses []*core.Diagnosis) (report ui.StackAudit, found bool) {
+	report.Stacks = len(diagnoses)
 	for _, c := range concerns {
-		report = append(report, audited{c, []auditFinding{}})
+		c.Findings = []ui.StackFinding{}
+		report.Concerns = append(report.Concerns, c)
 	}
 	for _, d := range diagnoses {
 		for _, f := range d.Findings {
 			if n := concernOf(f.Code); n >= 0 {
 				found = true
-				report[n].Findings = append(report[n].Findings, auditFinding{d.Project, f})
+				list := &report.Concerns[n].Findings
+				*list = append(*list, ui.StackFinding{Stack: d.Project, Finding: f})
 			}
 		}
 	}
@@ -130,10 +134,10 @@ func audit(diagnoses []*core.Diagnosis) (report []audited, found bool) {
 // maxAuditProof is how much evidence is shown of one finding.
 const maxAuditProof = 6
 
-func printAudit(c *console, stacks int, report []audited) {
+func printAudit(c *console, report ui.StackAudit) {
 	s := style{c.colour}
-	fmt.Fprintf(c.out, "%d stacks looked at together\n", stacks)
-	for _, a := range report {
+	fmt.Fprintf(c.out, "%d stacks looked at together\n", report.Stacks)
+	for _, a := range report.Concerns {
 		fmt.Fprintf(c.out, "\n%s\n", s.bold(a.Title))
 		if len(a.Findings) == 0 {
 			fmt.Fprintln(c.out, "    nothing")

@@ -35,6 +35,7 @@ func (a *agent) works() ui.Works {
 		},
 		Category: a.category, SignUp: a.signUp, Logs: a.logs,
 		Create: a.create, Settings: a.settings, Configure: a.configure, PlanConfig: a.planConfig,
+		PlanFile: a.planFile, EditFile: a.editFile, PlanClone: a.planClone, Clone: a.clone, AuditStacks: a.auditStacks,
 		Preflight: a.preflight, Handover: a.handover,
 		Plan: func(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, error) {
 			p, _, err := a.planRepair(ctx, i, o)

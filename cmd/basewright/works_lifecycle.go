@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 
 	"github.com/basewright/basewright/core"
@@ -10,6 +11,7 @@ import (
 	"github.com/basewright/basewright/core/configure"
 	"github.com/basewright/basewright/core/create"
 	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/core/snapshot"
 	"github.com/basewright/basewright/core/supabase"
 	"github.com/basewright/basewright/repairs"
 	"github.com/basewright/basewright/ui"
@@ -32,20 +34,27 @@ func (a *agent) create(ctx context.Context, in ui.CreateOrder, who string) (core
 	if err != nil {
 		return core.Instance{}, nil, err
 	}
-	return made.Instance, func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
+	return made.Instance, a.making(place, made, plan, who, func(ctx context.Context, folder *snapshot.Folder) apply.Creation {
+		how := a.creation(made, who, a.books(ctx), in.KeepOnFailure)
+		if from.ID != "" {
+			how.Transplant = transplantOf(folder, from)
+		}
+		return how
+	}), nil
+}
+
+// making is the job that carries a creating plan out, as how says.
+func (a *agent) making(place *create.Place, made *create.Job, plan core.Plan, who string, how func(context.Context, *snapshot.Folder) apply.Creation) queue.Job {
+	return func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
 		by, folder := *a.workshop.applier, *a.folder
 		by.NewID = func() string { return id }
 		by.Progress, folder.Progress = meter(progress)
-		how := a.creation(made, who, a.books(ctx), in.KeepOnFailure)
-		if from.ID != "" {
-			how.Transplant = transplantOf(&folder, from)
-		}
-		c, err := a.make(ctx, by, place, made, plan, who, how)
+		c, err := a.make(ctx, by, place, made, plan, who, how(ctx, &folder))
 		if c == nil {
 			err = errors.Join(err, place.Abandon(ctx, made))
 		}
 		return c, err
-	}, nil
+	}
 }
 
 // preflight looks at everything that an order needs, and reserves nothing.
@@ -170,35 +179,77 @@ func describe(s supabase.Setting, obs *core.Observation) ui.Setting {
 	}
 }
 
-// planEdit says what an edit would do, and returns the values that it names.
-func (a *agent) planEdit(ctx context.Context, i core.Instance, changes map[string]core.Secret) (core.Instance, core.Plan, map[string]core.Secret, error) {
-	_, _, obs, err := a.observe(ctx, i)
+// planned is the plan of an edit and the values that it names only by handles.
+type planned struct {
+	core.Plan
+	of    core.Instance
+	given map[string]core.Secret
+}
+
+// planEdit says what an edit would do.
+func (a *agent) planEdit(ctx context.Context, i core.Instance, edit func(core.Inspector, *core.Observation) (core.Plan, map[string]core.Secret, error)) (planned, error) {
+	inst, e, obs, err := a.observe(ctx, i)
 	if err != nil {
-		return i, core.Plan{}, nil, err
+		return planned{}, err
 	}
-	plan, given, err := configure.Plan(obs, configure.Edit{Set: changes}, a.store.Key())
+	plan, given, err := edit(e, obs)
 	if err != nil {
-		return i, plan, nil, err
+		return planned{}, err
 	}
 	plan.Basis = repairs.Basis(obs, nil, a.store.Key())
-	return i, plan, given, plan.Seal()
+	err = plan.Seal()
+	return planned{plan, inst, given}, errors.Join(err, a.applier.Check(plan, obs))
+}
+
+func (a *agent) planSettings(ctx context.Context, i core.Instance, changes map[string]core.Secret) (planned, error) {
+	return a.planEdit(ctx, i, func(_ core.Inspector, obs *core.Observation) (core.Plan, map[string]core.Secret, error) {
+		return configure.Plan(obs, configure.Edit{Set: changes}, a.store.Key())
+	})
 }
 
 func (a *agent) planConfig(ctx context.Context, i core.Instance, changes map[string]core.Secret) (core.Plan, error) {
-	_, plan, _, err := a.planEdit(ctx, i, changes)
-	return plan, err
+	p, err := a.planSettings(ctx, i, changes)
+	return p.Plan, err
 }
 
 // configure plans an edit and returns the job that applies it.
 func (a *agent) configure(ctx context.Context, i core.Instance, changes map[string]core.Secret, who string) (queue.Job, error) {
-	i, plan, given, err := a.planEdit(ctx, i, changes)
+	p, err := a.planSettings(ctx, i, changes)
 	if err != nil {
 		return nil, err
 	}
+	return a.editing(p, who), nil
+}
+
+// editing is the job that applies an edit.
+func (a *agent) editing(p planned, who string) queue.Job {
 	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
 		w.Basis = func(obs *core.Observation, _ core.Plan) map[string]string {
 			return repairs.Basis(obs, nil, a.store.Key())
 		}
-		return w.ApplyGiven(ctx, i, plan, who, plan.Hash, given)
-	}), nil
+		return w.ApplyGiven(ctx, p.of, p.Plan, who, p.Hash, p.given)
+	})
+}
+
+func (a *agent) fileEdit(ctx context.Context, i core.Instance, in ui.FileEdit) (planned, error) {
+	return a.planEdit(ctx, i, func(e core.Inspector, obs *core.Observation) (core.Plan, map[string]core.Secret, error) {
+		return configure.EditFile(ctx, e, obs, filepath.ToSlash(filepath.Clean(in.File)), []byte(in.Text.Reveal()), a.store.Key())
+	})
+}
+
+func (a *agent) planFile(ctx context.Context, i core.Instance, in ui.FileEdit) (core.Plan, error) {
+	p, err := a.fileEdit(ctx, i, in)
+	return p.Plan, err
+}
+
+// editFile returns the job that gives a file the text that was approved.
+func (a *agent) editFile(ctx context.Context, i core.Instance, in ui.FileEdit, who string) (queue.Job, error) {
+	p, err := a.fileEdit(ctx, i, in)
+	if err == nil && p.Hash != in.PlanHash {
+		err = planMoved()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.editing(p, who), nil
 }

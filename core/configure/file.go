@@ -40,7 +40,7 @@ func EditFile(ctx context.Context, in core.Inspector, obs *core.Observation, nam
 		return p, nil, core.Errorf(core.Invalid, "the new %s holds a NUL byte", name)
 	}
 	p.Actions = []core.Action{{Op: core.OpWriteFile, Args: map[string]any{"path": name, "content": map[string]any{"secret": "given:" + content}}}}
-	p.Diff = []core.Diff{{Target: name, Before: lines(before.Data), After: lines(text)}}
+	p.Diff = []core.Diff{{Target: name, Before: lines(before.Data, key), After: lines(text, key)}}
 	var more []core.Action
 	switch {
 	case path == obs.Env.Path:
@@ -60,7 +60,11 @@ func EditFile(ctx context.Context, in core.Inspector, obs *core.Observation, nam
 	return p, map[string]core.Secret{content: core.Secret(text)}, nil
 }
 
-func lines(text []byte) string { return fmt.Sprintf("%d lines", strings.Count(string(text), "\n")) }
+// lines says how long a text is, and by a fingerprint which: a plan that was
+// approved for one text is not that of another.
+func lines(text []byte, key core.FingerprintKey) string {
+	return fmt.Sprintf("%d lines (%s)", strings.Count(string(text), "\n"), key.Of(core.Secret(text)))
+}
 
 // editEnv checks the text of a .env and returns what follows from what it changes.
 func editEnv(ctx context.Context, obs *core.Observation, text []byte, key core.FingerprintKey) ([]core.Action, []core.Diff, error) {

@@ -69,6 +69,9 @@ func TestEditFile(t *testing.T) {
 			if got := strings.Join(did, ", "); got != tt.want || given[content].Reveal() != tt.text {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
+			if again, _, err := EditFile(t.Context(), e, obs, tt.file, []byte(tt.text+"# x\n"), core.FingerprintKey("k")); err == nil && again.Diff[0] == p.Diff[0] {
+				t.Errorf("another text has the same plan: %+v", p.Diff[0])
+			}
 			for _, d := range p.Diff {
 				if strings.Contains(d.Before+d.After, "pl4nted") {
 					t.Errorf("the plan shows a secret: %+v", d)

@@ -87,7 +87,7 @@ func (r *Refusal) Unwrap() error {
 }
 
 // reserved are slugs that would read as something else in a path or a command.
-var reserved = []string{"all", "api", "basewright", "default", "events", "instances", "login", "supabase"}
+var reserved = []string{"adopt", "all", "api", "audit", "basewright", "check-all-health", "default", "events", "instances", "login", "preflight", "supabase"}
 
 // complete fills in what is chosen without looking at the host, and returns
 // what is wrong with the order by itself.

@@ -77,14 +77,17 @@ func (s *Store) SetPlace(ctx context.Context, id, dir string, files []string) er
 	return explain(s.name, err)
 }
 
-// RemoveInstance forgets that an instance was adopted, with its grants and
-// schedules. Its containers and data are not touched; its history stays.
+// RemoveInstance forgets an instance, with its grants, its schedules and what was
+// kept for it: its name and its ports are free. Its containers and data are not touched; its history stays.
 func (s *Store) RemoveInstance(ctx context.Context, id string, e core.AuditEntry) error {
 	return s.audited(ctx, e, func(tx *gorm.DB) error {
 		if err := mustHit(tx.Delete(&instanceRow{}, "id = ?", id), "instance", id); err != nil {
 			return err
 		}
 		if err := tx.Delete(&grantRow{}, "instance = ?", id).Error; err != nil {
+			return err
+		}
+		if err := tx.Delete(&reservationRow{}, "instance = ?", id).Error; err != nil {
 			return err
 		}
 		return tx.Delete(&scheduleRow{}, "instance = ?", id).Error

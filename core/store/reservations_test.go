@@ -83,3 +83,24 @@ func TestOrphanedReservations(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestForgottenReservations has an instance that is kept no longer: its ports and
+// its name are free at once.
+func TestForgottenReservations(t *testing.T) {
+	s := opened(t)
+	if err := s.AddInstance(t.Context(), core.Instance{ID: "shop", Project: "shop", Mode: core.Control}, core.AuditEntry{At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Reserve(t.Context(), "shop", func([]core.Reservation) ([]core.Reservation, error) {
+		return []core.Reservation{{Kind: core.PortReservation, Value: "8000"}, {Kind: core.SubnetReservation, Value: "10.201.0.0/24"}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RemoveInstance(t.Context(), "shop", core.AuditEntry{At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.Reservations(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("after it was forgotten %+v is kept, %v", list, err)
+	}
+}

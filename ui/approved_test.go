@@ -1,0 +1,45 @@
+package ui
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/basewright/basewright/core"
+)
+
+// TestApprovedByHash wants what changes much done only by the hash of a plan, and
+// only where changing is allowed.
+func TestApprovedByHash(t *testing.T) {
+	w := newWorld(t)
+	close(w.hold)
+	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+	must(t, w.a.Store.SetInstance(t.Context(), "other", "Other", core.Observe, entryOf("instance.edit")))
+	for name, tt := range map[string]struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		"a text without a hash":           {"PUT", "/api/instances/shop/config/file", `{"file":".env","text":"A=b"}`, http.StatusBadRequest, "plan_hash is missing"},
+		"a text of no file":               {"POST", "/api/instances/shop/config/file/plan", `{"text":"A=b"}`, http.StatusBadRequest, `"file" is missing`},
+		"a text where one only looks":     {"PUT", "/api/instances/other/config/file", `{"file":".env","text":"A=b","plan_hash":"x"}`, http.StatusForbidden, "only observed"},
+		"a text that was approved":        {"PUT", "/api/instances/shop/config/file", `{"file":".env","text":"A=b","plan_hash":"x"}`, http.StatusAccepted, ""},
+		"a clone without a hash":          {"POST", "/api/instances/shop/clone", `{"name":"Twin"}`, http.StatusBadRequest, "plan_hash is missing"},
+		"a clone with a field too many":   {"POST", "/api/instances/shop/clone/plan", `{"name":"Twin","of":"other"}`, http.StatusBadRequest, `unknown field "of"`},
+		"a clone of what one only looks":  {"POST", "/api/instances/other/clone", `{"name":"Twin","plan_hash":"x"}`, http.StatusAccepted, ""},
+		"a clone of what is not there":    {"POST", "/api/instances/ghost/clone/plan", `{"name":"Twin"}`, http.StatusNotFound, `there is no instance "ghost"`},
+		"a text of what is not there":     {"POST", "/api/instances/ghost/config/file/plan", `{"file":".env","text":""}`, http.StatusNotFound, `there is no instance "ghost"`},
+		"the plan of a clone, well asked": {"POST", "/api/instances/other/clone/plan", `{"name":"Twin","schema_only":true,"gateway_port":9000}`, http.StatusOK, "nothing is made or kept"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := w.ask(tt.method, tt.path, login, tt.body)
+			said, _ := decoded(t, rec)["error"].(string)
+			if rec.Code == http.StatusOK {
+				said = rec.Body.String()
+			}
+			if rec.Code != tt.status || !strings.Contains(said, tt.says) {
+				t.Errorf("status %d, want %d with %q: %s", rec.Code, tt.status, tt.says, said)
+			}
+		})
+	}
+}
