@@ -17,6 +17,9 @@ type CreateOrder struct {
 	TransactionPort int         `json:"transaction_port,omitempty"`
 	Images          string      `json:"images,omitempty" doc:"prefix of all images, for a mirror"`
 	Postgres        int         `json:"postgres,omitempty" doc:"major version: 15 or 17"`
+	Gateway         string      `json:"gateway,omitempty" doc:"kong or envoy; kong when left out"`
+	Logs            bool        `json:"logs,omitempty" doc:"logs in Studio: Logflare and Vector run beside the other services"`
+	MemoryLimits    bool        `json:"memory_limits,omitempty" doc:"bound each service's memory, as MEMORY_… in its .env says"`
 	DashboardUser   string      `json:"dashboard_username,omitempty"`
 	SMTPHost        string      `json:"smtp_host,omitempty" doc:"mail server; without one users are confirmed at once"`
 	SMTPPort        int         `json:"smtp_port,omitempty"`

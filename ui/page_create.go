@@ -52,6 +52,7 @@ var orderFields = []panel.OrderField{
 	{Group: "place", Name: "id", Code: true}, {Group: "place", Name: "bind", Code: true, Holder: "127.0.0.1"}, {Group: "place", Name: "gateway_port", Kind: "number"},
 	{Group: "place", Name: "session_port", Kind: "number"}, {Group: "place", Name: "transaction_port", Kind: "number"},
 	{Group: "parts", Name: "release", Code: true}, {Group: "parts", Name: "postgres", Kind: "number", Holder: "17"}, {Group: "parts", Name: "images", Code: true, Holder: "mirror.example/supabase"},
+	{Group: "parts", Name: "gateway", Kind: "choice", Choices: []string{"kong", "envoy"}}, {Group: "parts", Name: "logs", Kind: "checkbox"}, {Group: "parts", Name: "memory_limits", Kind: "checkbox"},
 	{Group: "parts", Name: "dashboard_username", Code: true, Holder: "dashboard"},
 	{Group: "mail", Name: "smtp_host", Code: true}, {Group: "mail", Name: "smtp_port", Kind: "number", Holder: "587"}, {Group: "mail", Name: "smtp_user", Code: true},
 	{Group: "mail", Name: "smtp_password", Kind: "password"}, {Group: "mail", Name: "smtp_from", Kind: "email"},
@@ -72,7 +73,7 @@ func (c *call) creating(found *Preflight) *panel.Create {
 			n, p.Groups = len(p.Groups), append(p.Groups, panel.FieldGroup{ID: f.Group})
 		}
 		p.Groups[n].Fields = append(p.Groups[n].Fields, f)
-		p.Groups[n].Open = p.Groups[n].Open || f.Value != ""
+		p.Groups[n].Open = p.Groups[n].Open || f.Value != "" && !(len(f.Choices) > 0 && f.Value == f.Choices[0])
 	}
 	if found != nil {
 		p.Looked, p.ID, p.Release = true, found.ID, found.Release
@@ -101,7 +102,7 @@ func (c *call) ordered() (CreateOrder, []OrderProblem) {
 	return CreateOrder{
 		Name: text("name"), ID: text("id"), Release: text("release"), URL: text("url"), SiteURL: text("site_url"), Bind: text("bind"),
 		GatewayPort: number("gateway_port"), SessionPort: number("session_port"), TransactionPort: number("transaction_port"),
-		Images: text("images"), Postgres: number("postgres"), DashboardUser: text("dashboard_username"), SMTPHost: text("smtp_host"), SMTPPort: number("smtp_port"),
+		Images: text("images"), Postgres: number("postgres"), Gateway: text("gateway"), Logs: text("logs") != "", MemoryLimits: text("memory_limits") != "", DashboardUser: text("dashboard_username"), SMTPHost: text("smtp_host"), SMTPPort: number("smtp_port"),
 		SMTPUser: text("smtp_user"), SMTPPassword: core.Secret(c.PostForm("smtp_password")), SMTPFrom: text("smtp_from"), KeepOnFailure: c.PostForm("keep") != "",
 	}, wrong
 }

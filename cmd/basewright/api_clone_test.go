@@ -97,4 +97,7 @@ func (c *stackCaller) clones() {
 		t.Errorf("the clone: %v", a)
 	}
 	c.ended(c.want(http.StatusAccepted, "DELETE", "/api/instances/"+name, nil), "committed")
+	if err := os.RemoveAll(filepath.Join(c.p.data, "instances")); err != nil { // a deletion leaves the data
+		t.Error(err)
+	}
 }

@@ -124,7 +124,11 @@ func (a *agent) prepareClone(ctx context.Context, source core.Instance, in ui.Cl
 	if in.FromSnapshot != "" {
 		return nil, core.Errorf(core.Invalid, "a clone is of %s as it is now; POST /api/instances makes an instance from a snapshot", source.ID)
 	}
-	source, e, host, err := a.open(ctx, source)
+	source, e, err := a.open(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	host, err := a.engines.get(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -102,7 +102,7 @@ func (p *person) editsFiles(stack string) {
 			p.t.Errorf("a %s that the stack does not live with:\n%s", file, out)
 		}
 	}
-	if out := edit(1, "docker-compose.yml", "services: ["); !strings.Contains(out, "Compose could not read") {
+	if out := edit(2, "docker-compose.yml", "services: ["); !strings.Contains(out, "Compose could not read") {
 		p.t.Errorf("a compose file that is none:\n%s", out)
 	}
 	if !bytes.Equal(routes, p.file(kong)) || !bytes.Equal(vars, p.file(env)) {

@@ -104,7 +104,8 @@ func (a *agent) handover(ctx context.Context, i core.Instance) ([]ui.Handed, err
 func orderOf(in ui.CreateOrder) create.Order {
 	return create.Order{
 		ID: in.ID, Name: in.Name, Release: in.Release, URL: in.URL, SiteURL: in.SiteURL, Bind: in.Bind, Images: in.Images, PG: in.Postgres,
-		Ports:         create.Ports{Gateway: in.GatewayPort, Session: in.SessionPort, Transaction: in.TransactionPort},
+		Ports:   create.Ports{Gateway: in.GatewayPort, Session: in.SessionPort, Transaction: in.TransactionPort},
+		Gateway: in.Gateway, Logs: in.Logs, MemoryLimits: in.MemoryLimits,
 		Clone:         create.Clone{Snapshot: in.FromSnapshot},
 		DashboardUser: in.DashboardUser,
 		SMTP:          create.SMTP{Host: in.SMTPHost, Port: in.SMTPPort, User: in.SMTPUser, Password: in.SMTPPassword, From: in.SMTPFrom},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -57,7 +58,7 @@ func (p *Place) Prepare(ctx context.Context, o Order) (*Job, core.Plan, error) {
 
 func (p *Place) instance(o Order) core.Instance {
 	return core.Instance{
-		ID: o.ID, Name: o.Name, Project: o.ID, Dir: p.Dir(o.ID), Files: []string{filepath.Join(p.Dir(o.ID), "docker-compose.yml")},
+		ID: o.ID, Name: o.Name, Project: o.ID, Dir: p.Dir(o.ID), Files: in(p.Dir(o.ID), o.composeFiles()),
 		Origin: core.Created, Mode: core.Control, Release: o.Release,
 	}
 }
@@ -80,6 +81,7 @@ func (j *Job) plan(s core.Survey) (core.Plan, error) {
 	args := map[string]any{
 		"dir": j.Instance.Dir, "release": j.Order.Release, "name": j.Order.Name, "subnet": j.Subnet, "bind": j.Order.Bind,
 		"gateway": j.Order.Ports.Gateway, "session": j.Order.Ports.Session, "transaction": j.Order.Ports.Transaction,
+		"compose": strings.Join(j.Order.composeFiles(), ":"), "memory_limits": j.Order.MemoryLimits,
 	}
 	p := core.Plan{
 		Instance: j.Instance.ID, Playbook: Title, Title: "Create " + j.Order.Name, Risk: core.LowRisk,
@@ -151,7 +153,7 @@ func (p *Place) Instance(plan core.Plan) core.Instance {
 	for _, a := range plan.Actions {
 		if a.Op == core.OpMakeFolder {
 			inst.Dir, inst.Release, inst.Name = a.Text("dir"), a.Text("release"), a.Text("name")
-			inst.Files = []string{filepath.Join(inst.Dir, "docker-compose.yml")}
+			inst.Files = in(inst.Dir, strings.Split(cmp.Or(a.Text("compose"), "docker-compose.yml"), ":"))
 		}
 	}
 	return inst

@@ -3,6 +3,7 @@ package create
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -161,16 +162,21 @@ func TestNoNetworkLeft(t *testing.T) {
 	}
 }
 
-// TestEveryReleaseRenders writes a stack of each release in each way, and reads
-// it back as Compose does.
+// TestEveryReleaseRenders writes a stack of each release in each way and with each
+// combination of options, and reads it back as Compose does.
 func TestEveryReleaseRenders(t *testing.T) {
 	awkward := SMTP{Host: "mail.example.com", User: "a$b", Password: `p"a's$ {s} #word\`, From: "Ana <ana@example.com>", Port: 2525}
 	for _, release := range configs.Releases() {
-		for name, o := range map[string]Order{
+		orders := map[string]Order{
 			"as it comes": {Name: "Shop", Release: release},
 			"all given": {Name: `Ana's "Shop" $HOME #1`, ID: "shop", Release: release, URL: "https://shop.example.com/", SiteURL: "https://app.example.com",
 				Bind: "0.0.0.0", Images: "mirror.example/supabase", PG: 15, SMTP: awkward, Ports: Ports{9000, 9001, 9002}},
-		} {
+		}
+		for n := range 8 {
+			o := Order{Name: "Shop", Release: release, Gateway: []string{Kong, Envoy}[n&1], Logs: n&2 != 0, MemoryLimits: n&4 != 0}
+			orders[fmt.Sprintf("%s, logs %v, limits %v", o.Gateway, o.Logs, o.MemoryLimits)] = o
+		}
+		for name, o := range orders {
 			t.Run(release+" "+name, func(t *testing.T) { renders(t, o) })
 		}
 	}
@@ -208,8 +214,16 @@ func renders(t *testing.T, o Order) {
 		t.Errorf(".env has mode %v, %v", info.Mode(), err)
 	}
 	c := supabase.Render(t.Context(), supabase.Source{Dir: dir, Compose: j.Instance.Files, Project: "shop"})
-	if c.Err != nil || len(c.Unset) > 0 || len(c.Services) != 11 {
+	want := 11
+	if o.Logs {
+		want = 13
+	}
+	if c.Err != nil || len(c.Unset) > 0 || len(c.Services) != want {
 		t.Fatalf("%d services, unset %q: %v", len(c.Services), c.Unset, c.Err)
+	}
+	checkOptions(t, o, dir, c)
+	if again := p.Instance(plan); !slices.Equal(again.Files, j.Instance.Files) {
+		t.Errorf("of the plan it has the files %q, not %q", again.Files, j.Instance.Files)
 	}
 	for _, s := range c.Services {
 		if o.Images != "" && !strings.HasPrefix(s.Image, o.Images) {

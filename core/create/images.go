@@ -1,12 +1,14 @@
 package create
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
 	"strings"
 
 	"github.com/basewright/basewright/configs"
+	"github.com/basewright/basewright/core"
 )
 
 // image is one image of a stack.
@@ -22,19 +24,29 @@ var imageDefault = regexp.MustCompile(`\$\{(IMAGE_[A-Z_]+):-([^}]+)\}`)
 // supabase/supabase docker/docker-compose.pg15.yml.
 const postgres15 = "supabase/postgres:15.8.1.060"
 
-// imagesOf returns the images that a stack will run, in the order of the
-// compose file.
+// imagesOf returns the images that a stack will run, in the order of its compose
+// files.
 func imagesOf(o Order) ([]image, error) {
 	release, err := configs.Release(o.Release)
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", o.Release, err)
 	}
-	text, err := fs.ReadFile(release, "docker-compose.yml")
-	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", o.Release, err)
+	var text []byte
+	for _, name := range o.composeFiles() {
+		data, err := fs.ReadFile(release, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, core.Errorf(core.Invalid, "release %s has no %s, which the order needs", o.Release, name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", o.Release, err)
+		}
+		text = append(text, data...)
 	}
 	var out []image
 	for _, m := range imageDefault.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == "IMAGE_KONG" && o.envoy() {
+			continue // the overlay puts another in its place
+		}
 		ref := m[2]
 		if m[1] == "IMAGE_POSTGRES" && o.PG == 15 {
 			ref = postgres15
@@ -71,10 +83,14 @@ func overridden(o Order) ([]image, error) {
 
 // containerNames are the names that a stack's containers will have. The first
 // label of realtime's is the tenant that it reads out of the Host header.
-func containerNames(id string) []string {
-	names := []string{"realtime-dev." + id + "-realtime"}
-	for _, s := range []string{"studio", "api-gw", "auth", "rest", "storage", "imgproxy", "meta", "edge-functions", "db", "pooler"} {
-		names = append(names, id+"-"+s)
+func containerNames(o Order) []string {
+	names := []string{"realtime-dev." + o.ID + "-realtime"}
+	services := []string{"studio", "api-gw", "auth", "rest", "storage", "imgproxy", "meta", "edge-functions", "db", "pooler"}
+	if o.Logs {
+		services = append(services, "analytics", "vector")
+	}
+	for _, s := range services {
+		names = append(names, o.ID+"-"+s)
 	}
 	return names
 }

@@ -29,6 +29,10 @@ type Order struct {
 	PG      int    // PostgreSQL major version, 15 or 17; 0 means 17
 	Subnets string // range that the stack's own /24 network is taken from; empty means 10.201.0.0/16
 
+	Gateway      string // kong or envoy; empty means kong
+	Logs         bool   // analytics and vector beside the others: logs in Studio
+	MemoryLimits bool   // each service may have so much memory and no more
+
 	Clone Clone // what it gets of another instance
 
 	DashboardUser string // empty means "dashboard"
@@ -103,6 +107,7 @@ func (o Order) complete() (Order, []Problem) {
 	o.PG = cmp.Or(o.PG, 17)
 	o.Subnets = cmp.Or(o.Subnets, "10.201.0.0/16")
 	o.DashboardUser = cmp.Or(o.DashboardUser, "dashboard")
+	o.Gateway = cmp.Or(o.Gateway, Kong)
 	o.checkName(&p)
 	o.checkPlace(&p)
 	o.checkPorts(&p)
@@ -144,6 +149,9 @@ func (o Order) checkPlace(p *problems) {
 	}
 	if o.PG != 15 && o.PG != 17 {
 		p.add("postgres", "PostgreSQL may be 15 or 17")
+	}
+	if o.Gateway != Kong && o.Gateway != Envoy {
+		p.add("gateway", quoted(o.Gateway)+" is not one of: kong, envoy")
 	}
 	if net.ParseIP(o.Bind) == nil {
 		p.add("bind", quoted(o.Bind)+" is not an IP address of this host, such as 127.0.0.1 or 0.0.0.0")

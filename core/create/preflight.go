@@ -84,7 +84,7 @@ func (p *Place) checkTaken(ctx context.Context, o Order, s core.Survey, list *pr
 	if left, ok := s.Projects[o.ID]; ok {
 		list.taken("name", "the engine already has "+left+" of a compose project "+o.ID+"; choose another name, or adopt that stack")
 	}
-	for _, name := range containerNames(o.ID) {
+	for _, name := range containerNames(o) {
 		if _, ok := s.Containers[name]; ok && s.Projects[o.ID] == "" {
 			list.taken("name", "the engine already has a container "+name+"; choose another name")
 		}

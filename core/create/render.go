@@ -26,6 +26,8 @@ type settings struct {
 	Title  string
 	Subnet string
 	Images []image
+	// Overlaid is the value of COMPOSE_FILE, if there is one.
+	Overlaid string
 }
 
 // url is where browsers reach the stack.
@@ -40,7 +42,7 @@ func renderEnv(o Order, subnet string, now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", o.Release, err)
 	}
-	s := settings{Order: o, Title: o.Name, Subnet: subnet}
+	s := settings{Order: o, Title: o.Name, Subnet: subnet, Overlaid: o.overlaid()}
 	s.URL = o.url()
 	s.SiteURL = cmp.Or(o.SiteURL, s.URL)
 	if s.Images, err = overridden(o); err != nil {
@@ -85,7 +87,7 @@ func render(ctx context.Context, dir string, o Order, subnet string, now time.Ti
 		return err
 	}
 	err = fs.WalkDir(release, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || name == "env.tmpl" {
+		if err != nil || d.IsDir() || name == "env.tmpl" || !o.wants(name) {
 			return err
 		}
 		data, err := fs.ReadFile(release, name)
@@ -105,12 +107,12 @@ func render(ctx context.Context, dir string, o Order, subnet string, now time.Ti
 	if err := write(filepath.Join(dir, ".env"), env, 0o600); err != nil {
 		return err
 	}
-	return readable(ctx, dir, o.ID)
+	return readable(ctx, dir, o)
 }
 
 // readable returns why Compose could not use the folder.
-func readable(ctx context.Context, dir, project string) error {
-	c := supabase.Render(ctx, supabase.Source{Dir: dir, Compose: []string{filepath.Join(dir, "docker-compose.yml")}, Project: project})
+func readable(ctx context.Context, dir string, o Order) error {
+	c := supabase.Render(ctx, supabase.Source{Dir: dir, Compose: in(dir, o.composeFiles()), Project: o.ID})
 	if c.Err != nil {
 		return c.Err
 	}

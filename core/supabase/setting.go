@@ -51,7 +51,7 @@ const (
 // settings lists the variables of upstream's .env.example over the releases of
 // 2023 to 2026 (supabase/supabase docker/.env.example), and those of our own
 // templates.
-var settings = []Setting{
+var settings = append([]Setting{
 	{Key: "POSTGRES_PASSWORD", Secret: true, Locked: lockedDatabase, Help: "password of all database roles that log in"},
 	{Key: "POSTGRES_HOST", Default: "db", Help: "host of the database inside the stack"},
 	{Key: "POSTGRES_DB", Default: "postgres", Locked: lockedIdentity, Help: "name of the database"},
@@ -133,7 +133,7 @@ var settings = []Setting{
 	{Key: "STACK_NAME", Locked: lockedIdentity, Help: "first part of the containers' names"},
 	{Key: "STACK_SUBNET", Locked: "the network would have to be made anew", Help: "network of the stack"},
 	{Key: "COMPOSE_FILE", Locked: "it says which files the stack is made of; edit it as text", Help: "compose files, in order"},
-}
+}, memorySettings()...)
 
 // Settings returns all known variables, in an order for people.
 func Settings() []Setting { return slices.Clone(settings) }
@@ -225,7 +225,7 @@ func (s Setting) Check(value string) error {
 
 func (s Setting) checkEmpty() error {
 	switch s.Type {
-	case BoolType, NumberType, PortType, EnumType, URLType:
+	case BoolType, NumberType, PortType, EnumType, URLType, MemoryType:
 		return core.Errorf(core.Invalid, "%s: a value is needed; unset it to use the release's default", s.Key)
 	}
 	return nil
@@ -264,6 +264,10 @@ func (s Setting) checkType(value string, bad func(string) error) error {
 	case EnumType:
 		if !slices.Contains(s.Allowed, value) {
 			return bad("is not one of " + strings.Join(s.Allowed, ", "))
+		}
+	case MemoryType:
+		if !memoryValue.MatchString(value) {
+			return bad("is not an amount of memory such as 512m or 2g, or 0 for no bound")
 		}
 	case ListType:
 		if strings.ContainsAny(value, " \t") {

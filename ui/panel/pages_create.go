@@ -39,6 +39,7 @@ type FieldGroup struct {
 type OrderField struct {
 	Group, Name, Kind, Holder, Value string
 	Required, Code                   bool
+	Choices                          []string // of the kind choice; the first is what is usual
 }
 
 // Obstacle is a reason why an instance cannot be made so.
