@@ -31,11 +31,26 @@ local function fitted(text, t)
   return table.concat(lines, "\n") .. "\n"
 end
 
+-- users returns the services that run with a path mounted. The database is for a
+-- person to stop.
+local function users(t, name)
+  local list = {}
+  for service, s in pairs(t.services) do
+    for _, m in ipairs(s.mounts or {}) do
+      if m.source == name and service ~= "db" and (s.state == "running" or s.state == "restarting" or s.state == "paused") then
+        list[#list + 1] = service
+      end
+    end
+  end
+  table.sort(list)
+  return list
+end
+
 return {
   title = "Put back files that are mounted",
   fixes = { "DK-08", "VEC-02", "FN-01" },
   risk = "medium",
-  needs = { "quarantine", "write_file", "recreate", "wait_healthy" },
+  needs = { "stop", "quarantine", "write_file", "recreate", "wait_healthy" },
   params = {
     timeout = { type = "duration", default = "120s", help = "how long each service may take to be healthy" },
   },
@@ -68,6 +83,9 @@ return {
         text = fitted(text, t)
       end
       if t.stats[name].kind == "folder" then
+        for _, service in ipairs(users(t, name)) do
+          actions[#actions + 1] = { op = "stop", service = service, why = "it has the folder mounted" }
+        end
         actions[#actions + 1] = { op = "quarantine", path = name, why = "it is a folder where a file belongs" }
       end
       actions[#actions + 1] = { op = "write_file", path = name, content = text, why = "as in release " .. t.release.name }
@@ -119,13 +137,14 @@ return {
           vector = { state = "restarting", container_name = "shop-vector", mounts = { { source = "volumes/logs/vector.yml", target = "/etc/vector/vector.yml" } } },
           gateway = { state = "running", container_name = "supabase-kong" },
         },
-        stats = { ["volumes/logs/vector.yml"] = { kind = "missing" } },
+        stats = { ["volumes/logs/vector.yml"] = { kind = "folder" } },
         release = {
           name = "0.8.1",
           files = { ["volumes/logs/vector.yml"] = "a:\n  - x=${STACK_NAME}\n  - ${STACK_NAME}-vector\n  kong: '.appname == \"${STACK_NAME}-api-gw\"'\n  auth: '.appname == \"${STACK_NAME}-auth\"'\n" },
         },
       },
       plan = {
+        "stop vector", "quarantine path=volumes/logs/vector.yml",
         "write_file content=a:\n  - x=shop\n  - shop-vector\n  kong: '.appname == \"supabase-kong\"'\n  auth: '.appname == \"shop-auth\"'\n path=volumes/logs/vector.yml",
         "recreate vector", "wait_healthy vector timeout=120s",
       },

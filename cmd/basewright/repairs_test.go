@@ -69,7 +69,9 @@ var cures = []cure{
 	{"REST-02", "REST-02", "regenerate-tokens", inAll, false, false},
 	{"SEC-02", "SEC-02", "rotate-jwt-secret", inAll, false, false},
 	{"SEC-01", "SEC-01", "replace-demo-secrets", inAll, false, false},
-	{"DK-03", "DK-03", "reallocate-ports", inAll, false, false},
+	// Undone, the container stands still as before, without Docker's error of the
+	// start that failed: nothing starts what did not run.
+	{"DK-03", "DK-03", "reallocate-ports", never, false, false},
 	{"FN-01", "FN-01", "fix-file-mounts", never, false, false},
 	{"SVC-01", "SVC-01", "start-stopped-services", never, false, false},
 	{"RT-07", "RT-07", "add-missing-settings", never, true, false},

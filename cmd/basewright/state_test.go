@@ -97,7 +97,8 @@ func containers(t *testing.T, host *docker.Host, stack string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Config.Hostname = "" // the container's own id
+		c.Config.Hostname = ""          // the container's own id
+		slices.Sort(c.HostConfig.Binds) // Compose hands them over in any order
 		kept := map[string]any{
 			"name": c.Name, "image": c.Image, "config": c.Config, "host": c.HostConfig,
 			"runs": c.State.Running || c.State.Restarting, "networks": aliases(c),

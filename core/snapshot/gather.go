@@ -188,6 +188,8 @@ func (g *gatherer) add(ctx context.Context, name string, must bool) error {
 	if g.root != nil {
 		switch fi, err := g.root.Stat(name); {
 		case err != nil: // the engine says what is wrong
+		case fi.IsDir() && must:
+			return g.addMisplaced(ctx, name)
 		case fi.IsDir():
 			return g.addFolder(ctx, name)
 		case !fi.Mode().IsRegular():
@@ -214,6 +216,18 @@ func (g *gatherer) add(ctx context.Context, name string, must bool) error {
 	f.Name = name
 	g.seen[name], g.total = true, g.total+len(f.Data)
 	g.c.Files = append(g.c.Files, f)
+	return nil
+}
+
+// addMisplaced keeps a folder that stands where a file is to be written, once the
+// folder is set aside: there is no such file yet.
+func (g *gatherer) addMisplaced(ctx context.Context, dir string) error {
+	if err := g.addFolder(ctx, dir); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(g.c.Manifest.Skipped, func(s Skipped) bool { return s.Name == dir }) {
+		g.c.Files = append(g.c.Files, core.File{Name: dir, Absent: true})
+	}
 	return nil
 }
 

@@ -259,6 +259,38 @@ func TestFoldersOnThisMachine(t *testing.T) {
 	}
 }
 
+// TestAFolderWhereAFileBelongs: a plan that sets the folder aside and writes the
+// file can be taken back. A folder that cannot be kept says why.
+func TestAFolderWhereAFileBelongs(t *testing.T) {
+	inst, e, f := shop, newFake(), newFolder(t)
+	inst.Dir, inst.Files = t.TempDir(), nil
+	const name, data = "volumes/logs/vector.yml", "volumes/db/data/file"
+	for _, n := range []string{name, data} {
+		if err := os.MkdirAll(filepath.Join(inst.Dir, n), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		e.fail["read "+n] = core.Errorf(core.Invalid, "%s is not a plain file", n)
+	}
+	s, err := f.Take(t.Context(), e, inst, &core.Observation{Host: core.HostFacts{Local: true}}, "manual", name, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Covers(s, []string{name}, false); err != nil {
+		t.Error(err)
+	}
+	if err := f.Covers(s, []string{data}, false); core.CodeOf(err) != core.Conflict {
+		t.Errorf("a folder of data: %v", err)
+	}
+	delete(e.fail, "read "+name)
+	e.files[name] = core.File{Name: name, Data: []byte("sources: {}\n"), Mode: 0o644}
+	if err := f.Restore(t.Context(), e, inst, s); err != nil {
+		t.Fatal(err)
+	}
+	if _, there := e.files[name]; there {
+		t.Error("the file that the plan wrote is still there")
+	}
+}
+
 func TestRetainSparesTheNewestAndTheNeeded(t *testing.T) {
 	f, e := newFolder(t), newFake()
 	var ids []string
