@@ -120,6 +120,25 @@ func (c *call) entry(action, outcome, detail string) core.AuditEntry {
 	return core.AuditEntry{At: c.Now(), Actor: c.who.actor(), Action: action, Instance: c.instance.ID, Outcome: outcome, Detail: detail}
 }
 
+// recorded does something that is no change, with what it is meant to do in the
+// audit log before, and how it came out after. What cannot be written down
+// before is not done. do returns what there is to know of a good outcome.
+func (c *call) recorded(action, meant string, do func() (detail string, err error)) error {
+	if err := c.Store.Append(c, c.entry(action, "intent", meant)); err != nil {
+		return err
+	}
+	detail, err := do()
+	e := c.entry(action, "ok", detail)
+	if err != nil {
+		e.Outcome, e.Detail = "failed", clip(core.Printable(err.Error()), 300)
+	}
+	// Also when who asked is gone: it was done.
+	if lost := c.Store.Append(context.WithoutCancel(c.ctx), e); lost != nil {
+		c.Log.Error("how something came out could not be written down", "action", action, "outcome", e.Outcome, "error", lost)
+	}
+	return err
+}
+
 func clip(s string, n int) string {
 	if r := []rune(s); len(r) > n {
 		return string(r[:n]) + "…"

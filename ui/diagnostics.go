@@ -3,6 +3,7 @@ package ui
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -132,11 +133,29 @@ type signupOut struct {
 	Diagnostic *core.Diagnosis `json:"diagnostic"`
 }
 
-func (c *call) testUserCreation() (any, error) {
-	if err := c.Store.Append(c, c.entry("probe.signup", "intent", "a user is created and deleted again")); err != nil {
-		return nil, err
+// foundBy says in short what the probe found.
+func foundBy(d *core.Diagnosis) string {
+	switch {
+	case d == nil:
+		return ""
+	case len(d.Unknowns) > 0:
+		return "it could not be run"
+	case len(d.Findings) == 0:
+		return "no finding"
 	}
-	d, err := c.SignUp(c.Request.Context(), c.instance)
+	var codes []string
+	for _, f := range d.Findings {
+		codes = append(codes, f.Code)
+	}
+	return "found " + strings.Join(codes, " ")
+}
+
+func (c *call) testUserCreation() (any, error) {
+	var d *core.Diagnosis
+	err := c.recorded("probe.signup", "a user is created and deleted again", func() (detail string, err error) {
+		d, err = c.SignUp(c.Request.Context(), c.instance)
+		return foundBy(d), err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -122,10 +122,10 @@ func (c *call) savePlaybook() (any, error) {
 	if len(problems) > 0 {
 		return nil, core.Errorf(core.Invalid, "the playbook is not right: %s", problems[0])
 	}
-	if err := c.Store.Append(c, c.entry("playbook.write", "intent", in.ID)); err != nil {
-		return nil, err
-	}
-	return playbookCheckOut{ok("the playbook is written"), problems}, c.SavePlaybook(c.Request.Context(), in.ID, in.Source)
+	err = c.recorded("playbook.write", in.ID, func() (string, error) {
+		return in.ID, c.SavePlaybook(c.Request.Context(), in.ID, in.Source)
+	})
+	return playbookCheckOut{ok("the playbook is written"), problems}, err
 }
 
 type codeView struct {

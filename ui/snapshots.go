@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/basewright/basewright/core"
@@ -44,10 +45,11 @@ func (c *call) takeSnapshot() (any, error) {
 		}
 		reason = "manual: " + text
 	}
-	if err := c.Store.Append(c, c.entry("snapshot.take", "intent", string(scope))); err != nil {
-		return nil, err
-	}
-	s, err := c.Snapshot(c.Request.Context(), c.instance, scope, reason)
+	var s core.Snapshot
+	err := c.recorded("snapshot.take", string(scope), func() (detail string, err error) {
+		s, err = c.Snapshot(c.Request.Context(), c.instance, scope, reason)
+		return fmt.Sprintf("%s %s", s.ID, s.Scope), err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,11 @@ func (c *call) verifySnapshot() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s, err = c.VerifySnapshot(c.Request.Context(), s); err != nil {
+	err = c.recorded("snapshot.verify", s.ID, func() (detail string, err error) {
+		s, err = c.VerifySnapshot(c.Request.Context(), s)
+		return s.ID, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return snapshotOut{ok("every byte of it is what was written"), s}, nil

@@ -39,7 +39,8 @@ func serveCommand(g *global) *cobra.Command {
 		Long: `Serves the API on one address, runs schedules, and first puts back what an agent
 that was killed left half done. The first start prints the password of the user
 admin, once. It also starts when no Docker Engine answers, or when its own state
-cannot be opened; /readyz then says what is missing.
+cannot be opened; /readyz then says what is missing. A socket that systemd hands
+over takes the place of --listen.
 
 On Ctrl-C or SIGTERM it takes no more requests and waits for changes under way;
 after --grace these are put back.`,

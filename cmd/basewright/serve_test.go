@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/store"
 )
 
@@ -247,12 +248,14 @@ func TestLoad(t *testing.T) {
 	s := startServe(t, data, noEngine).ready()
 	token := s.logIn()
 	var confirmed atomic.Int64
-	load := func(s *served, n int, mayDie bool) {
+	var made sync.Map // names of the tokens whose making was confirmed
+	load := func(s *served, from, n int64, mayDie bool) {
 		var next atomic.Int64
+		next.Store(from)
 		var wg sync.WaitGroup
 		for range 200 {
 			wg.Go(func() {
-				for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				for i := next.Add(1); i <= from+n; i = next.Add(1) {
 					method, path, body := mixed(i)
 					code, answer, err := s.ask(method, path, token, body)
 					switch {
@@ -264,13 +267,14 @@ func TestLoad(t *testing.T) {
 						t.Errorf("%s %s: %d %s", method, path, code, answer)
 					case method == http.MethodPost && code == http.StatusCreated:
 						confirmed.Add(1)
+						made.Store(tokenName(i), true)
 					}
 				}
 			})
 		}
 		wg.Wait()
 	}
-	load(s, 10_000, false)
+	load(s, 0, 10_000, false)
 	if confirmed.Load() < 500 {
 		t.Errorf("only %d writes came through", confirmed.Load())
 	}
@@ -283,23 +287,49 @@ func TestLoad(t *testing.T) {
 		t.Errorf("%d MiB resident", mib)
 	}
 	done := make(chan bool)
-	go func() { load(s, 4_000, true); close(done) }()
+	go func() { load(s, 10_000, 4_000, true); close(done) }()
 	before := confirmed.Load()
 	s.wait(func() bool { return confirmed.Load() > before+50 })
 	s.kill() // SIGKILL, in the middle
 	<-done
 	again := startServe(t, data, noEngine).ready()
-	if entries := verified(t, again, token); entries < confirmed.Load() {
-		t.Errorf("after the kill: %d writes were confirmed, the audit log has %d entries", confirmed.Load(), entries)
+	verified(t, again, token)
+	wantLogged(t, again, token, &made)
+	if code, body := again.get("/api/tokens", token); code != http.StatusOK || strings.Count(body, `"id"`) < int(confirmed.Load()) {
+		t.Errorf("after the kill: %d, and fewer tokens than the %d that were confirmed", code, confirmed.Load())
 	}
 }
+
+// wantLogged wants an entry of the audit log for each token whose making was
+// confirmed.
+func wantLogged(t *testing.T, s *served, token string, made *sync.Map) {
+	t.Helper()
+	_, export := s.get("/api/audit/export", token)
+	logged := map[string]bool{}
+	for d := json.NewDecoder(strings.NewReader(export)); ; {
+		var e core.AuditEntry
+		if err := d.Decode(&e); err != nil {
+			break
+		}
+		logged[e.Detail] = logged[e.Detail] || e.Action == "token.add"
+	}
+	made.Range(func(name, _ any) bool {
+		if !logged[name.(string)] {
+			t.Errorf("the audit log does not hold %s, which was confirmed", name)
+		}
+		return true
+	})
+}
+
+// tokenName is what the i-th request calls its token.
+func tokenName(i int64) string { return fmt.Sprintf("t%d", i) }
 
 // mixed is the i-th request of the load: mostly reading, some writing, some
 // wrong.
 func mixed(i int64) (method, path, body string) {
 	switch i % 10 {
 	case 0:
-		return http.MethodPost, "/api/tokens", fmt.Sprintf(`{"name":"t%d","verbs":["read"]}`, i)
+		return http.MethodPost, "/api/tokens", fmt.Sprintf(`{"name":%q,"verbs":["read"]}`, tokenName(i))
 	case 1:
 		return http.MethodGet, "/api/audit?limit=5", ""
 	case 2:
