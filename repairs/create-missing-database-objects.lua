@@ -28,7 +28,7 @@ end
 
 return {
   title = "Create what the database lacks",
-  fixes = { "PG-03", "PG-04", "AUTH-02", "RT-10", "RT-12", "LOG-03" },
+  fixes = { "PG-03", "PG-04", "AUTH-02", "RT-10", "RT-12", "LOG-03", "POOL-09" },
   risk = "medium",
   needs = { "sql", "restart", "wait_healthy" },
   params = {
@@ -36,7 +36,7 @@ return {
   },
   wants = {
     sql = {
-      databases = "select datname from pg_database",
+      databases = "select datname, case when datallowconn then 'open' else 'closed' end from pg_database",
       schemas = "select nspname from pg_namespace",
       inner = { database = "_supabase", query = "select nspname from pg_namespace" },
       roles = "select rolname, case when rolcanlogin then 'login' else 'no' end from pg_roles",
@@ -87,6 +87,10 @@ return {
     if runs(t, "pooler") or runs(t, "analytics") then
       if not databases._supabase then
         sql("create database _supabase with owner supabase_admin", "drop database _supabase")
+        again.pooler, again.analytics = true, true
+      end
+      if databases._supabase == "closed" then
+        sql("alter database _supabase allow_connections true", "alter database _supabase allow_connections false")
         again.pooler, again.analytics = true, true
       end
       for schema, service in pairs({ _supavisor = "pooler", _analytics = "analytics" }) do
@@ -140,6 +144,19 @@ return {
         "sql inverse=revoke usage on schema public from anon statement=grant usage on schema public to anon",
         "sql inverse=drop publication supabase_realtime statement=create publication supabase_realtime",
         "restart rest", "wait_healthy rest timeout=120s",
+      },
+    },
+    {
+      given = {
+        services = { pooler = { state = "running" } },
+        sql = {
+          databases = { { "_supabase", "closed" } }, schemas = {}, publications = {},
+          roles = { { "anon", "no" }, { "authenticated", "no" }, { "service_role", "no" } },
+        },
+      },
+      plan = {
+        "sql inverse=alter database _supabase allow_connections false statement=alter database _supabase allow_connections true",
+        "restart pooler", "wait_healthy pooler",
       },
     },
     {

@@ -62,7 +62,7 @@ func (f factMaker) services() map[string]any {
 	for _, d := range f.Compose.Services {
 		services[serviceKey(d.Service, d.Name)] = map[string]any{
 			"role": string(d.Service), "compose_service": d.Name, "image": d.Image,
-			"state": "missing", "health": "", "missing": true, "exit_code": 0.0, "restarts": 0.0, "oom_killed": false,
+			"state": "missing", "health": "", "missing": true, "exit_code": 0.0, "restarts": 0.0, "oom_killed": false, "memory_limit": 0.0,
 			"error": "", "ports": f.ports(d.Ports), "env": map[string]any{}, "stale": []any{},
 			"container_name": d.ContainerName, "mounts": f.mounts(d.Mounts), "log_driver": "", "log_max_size": "",
 			"aliases": []any{},
@@ -93,7 +93,7 @@ func (f factMaker) service(key string, c core.Container) map[string]any {
 	return map[string]any{
 		"role": string(c.Service), "compose_service": c.ComposeService, "image": c.Image,
 		"state": c.State, "health": c.Health, "missing": false,
-		"exit_code": float64(c.ExitCode), "restarts": float64(c.Restarts), "oom_killed": c.OOMKilled,
+		"exit_code": float64(c.ExitCode), "restarts": float64(c.Restarts), "oom_killed": c.OOMKilled, "memory_limit": float64(c.MemoryLimit),
 		"error": f.clean(c.Error), "ports": f.ports(c.Ports), "env": env, "stale": f.stale(c),
 		"container_name": strings.TrimPrefix(c.Name, "/"), "mounts": f.mounts(c.Mounts), "log_driver": c.LogDriver, "log_max_size": c.LogMaxSize,
 		"aliases": aliases(c),

@@ -1,14 +1,31 @@
 -- The pooler makes its tenant once, from its environment, and then believes what
 -- it stored: another tenant's name, a database host of the past, a password under
--- a key that has changed. This puts what is stored aside (it is not dropped), and
--- the pooler makes its tenant anew as it starts.
+-- a key that has changed, a limit of clients. This puts what is stored aside (it
+-- is not dropped), and the pooler makes its tenant anew as it starts.
+
+-- raised returns the variable of the limit that was reached, and twice its value.
+local function raised(t, wanted)
+  local key, now = "POOLER_MAX_CLIENT_CONN", 100
+  for _, e in ipairs(t.finding.evidence or {}) do
+    if string.find(e.text, "session mode", 1, true) then
+      key, now = "POOLER_DEFAULT_POOL_SIZE", 20
+    end
+  end
+  now = tonumber(t.env[key]) or now
+  if wanted and wanted <= now then
+    return nil, key .. " is " .. string.format("%d", now) .. " already; name more with --param clients=NUMBER"
+  end
+  return { op = "set_env", key = key, value = string.format("%d", wanted or 2 * now), why = "it is " .. string.format("%d", now) .. " now" }
+end
+
 return {
   title = "Have the pooler make its tenant anew",
-  fixes = { "POOL-01", "POOL-03", "POOL-05", "POOL-07" },
+  fixes = { "POOL-01", "POOL-03", "POOL-05", "POOL-06", "POOL-07" },
   risk = "medium",
-  needs = { "generate_secret", "stop", "sql", "recreate", "wait_healthy" },
+  needs = { "generate_secret", "set_env", "stop", "sql", "recreate", "wait_healthy" },
   params = {
     new_key = { type = "bool", default = "false", help = "also make a new VAULT_ENC_KEY" },
+    clients = { type = "int", help = "with POOL-06, the limit to set; by default twice the present one" },
     timeout = { type = "duration", default = "120s", help = "how long the pooler may take to be healthy" },
   },
   wants = {
@@ -45,6 +62,13 @@ return {
         return nil, "VAULT_ENC_KEY is not set in .env; the pooler gets it from elsewhere"
       end
       actions[#actions + 1] = { op = "generate_secret", key = "VAULT_ENC_KEY" }
+    end
+    if t.finding and t.finding.code == "POOL-06" then
+      local action, why = raised(t, params.clients)
+      if not action then
+        return nil, why
+      end
+      actions[#actions + 1] = action
     end
     actions[#actions + 1] = { op = "stop", service = "pooler" }
     if exists._supavisor then
@@ -86,6 +110,25 @@ return {
         "sql database=_supabase inverse=drop schema _supavisor statement=create schema _supavisor authorization supabase_admin",
         "recreate pooler", "wait_healthy pooler",
       },
+    },
+    {
+      given = {
+        finding = { code = "POOL-06", service = "pooler", evidence = { { source = "log:pooler", text = "EMAXCONN" } } },
+        services = { pooler = { state = "running" } }, env = { POOLER_MAX_CLIENT_CONN = "150" }, sql = { schemas = {} },
+      },
+      plan = {
+        "set_env key=POOLER_MAX_CLIENT_CONN value=300", "stop pooler",
+        "sql database=_supabase inverse=drop schema _supavisor statement=create schema _supavisor authorization supabase_admin",
+        "recreate pooler", "wait_healthy pooler",
+      },
+    },
+    {
+      given = {
+        finding = { code = "POOL-06", service = "pooler", evidence = { { source = "log:pooler", text = "max clients reached in session mode" } } },
+        services = { pooler = { state = "running" } }, sql = { schemas = {} },
+      },
+      params = { clients = "20" },
+      refuses = "POOLER_DEFAULT_POOL_SIZE is 20 already; name more with --param clients=NUMBER",
     },
     {
       given = { services = { pooler = { state = "running" } }, sql = { schemas = { { "_supavisor" } }, tenants = { { "a" }, { "b" } } } },

@@ -53,6 +53,18 @@ local guides = {
   ["LOG-04"] = {
     "Only logs are at stake: in the database _supabase, drop schema _analytics cascade; create schema _analytics authorization supabase_admin; then restart analytics.",
   },
+  ["LOG-10"] = {
+    "Only logs are at stake: in the database _supabase, look at pg_total_relation_size of the tables _analytics.log_events_*, and truncate those whose logs nobody needs.",
+    "Set a retention for the sources in Logflare, or leave the logs overlay out of COMPOSE_FILE, so that they do not grow again.",
+  },
+  ["DK-02"] = {
+    "Find the folder that the database's data is in, from its container's mounts. Set a COMPOSE_PROJECT_NAME of its own in the .env of the other folder, never in this one: the volumes are named after the project.",
+    "Stop the containers of the other folder, copy the volume with pgsodium_root.key to the name that its new project has, and bring it up from there.",
+  },
+  ["DK-22"] = {
+    "Stop the services of both stacks before anything else: some may have written to the other's database. Compare the newest rows of both before they run again.",
+    "Take the shared network out of the database's service in the compose files, leave only the gateway on it, under an alias of its own, and recreate the database.",
+  },
   ["UPG-10"] = {
     "Move volumes/db/data.bak.pg15 to another place before the upgrade is tried again: a second try deletes it.",
   },
@@ -60,7 +72,7 @@ local guides = {
 
 return {
   title = "Save and prove everything before a repair that may lose data",
-  fixes = { "PG-05", "PG-06", "PG-07", "PG-10", "PG-12", "PG-14", "PG-18", "PG-20", "DK-14", "DK-28", "DK-30", "ST-12", "AUTH-04", "ST-03", "LOG-04", "UPG-10" },
+  fixes = { "PG-05", "PG-06", "PG-07", "PG-10", "PG-12", "PG-14", "PG-18", "PG-20", "DK-14", "DK-28", "DK-30", "ST-12", "AUTH-04", "ST-03", "LOG-04", "LOG-10", "DK-02", "DK-22", "UPG-10" },
   risk = "high",
   guided = true,
   needs = { "note" },

@@ -1,6 +1,17 @@
 -- A restart does not apply an edited .env: the containers keep the values they
--- were made with. This makes those anew whose settings are out of date. Data is
--- in volumes, which stay.
+-- were made with. This makes those anew whose settings are out of date, and one
+-- that has lost its name on the stack's network. Data is in volumes, which stay.
+
+-- nameless reports whether nobody finds the service by its name.
+local function nameless(s)
+  for _, name in ipairs(s.aliases or {}) do
+    if name == s.compose_service then
+      return false
+    end
+  end
+  return not s.missing
+end
+
 local function stale(t)
   local names, seen = {}, {}
   local function add(name)
@@ -8,6 +19,13 @@ local function stale(t)
       seen[name] = true
       names[#names + 1] = name
     end
+  end
+  if t.finding and t.finding.code == "GW-06" then
+    local s = t.services[t.finding.service]
+    if s and nameless(s) then
+      add(t.finding.service)
+    end
+    return names, t.finding.service .. " has its name on its networks; the gateway is on another one, or its routes use another name"
   end
   local details = t.finding and t.finding.details or {}
   for name in string.gmatch(details.services or "", "[^,%s]+") do
@@ -32,7 +50,7 @@ end
 
 return {
   title = "Recreate containers that run with old settings",
-  fixes = { "DK-07", "GW-04", "ST-10", "META-01", "DK-27", "VEC-05" },
+  fixes = { "DK-07", "GW-04", "ST-10", "META-01", "DK-27", "VEC-05", "GW-06" },
   risk = "medium",
   needs = { "recreate", "wait_healthy" },
   params = {
@@ -40,13 +58,13 @@ return {
   },
 
   plan = function(t, params)
-    local names = stale(t)
+    local names, why = stale(t)
     if #names == 0 then
-      return nil, "every container runs with the settings that its files give it"
+      return nil, why or "every container runs with the settings that its files give it"
     end
     local actions = {}
     for _, name in ipairs(names) do
-      actions[#actions + 1] = { op = "recreate", service = name, why = name .. " runs with old settings" }
+      actions[#actions + 1] = { op = "recreate", service = name, why = name .. (why and " has lost its name" or " runs with old settings") }
       actions[#actions + 1] = { op = "wait_healthy", service = name, timeout = params.timeout }
     end
     return actions
@@ -69,6 +87,20 @@ return {
         },
       },
       plan = { "recreate db", "wait_healthy db", "recreate auth", "wait_healthy auth" },
+    },
+    {
+      given = {
+        services = { auth = { state = "running", compose_service = "auth", aliases = { "auth-old" } } },
+        finding = { code = "GW-06", service = "auth" },
+      },
+      plan = { "recreate auth", "wait_healthy auth" },
+    },
+    {
+      given = {
+        services = { auth = { state = "running", compose_service = "auth", aliases = { "auth", "shop-auth" } } },
+        finding = { code = "GW-06", service = "auth" },
+      },
+      refuses = "auth has its name on its networks; the gateway is on another one, or its routes use another name",
     },
     {
       given = { services = { db = { state = "running", stale = {} } } },

@@ -1,6 +1,8 @@
 -- A secret of this stack is one that upstream publishes as an example, so anybody
--- who reaches the stack can use it. This makes a new one, tells the database where
--- it is a password there, and makes every container anew that holds the old one.
+-- who reaches the stack can use it; or it holds characters that .env or a
+-- connection string takes for something else. This makes a new one, tells the
+-- database where it is a password there, and makes every container anew that holds
+-- the old one.
 local roles = {
   "authenticator", "pgbouncer", "postgres", "supabase_admin", "supabase_auth_admin",
   "supabase_storage_admin", "supabase_functions_admin", "supabase_replication_admin",
@@ -11,6 +13,28 @@ local clients = { "db", "analytics", "meta", "auth", "rest", "realtime", "storag
 
 -- What data was encrypted with: a new one needs more than itself.
 local withCare = { VAULT_ENC_KEY = "apply fix-pooler-tenant with --param new_key=true first" }
+
+-- What this stack alone knows. Any other secret was given by somebody else, as the
+-- password of a mail server is, and cannot be made anew here.
+local own = {
+  POSTGRES_PASSWORD = true, JWT_SECRET = true, DASHBOARD_PASSWORD = true, SECRET_KEY_BASE = true, PG_META_CRYPTO_KEY = true,
+  LOGFLARE_PUBLIC_ACCESS_TOKEN = true, LOGFLARE_PRIVATE_ACCESS_TOKEN = true, MINIO_ROOT_PASSWORD = true,
+  S3_PROTOCOL_ACCESS_KEY_ID = true, S3_PROTOCOL_ACCESS_KEY_SECRET = true, VAULT_ENC_KEY = true,
+}
+
+-- eaten lists the secrets of which Compose leaves a part only.
+local function eaten(t)
+  local keys = {}
+  for _, e in ipairs(t.finding.evidence or {}) do
+    local key = string.match(e.text, "^([%w_]+) holds a dollar sign ")
+    if key and not own[key] then
+      return nil, key .. " was given by somebody else; put its value in single quotes in .env, and recreate who uses it"
+    end
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
 
 local function published(t)
   local keys, seen = {}, {}
@@ -29,8 +53,8 @@ local function published(t)
 end
 
 return {
-  title = "Replace published example secrets",
-  fixes = { "SEC-01" },
+  title = "Replace secrets that are published or cannot be used",
+  fixes = { "SEC-01", "PG-02", "DK-06" },
   risk = "medium",
   needs = { "generate_secret", "mint_keys", "set_role_password", "recreate", "wait_healthy" },
   params = {
@@ -42,7 +66,14 @@ return {
     if not t.finding then
       return nil, "there is no finding to tell which secret it is; start it with --finding SEC-01"
     end
-    local keys, why = published(t)
+    local keys, why
+    if t.finding.code == "PG-02" then
+      keys = { "POSTGRES_PASSWORD" }
+    elseif t.finding.code == "DK-06" then
+      keys, why = eaten(t)
+    else
+      keys, why = published(t)
+    end
     if not keys then
       return nil, why
     end
@@ -133,6 +164,24 @@ return {
         "recreate db", "recreate auth", "recreate custom",
         "wait_healthy db timeout=120s", "wait_healthy auth timeout=120s", "wait_healthy custom timeout=120s",
       },
+    },
+    {
+      given = {
+        finding = { code = "PG-02", service = "db", evidence = { { source = "file:.env:2", text = "POSTGRES_PASSWORD holds a character of @/?#" } } },
+        env = { POSTGRES_PASSWORD = { secret = "env:POSTGRES_PASSWORD", fingerprint = "bbbbbbbb" } },
+        services = { db = { state = "running" }, rest = { state = "restarting" } },
+        sql = { roles = { { "authenticator" } } },
+      },
+      plan = {
+        "generate_secret key=POSTGRES_PASSWORD", "set_role_password password=env:POSTGRES_PASSWORD role=authenticator",
+        "recreate db", "recreate rest", "wait_healthy db", "wait_healthy rest",
+      },
+    },
+    {
+      given = {
+        finding = { code = "DK-06", service = "host", evidence = { { source = "file:.env:9", text = "SMTP_PASS holds a dollar sign that Compose takes for a variable" } } },
+      },
+      refuses = "SMTP_PASS was given by somebody else; put its value in single quotes in .env, and recreate who uses it",
     },
     {
       given = {

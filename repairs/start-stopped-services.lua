@@ -8,7 +8,7 @@ local stopped = { exited = true, created = true, dead = true }
 
 return {
   title = "Start stopped services",
-  fixes = { "SVC-01", "SVC-02", "DK-11", "GW-07" },
+  fixes = { "SVC-01", "SVC-02", "DK-11", "GW-07", "VEC-06" },
   risk = "low",
   needs = { "start", "up", "wait_healthy" },
   params = {

@@ -51,10 +51,14 @@ func explain(g *global, e core.Explanation, checker string, books []core.Playboo
 	for _, r := range repairs.Remedies(books, e.Code) {
 		mends = append(mends, fmt.Sprintf("%s (%s risk)", printable(r.Playbook), r.Risk))
 	}
+	person, _ := repairs.ByPerson(e.Code)
+	if len(mends) > 0 {
+		person = "" // a playbook of the user's
+	}
 	s := style{g.colour}
 	fmt.Fprintf(g.out, "%s  %s  %s\n\n", s.bold(e.Code), s.bold(e.Title), s.dim(string(e.Severity)))
 	for _, p := range []struct{ label, text string }{
-		{"What", e.What}, {"How", checks.How(checker)}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Playbook", strings.Join(mends, ", ")}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
+		{"What", e.What}, {"How", checks.How(checker)}, {"Breaks", e.Breaks}, {"Do", e.Do}, {"Playbook", strings.Join(mends, ", ")}, {"By hand", person}, {"Data", e.Data}, {"Found by", checker}, {"Sources", e.Sources},
 	} {
 		if p.text != "" {
 			g.field(p.label, p.text)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/basewright/basewright/checks"
+	"github.com/basewright/basewright/repairs"
 )
 
 // recordedOnly are the codes that no stack of the lab can show, and why. They
@@ -28,14 +29,12 @@ var recordedOnly = map[string]string{
 	"LOG-06":  "it takes a host whose memory is used up",
 	"LOG-10":  "it takes 5 GiB of logs",
 	"NET-01":  "it takes a firewall rule on the host",
-	"PG-02":   "not in the lab yet: it recreates the whole stack",
 	"PG-06":   "pgsodium cannot be had as a package",
 	"PG-07":   "pgsodium cannot be had as a package",
 	"PG-08":   "pgsodium cannot be had as a package",
 	"PG-12":   "it takes a full disk under the data folder",
 	"POOL-08": "the lab's pooler keeps a session to each client",
 	"RT-02":   "it takes a client that stays connected while the database goes",
-	"RT-04":   "the lab's realtime writes its tenant anew at each start",
 	"RT-13":   "the lab's realtime reads no replication slot",
 	"RT-15":   "the lab's realtime stores no messages",
 	"RT-17":   "the lab's realtime does not log health checks",
@@ -82,4 +81,35 @@ func TestEveryCodeHasAFault(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d codes are broken for real", len(real), len(known))
+}
+
+// TestEveryCodeIsMendedOrLeftToAPerson: a code that a check finds has a playbook,
+// a guided plan, or a reason why only a person can mend it, which explain says.
+func TestEveryCodeIsMendedOrLeftToAPerson(t *testing.T) {
+	books, err := repairs.BuiltIn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks.All() {
+		for _, e := range c.Finds {
+			mended := len(repairs.Remedies(books, e.Code)) > 0
+			reason, left := repairs.ByPerson(e.Code)
+			if mended == left || left && !strings.HasSuffix(reason, ".") {
+				t.Errorf("%s has a playbook: %t, and a reason for having none: %q", e.Code, mended, reason)
+			}
+			if !left {
+				continue
+			}
+			var page strings.Builder
+			explain(&global{console: &console{out: &page}}, e, c.ID, books)
+			if !strings.Contains(strings.Join(strings.Fields(page.String()), " "), reason) {
+				t.Errorf("explain %s does not say %q:\n%s", e.Code, reason, page.String())
+			}
+		}
+	}
+	for _, code := range repairs.LeftToAPerson() {
+		if _, _, ok := checks.Explain(code); !ok {
+			t.Errorf("%s is left to a person, and no check finds it", code)
+		}
+	}
 }

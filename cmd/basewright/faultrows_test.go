@@ -99,6 +99,7 @@ var faultRows = []faultRow{
 
 	// The database.
 	{fault: "PG-01", with: "AUTH-01 META-03"},
+	{fault: "PG-02", slow: true},
 	{fault: "PG-03"},
 	{fault: "PG-04"},
 	{fault: "PG-10", slow: true},
@@ -135,6 +136,7 @@ var faultRows = []faultRow{
 	{fault: "POOL-09", wants: "PG-04", with: "POOL-09", slow: true},
 	{fault: "RT-01"},
 	{fault: "RT-03"},
+	{fault: "RT-04", slow: true},
 	{fault: "RT-07"},
 	{fault: "RT-08"},
 	{fault: "RT-10"},

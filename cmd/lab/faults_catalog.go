@@ -75,15 +75,21 @@ end $$;`),
 // withExtension installs an extension of nothing: what the catalogue shows of it
 // is what counts, and its library cannot be had.
 func withExtension(name string) func(context.Context, *bench, saved) error {
+	return callsWithout(name, "", `create extension `+name+`;`)
+}
+
+// callsWithout puts an extension of nothing but a script into the database's image,
+// and runs statements of whoever knows of it.
+func callsWithout(name, makes, statements string) func(context.Context, *bench, saved) error {
 	return func(ctx context.Context, b *bench, s saved) error {
 		control := "default_version = '1.0'\nrelocatable = true\n"
 		script := `d=$(pg_config --sharedir 2>/dev/null || dirname $(find / -name 'plpgsql.control' -not -path '/proc/*' | head -n 1)); ` +
-			`case $d in */extension) ;; *) d=$d/extension ;; esac; cat > $d/` + name + `.control; : > $d/` + name + `--1.0.sql`
-		_, err := b.engine().Exec(ctx, core.DB, core.Command{Args: []string{"sh", "-c", script}, User: "root", Stdin: []byte(control)})
+			`case $d in */extension) ;; *) d=$d/extension ;; esac; cat > $d/` + name + `.control; printf %s "$1" > $d/` + name + `--1.0.sql`
+		_, err := b.engine().Exec(ctx, core.DB, core.Command{Args: []string{"sh", "-c", script, "sh", makes}, User: "root", Stdin: []byte(control)})
 		if err != nil {
 			return err
 		}
-		return then(`create extension `+name+`;`)(ctx, b, s)
+		return then(statements)(ctx, b, s)
 	}
 }
 

@@ -26,6 +26,8 @@ func databaseFaults() []fault {
 		{code: "PG-01", does: "The data volume has other passwords than .env and the containers, as after an edit of POSTGRES_PASSWORD.",
 			apply: func(ctx context.Context, b *bench, _ saved) error { return b.passwords(ctx, hexOf(16)) },
 			shows: dies(core.Auth, "password authentication failed"), mend: alignPasswords},
+		{code: "PG-02", does: "The database's password holds characters that mean something in a connection string.",
+			save: saveEnv("POSTGRES_PASSWORD"), apply: awkwardPassword, shows: dies(core.Auth, ""), mend: plainPassword},
 		{code: "PG-04", does: "Database _supabase is gone (renamed), as in data from before December 2024, so the pooler dies.",
 			apply: poolerDatabaseAway, shows: dies(core.Pooler, "_supabase"), mend: poolerDatabaseBack},
 		{code: "PG-13", does: "A client holds every connection that the database allows, while it still reports healthy.",
@@ -40,11 +42,7 @@ select pg_terminate_backend(pid) from pg_stat_activity where usename = 'authenti
 // passwords gives all login roles of the data volume a password and restarts
 // what holds connections, so that every service has to log in again.
 func (b *bench) passwords(ctx context.Context, password string) error {
-	var text strings.Builder
-	for _, r := range loginRoles {
-		fmt.Fprintf(&text, "alter role %s with password '%s';\n", r, strings.ReplaceAll(password, "'", "''"))
-	}
-	if _, err := b.sql(ctx, "postgres", text.String()); err != nil {
+	if err := b.giveRoles(ctx, password); err != nil {
 		return err
 	}
 	env, err := b.env()
@@ -55,6 +53,35 @@ func (b *bench) passwords(ctx context.Context, password string) error {
 		return b.restart(ctx, append(slices.Clone(clients), core.Analytics)...)
 	}
 	return b.restart(ctx, clients...)
+}
+
+// giveRoles gives all login roles of the data volume a password.
+func (b *bench) giveRoles(ctx context.Context, password string) error {
+	var text strings.Builder
+	for _, r := range loginRoles {
+		fmt.Fprintf(&text, "alter role %s with password '%s';\n", r, strings.ReplaceAll(password, "'", "''"))
+	}
+	_, err := b.sql(ctx, "postgres", text.String())
+	return err
+}
+
+// awkwardPassword moves the whole stack to a password as people choose them.
+func awkwardPassword(ctx context.Context, b *bench, _ saved) error {
+	password := "p@ss/" + hexOf(8)
+	if err := b.giveRoles(ctx, password); err != nil {
+		return err
+	}
+	if err := b.setEnv(map[string]string{"POSTGRES_PASSWORD": password}); err != nil {
+		return err
+	}
+	return ignoreStart(b.up(ctx))
+}
+
+func plainPassword(ctx context.Context, b *bench, s saved) error {
+	if err := b.giveRoles(ctx, s["POSTGRES_PASSWORD"]); err != nil {
+		return err
+	}
+	return restoreEnvAnd()(ctx, b, s)
 }
 
 func alignPasswords(ctx context.Context, b *bench, _ saved) error {

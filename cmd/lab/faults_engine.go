@@ -12,7 +12,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/go-units"
 
 	"github.com/basewright/basewright/core"
 )
@@ -26,13 +25,11 @@ func engineFaults() []fault {
 			apply: program(core.Storage, native(), 0x0f, 0x0b), shows: endsWith(core.Storage, 132), mend: remakeAnd(core.Storage)},
 		{code: "DK-17", does: "storage's program is built for another processor.",
 			apply: program(core.Storage, foreign(), 0x0f, 0x0b), shows: logs(core.Storage, "exec format error"), mend: remakeAnd(core.Storage)},
-		{code: "DK-19", does: "The pooler may not open as many files as it wants.",
-			apply: func(ctx context.Context, b *bench, _ saved) error {
-				return b.alter(ctx, core.Pooler, func(c *container.Config, h *container.HostConfig) {
-					c.Env = append(c.Env, "RLIMIT_NOFILE=100000")
-					h.Ulimits = []*units.Ulimit{{Name: "nofile", Soft: 1024, Hard: 1024}}
-				})
-			}, shows: dies(core.Pooler, "cannot modify limit"), mend: remakeAnd(core.Pooler)},
+		edited("DK-19", "The pooler may not open as many files as it wants.", dies(core.Pooler, "cannot modify limit"),
+			[]swap{
+				{composeFile, "\n  supavisor:\n    <<: *lab\n", "\n  supavisor:\n    <<: *lab\n    ulimits:\n      nofile: 1024\n"},
+				{composeFile, "      POOLER_POOL_MODE: transaction\n", "      POOLER_POOL_MODE: transaction\n      RLIMIT_NOFILE: \"100000\"\n"},
+			}, core.Pooler),
 		{code: "DK-22", does: "The database is on a network of other stacks too, under its plain name.", quiet: true,
 			apply: joinShared, shows: onShared, mend: leaveShared},
 	}

@@ -22,7 +22,7 @@ func moreFaults() []fault {
 		{code: "SEC-13", does: "A table of the schema public has no row level security, so anon reads and writes it.",
 			apply: then(openTable), shows: sqlShows("postgres", `select to_regclass('public.lab_open') is not null;`), mend: then(`drop table if exists public.lab_open;`)},
 		{code: "DK-06", does: "A secret in .env holds a dollar sign without quotes, so Compose takes the rest for a variable.",
-			apply: appendEnv("LAB_EXTRA_SECRET=ab$cdefgh\n"), shows: envHolds("LAB_EXTRA_SECRET=ab$cd"), mend: dropFromEnv("LAB_EXTRA_SECRET=")},
+			apply: appendEnv("MINIO_ROOT_PASSWORD=ab$cdefgh\n"), shows: envHolds("MINIO_ROOT_PASSWORD=ab$cd"), mend: dropFromEnv("MINIO_ROOT_PASSWORD=")},
 		{code: "DK-30", does: "COMPOSE_FILE names an overlay that the containers were not created from.",
 			apply: overlay, shows: envHolds("COMPOSE_FILE="), mend: noOverlay},
 		{code: "DK-31", does: "Everybody on the host can read .env.",
@@ -57,8 +57,9 @@ end $$;`)},
 			apply: then(`alter database postgres set "app.settings.jwt_secret" to 'of-last-year';`),
 			shows: sqlShows("postgres", `select exists (select from pg_db_role_setting where array_to_string(setconfig, ' ') like '%app.settings.jwt_secret%');`),
 			mend:  then(`alter database postgres reset "app.settings.jwt_secret";`)},
-		{code: "PG-26", does: "A function calls pg_net, which is not installed.",
-			apply: then(callsNet), shows: sqlShows("postgres", `select to_regproc('public.lab_notify') is not null;`), mend: then(`drop function if exists public.lab_notify();`)},
+		{code: "PG-26", does: "A function calls pg_net, which the image has and the database has not.",
+			apply: callsWithout("pg_net", netScript, callsNet), shows: sqlShows("postgres", `select to_regproc('public.lab_notify') is not null;`), mend: then(`drop function if exists public.lab_notify();
+drop extension if exists pg_net;`)},
 		{code: "POOL-01", does: "The pooler has stored another tenant than POOLER_TENANT_ID.",
 			apply: func(ctx context.Context, b *bench, _ saved) error { return renameTenant(ctx, b, "lab-old-tenant") },
 			shows: sqlShows("_supabase", `select exists (select from _supavisor.tenants where external_id = 'lab-old-tenant');`), mend: tenantBack},
@@ -74,6 +75,10 @@ const (
 alter table public.lab_open owner to postgres;
 grant all on public.lab_open to anon, authenticated, service_role;
 notify pgrst, 'reload schema';`
+
+	// netScript makes of pg_net what a function that calls it looks for.
+	netScript = `create schema net;
+create function net.http_post(url text, body jsonb) returns bigint language sql return 1;`
 
 	callsNet = `create function public.lab_notify() returns trigger language plpgsql as $$
 begin

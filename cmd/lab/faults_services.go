@@ -25,6 +25,8 @@ func serviceFaults() []fault {
 		{code: "RT-01", does: "realtime was renamed without its realtime-dev prefix, so no tenant matches the name it is called by; it stays healthy.",
 			save: saveFiles(composeFile, gatewayConfig), apply: renameRealtime,
 			shows: answers("/realtime/v1/api/ping", "ANON_KEY", 401, "Tenant not found"), mend: restoreFilesAnd(core.Realtime, core.Gateway)},
+		{code: "RT-04", does: "realtime keeps the tenant of before a rotation, since it is told to write none at its start.",
+			save: saveFiles(composeFile), apply: keepTenant, shows: containerEnv(core.Realtime, "SEED_SELF_HOST=false"), mend: restoreFilesAnd(core.Realtime)},
 		{code: "SVC-04", does: "auth hangs: it takes connections and never answers (its process is halted).",
 			apply: send(core.Auth, "STOP"), shows: hangs("/auth/v1/health"), mend: send(core.Auth, "CONT")},
 		{code: "ST-10", does: "storage was started with another JWT secret than .env has, so it accepts nobody's token.",
@@ -39,6 +41,30 @@ func serviceFaults() []fault {
 		{code: "STU-01", does: "Studio listens on its container's address only (no HOSTNAME), so its health check fails.",
 			save: saveFiles(composeFile), apply: loseHostname, shows: unhealthy(core.Studio), mend: restoreFilesAnd(core.Studio)},
 	}
+}
+
+// keepTenant has realtime write its tenant with another secret, and then start
+// with the stack's own without writing it.
+func keepTenant(ctx context.Context, b *bench, s saved) error {
+	const row = `select jwt_secret from _realtime.tenants where external_id = 'realtime-dev';`
+	before, err := b.sql(ctx, "postgres", row)
+	if err != nil {
+		return err
+	}
+	if err := b.with(ctx, core.Realtime, map[string]string{"JWT_SECRET": base64Of(30)}); err != nil {
+		return err
+	}
+	err = poll(ctx, showTimeout, func(ctx context.Context) (bool, string) {
+		now, err := b.sql(ctx, "postgres", row)
+		return err == nil && now != "" && now != before, "realtime has not written its tenant"
+	})
+	if err != nil {
+		return err
+	}
+	if err := b.swapAll(s, []swap{{composeFile, "      SEED_SELF_HOST: \"true\"\n", "      SEED_SELF_HOST: \"false\"\n"}}); err != nil {
+		return err
+	}
+	return b.recreate(ctx, core.Realtime)
 }
 
 // send sends a signal to the process of a service, if it runs.

@@ -2,6 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
 	"os"
 	"strings"
 
@@ -26,8 +31,8 @@ func settingFaults() []fault {
 			compose("      - ./volumes/storage:/var/lib/storage\n    healthcheck:\n      test: [\"CMD\", \"imgproxy\"", "      - ./volumes/snippets:/var/lib/storage\n    healthcheck:\n      test: [\"CMD\", \"imgproxy\""), core.Imgproxy),
 		edited("ST-05", "Storage does not know its public URL, as in compose files of before November 2025.", nil,
 			compose("      STORAGE_PUBLIC_URL: ${SUPABASE_PUBLIC_URL}\n      REQUEST_ALLOW_X_FORWARDED_PATH: \"true\"\n", ""), core.Storage),
-		edited("AUTH-13", "Auth was given asymmetric signing keys, and nothing else was.", nil,
-			compose("      GOTRUE_JWT_ISSUER: ${API_EXTERNAL_URL}\n", "      GOTRUE_JWT_ISSUER: ${API_EXTERNAL_URL}\n      GOTRUE_JWT_KEYS: '[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"lab\",\"use\":\"sig\"}]'\n"), core.Auth),
+		{code: "AUTH-13", does: "Auth signs with asymmetric keys, and only PostgREST was given what verifies them.", save: saveFiles(composeFile, ".env"),
+			apply: signingKeys, shows: containerEnv(core.Auth, "GOTRUE_JWT_KEYS=["), mend: writeBackAnd(core.Auth, core.Rest)},
 		edited("SVC-03", "imgproxy's health check asks for something that it does not have.", unhealthy(core.Imgproxy),
 			compose("      test: [\"CMD\", \"imgproxy\", \"health\"]\n      timeout: 5s\n      interval: 5s\n      retries: 3\n", "      test: [\"CMD\", \"wget\", \"-q\", \"--spider\", \"http://localhost:5001/no/such/image\"]\n      timeout: 5s\n      interval: 1s\n      retries: 1\n"), core.Imgproxy),
 		edited("GW-10", "Only one of the four new API keys reaches the gateway.", nil,
@@ -53,6 +58,41 @@ func settingFaults() []fault {
 			apply: func(ctx context.Context, b *bench, _ saved) error { return b.remove(ctx, core.Imgproxy) },
 			shows: isGone(core.Imgproxy), mend: func(context.Context, *bench, saved) error { return nil }},
 	}
+}
+
+// signingKeys does the first half of what upstream's add-new-auth-keys.sh asks for.
+func signingKeys(ctx context.Context, b *bench, s saved) error {
+	env, err := b.env()
+	if err != nil {
+		return err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	point, err := key.PublicKey.Bytes() // a 4, and both coordinates of 32 bytes
+	if err != nil {
+		return err
+	}
+	private, err := key.Bytes()
+	if err != nil {
+		return err
+	}
+	text := base64.RawURLEncoding.EncodeToString
+	shared := fmt.Sprintf(`{"kty":"oct","alg":"HS256","k":"%s"}`, text([]byte(env["JWT_SECRET"])))
+	public := fmt.Sprintf(`"kty":"EC","crv":"P-256","alg":"ES256","kid":"lab","x":"%s","y":"%s"`, text(point[1:33]), text(point[33:]))
+	err = b.setEnv(map[string]string{
+		"JWT_KEYS": fmt.Sprintf(`[{%s,"d":"%s"},%s]`, public, text(private), shared),
+		"JWT_JWKS": fmt.Sprintf(`{"keys":[{%s},%s]}`, public, shared),
+	})
+	if err != nil {
+		return err
+	}
+	issuer := "      GOTRUE_JWT_ISSUER: ${API_EXTERNAL_URL}\n"
+	if err := b.swapAll(saved{composeFile: s[composeFile]}, []swap{{composeFile, issuer, issuer + "      GOTRUE_JWT_KEYS: ${JWT_KEYS}\n"}}); err != nil {
+		return err
+	}
+	return b.recreateAll(ctx, []core.Service{core.Auth, core.Rest})
 }
 
 // loseFromEnv takes a variable out of .env and recreates a service without it.

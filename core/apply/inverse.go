@@ -23,6 +23,20 @@ func mightyRole(grant any) string {
 	return ""
 }
 
+// functionName returns the name of a called function, without pg_catalog.
+func functionName(call any) string {
+	fields, _ := call.(map[string]any)
+	parts, _ := fields["funcname"].([]any)
+	var names []string
+	for _, p := range parts {
+		m, _ := p.(map[string]any)
+		s, _ := m["String"].(map[string]any)
+		name, _ := s["sval"].(string)
+		names = append(names, name)
+	}
+	return strings.TrimPrefix(strings.Join(names, "."), "pg_catalog.")
+}
+
 // checkInverse refuses an inverse that does not change back what the statement
 // changes: each of its statements has its own inverse, the last first.
 func checkInverse(statement, inverse string) error {
@@ -75,6 +89,7 @@ var inverses = map[string]func(a, b map[string]any) bool{
 	"AlterRoleStmt":        otherwise("options"),
 	"AlterRoleSetStmt":     setInverse,
 	"AlterDatabaseSetStmt": setInverse,
+	"AlterDatabaseStmt":    otherwise("options"),
 }
 
 // onlyOwner reports whether an ALTER TABLE, or VIEW, or SEQUENCE, does nothing but

@@ -30,6 +30,7 @@ var statements = map[string]class{
 	"SelectStmt": reads, "VariableShowStmt": reads, "ExplainStmt": reads, "NotifyStmt": reads,
 	"GrantStmt": safe, "GrantRoleStmt": safe, "CommentStmt": safe, "AlterOwnerStmt": safe, "AlterTableStmt": safe,
 	"AlterRoleSetStmt": safe, "AlterRoleStmt": safe, "AlterDatabaseSetStmt": safe, "AlterDefaultPrivilegesStmt": safe,
+	"AlterDatabaseStmt": safe,
 }
 
 // functions are those that a statement may call. Any other may do anything, in
@@ -214,6 +215,10 @@ func classOf(node any) (worst class, what string) {
 				if fields, _ := v.(map[string]any); !onlyOptions(fields["options"], "canlogin") || fields["action"] != 1.0 {
 					worse(dangerous, "what a role may do")
 				}
+			case "AlterDatabaseStmt":
+				if fields, _ := v.(map[string]any); !onlyOptions(fields["options"], "allow_connections") {
+					worse(dangerous, "ALTER DATABASE")
+				}
 			case "intoClause":
 				worse(dangerous, "SELECT INTO")
 			case "FuncCall":
@@ -225,20 +230,6 @@ func classOf(node any) (worst class, what string) {
 		}
 	}
 	return worst, what
-}
-
-// functionName returns the name of a called function, without pg_catalog.
-func functionName(call any) string {
-	fields, _ := call.(map[string]any)
-	parts, _ := fields["funcname"].([]any)
-	var names []string
-	for _, p := range parts {
-		m, _ := p.(map[string]any)
-		s, _ := m["String"].(map[string]any)
-		name, _ := s["sval"].(string)
-		names = append(names, name)
-	}
-	return strings.TrimPrefix(strings.Join(names, "."), "pg_catalog.")
 }
 
 // doSQL runs a statement; one that may lose data only when its snapshot is there.
