@@ -170,7 +170,7 @@ func (a *agent) clone(ctx context.Context, source core.Instance, in ui.CloneOrde
 		return core.Instance{}, nil, errors.Join(planMoved(), c.place.Abandon(ctx, c.job))
 	}
 	return c.job.Instance, a.making(c.place, c.job, c.plan, who, func(ctx context.Context, folder *snapshot.Folder) apply.Creation {
-		how := a.creation(c.job, who, a.books(ctx), in.KeepOnFailure)
+		how := a.creation(c.job, who, a.books(ctx))
 		how.Transplant = a.transplant(c.host, folder, c.source, in.SchemaOnly, who)
 		return how
 	}), nil

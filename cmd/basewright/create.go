@@ -24,7 +24,6 @@ type orderFlags struct {
 	identity     string // file with the age identity that opens the snapshot
 	plan         bool
 	yes          bool
-	keep         bool
 }
 
 func createCommand(g *global) *cobra.Command {
@@ -83,7 +82,7 @@ func (f *orderFlags) registerOrder(flags *pflag.FlagSet) {
 	flags.StringVar(&o.SMTP.From, "smtp-from", "", "sender of mails")
 	flags.StringVar(&f.passwordFile, "smtp-password-file", "", "file with the password of the mail server")
 	flags.StringVar(&f.root, "root", "", "folder that instances are made in (default: instances in the data folder)")
-	flags.BoolVar(&f.keep, "keep-on-failure", false, "leave what was made when it fails")
+	flags.BoolVar(&o.Keep, "keep-on-failure", false, "leave what was made when it fails")
 }
 
 func (f *orderFlags) validate() error {
@@ -141,7 +140,7 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 	if f.output == "text" {
 		w.applier.Progress, w.folder.Progress = stepPrinter(w.console), progressPrinter(w.console)
 	}
-	how := w.creation(job, actor(), w.books, f.keep)
+	how := w.creation(job, actor(), w.books)
 	how.Transplant = transplant
 	change, err := w.make(ctx, *w.applier, place, job, plan, actor(), how)
 	if change == nil {

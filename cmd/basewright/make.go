@@ -39,7 +39,7 @@ func (w *workshop) lintFolder(ctx context.Context, dir string) ([]core.Finding, 
 }
 
 // creation is how the instance of a job is made, registered and proven.
-func (w *workshop) creation(job *create.Job, who string, books []core.Playbook, keep bool) apply.Creation {
+func (w *workshop) creation(job *create.Job, who string, books []core.Playbook) apply.Creation {
 	return apply.Creation{
 		Make: job.Make,
 		Register: func(ctx context.Context) error {
@@ -50,7 +50,6 @@ func (w *workshop) creation(job *create.Job, who string, books []core.Playbook, 
 		Prove: func(ctx context.Context, e core.Engine) (*core.Diagnosis, error) {
 			return look(ctx, e, w.store.Key(), books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
 		},
-		Keep: keep,
 	}
 }
 

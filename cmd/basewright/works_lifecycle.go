@@ -35,7 +35,7 @@ func (a *agent) create(ctx context.Context, in ui.CreateOrder, who string) (core
 		return core.Instance{}, nil, err
 	}
 	return made.Instance, a.making(place, made, plan, who, func(ctx context.Context, folder *snapshot.Folder) apply.Creation {
-		how := a.creation(made, who, a.books(ctx), in.KeepOnFailure)
+		how := a.creation(made, who, a.books(ctx))
 		if from.ID != "" {
 			how.Transplant = transplantOf(folder, from)
 		}
@@ -105,7 +105,7 @@ func orderOf(in ui.CreateOrder) create.Order {
 	return create.Order{
 		ID: in.ID, Name: in.Name, Release: in.Release, URL: in.URL, SiteURL: in.SiteURL, Bind: in.Bind, Images: in.Images, PG: in.Postgres,
 		Ports:   create.Ports{Gateway: in.GatewayPort, Session: in.SessionPort, Transaction: in.TransactionPort},
-		Gateway: in.Gateway, Logs: in.Logs, MemoryLimits: in.MemoryLimits,
+		Gateway: in.Gateway, Logs: in.Logs, MemoryLimits: in.MemoryLimits, Keep: in.KeepOnFailure,
 		Clone:         create.Clone{Snapshot: in.FromSnapshot},
 		DashboardUser: in.DashboardUser,
 		SMTP:          create.SMTP{Host: in.SMTPHost, Port: in.SMTPPort, User: in.SMTPUser, Password: in.SMTPPassword, From: in.SMTPFrom},

@@ -19,11 +19,22 @@ type Creation struct {
 	Prove func(ctx context.Context, e core.Engine) (*core.Diagnosis, error)
 	// Transplant gives a clone what it gets of another instance; nil for none.
 	Transplant func(ctx context.Context, e core.Engine) error
-	Keep       bool // leave what was made when it fails, for a person to look at
 }
 
 // Creating is the Playbook of plans that make an instance.
 const Creating = "create"
+
+// kept returns where what a plan makes is left when that fails, for a person to
+// look at; nothing when it is to be removed. It stands in the plan, so that a killed
+// agent knows it at its next start.
+func kept(p core.Plan) (dir string) {
+	for _, a := range p.Actions {
+		if keep, _ := a.Args["keep"].(bool); a.Op == core.OpMakeFolder && keep {
+			return cmp.Or(a.Text("dir"), "its folder")
+		}
+	}
+	return ""
+}
 
 // making are the operations of such plans.
 var making = map[core.Op]func(ctx context.Context, t *transaction, c Creation, a core.Action) error{
@@ -59,7 +70,7 @@ func (a *Applier) Create(ctx context.Context, inst core.Instance, plan core.Plan
 		return nil, fmt.Errorf("nothing was done, since it could not be written down: %w", err)
 	}
 	if err := t.create(ctx, how); err != nil {
-		return c, t.unmake(ctx, err, how.Keep)
+		return c, t.unmake(ctx, err)
 	}
 	return c, nil
 }
@@ -94,14 +105,14 @@ func (t *transaction) create(ctx context.Context, how Creation) error {
 }
 
 // unmake removes what was made, and outlives ctx.
-func (t *transaction) unmake(ctx context.Context, cause error, keep bool) error {
+func (t *transaction) unmake(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(t.RollbackTimeout, rollbackTimeout))
 	defer cancel()
 	t.stubborn = true
-	if keep {
-		reason := fmt.Sprintf("%v; kept as asked, in %s", cause, t.inst.Dir)
+	if dir := kept(t.c.Plan); dir != "" {
+		reason := fmt.Sprintf("%v; kept as asked, in %s", cause, dir)
 		return &core.Error{
-			Code: core.CodeOf(cause), Message: fmt.Sprintf("creating %s failed, and what was made was kept in %s", t.inst.ID, t.inst.Dir),
+			Code: core.CodeOf(cause), Message: fmt.Sprintf("creating %s failed, and what was made was kept in %s", t.inst.ID, dir),
 			Err: errors.Join(cause, t.end(ctx, core.RollbackFailed, reason)),
 		}
 	}
@@ -193,13 +204,14 @@ func firstIll(obs *core.Observation) string {
 	return ""
 }
 
-// resumeCreation removes what a killed agent was making.
+// resumeCreation removes what a killed agent was making, or leaves it as asked.
 func (t *transaction) resumeCreation(ctx context.Context, cause error) error {
 	if t.Unmake == nil {
 		return core.Errorf(core.Internal, "nothing here can remove what change %s made", t.c.ID)
 	}
-	if err := t.unmake(ctx, cause, false); t.c.State != core.RolledBack {
-		return err
+	err := t.unmake(ctx, cause)
+	if t.c.State == core.RolledBack || t.c.State == core.RollbackFailed && kept(t.c.Plan) != "" {
+		return nil
 	}
-	return nil
+	return err
 }

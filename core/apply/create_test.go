@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,9 +28,9 @@ func newNewborn(t *testing.T) *newborn {
 	return n
 }
 
-func (n *newborn) plan(t *testing.T) core.Plan {
+func (n *newborn) plan(t *testing.T, keep bool) core.Plan {
 	p := core.Plan{Instance: n.inst.ID, Playbook: Creating, Title: "Create Shop", Risk: core.LowRisk, Actions: []core.Action{
-		{Op: core.OpMakeFolder}, {Op: core.OpUp}, {Op: core.OpWaitHealthy, Args: map[string]any{"timeout": "2s"}}, {Op: core.OpRegister},
+		{Op: core.OpMakeFolder, Args: map[string]any{"dir": n.made, "keep": keep}}, {Op: core.OpUp}, {Op: core.OpWaitHealthy, Args: map[string]any{"timeout": "2s"}}, {Op: core.OpRegister},
 	}}
 	if err := p.Seal(); err != nil {
 		t.Fatal(err)
@@ -56,34 +57,35 @@ func (n *newborn) left() bool {
 func TestCreate(t *testing.T) {
 	for name, tt := range map[string]struct {
 		spoil func(n *newborn, c *Creation)
+		keep  bool
 		state core.ChangeState
 		left  bool
 		says  string
 	}{
-		"all goes well": {func(*newborn, *Creation) {}, core.Committed, true, ""},
+		"all goes well": {func(*newborn, *Creation) {}, false, core.Committed, true, ""},
 		"the folder fails": {func(_ *newborn, c *Creation) {
 			c.Make = func(context.Context, string) error { return errors.New("disk full") }
-		}, core.RolledBack, false, "disk full"},
-		"the sign-up fails": {func(n *newborn, _ *Creation) { n.world.spoil = critical }, core.RolledBack, false, "SIGN-01"},
+		}, false, core.RolledBack, false, "disk full"},
+		"the sign-up fails": {func(n *newborn, _ *Creation) { n.world.spoil = critical }, false, core.RolledBack, false, "SIGN-01"},
 		"registering fails": {func(_ *newborn, c *Creation) {
 			c.Register = func(context.Context) error { return errors.New("no space") }
-		}, core.RolledBack, false, "no space"},
-		"it fails, and is kept": {func(n *newborn, c *Creation) { n.world.spoil, c.Keep = critical, true }, core.RollbackFailed, true, "kept as asked"},
+		}, false, core.RolledBack, false, "no space"},
+		"it fails, and is kept": {func(n *newborn, _ *Creation) { n.world.spoil = critical }, true, core.RollbackFailed, true, "kept as asked"},
 		"removing fails, too": {func(n *newborn, _ *Creation) {
 			n.world.spoil = critical
 			n.a.Unmake = func(context.Context, core.Change) error { return errors.New("busy") }
-		}, core.RollbackFailed, true, "busy"},
+		}, false, core.RollbackFailed, true, "busy"},
 		"the engine is away when it is removed": {func(n *newborn, _ *Creation) {
 			n.world.spoil = critical
 			n.a.Unmake = func(context.Context, core.Change) error { return core.Errorf(core.Unreachable, "no engine") }
 			n.a.RollbackTimeout = 1
-		}, core.RollingBack, true, ""},
+		}, false, core.RollingBack, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNewborn(t)
 			how := n.creation()
 			tt.spoil(n, &how)
-			c, err := n.a.Create(t.Context(), n.inst, n.plan(t), "cli:ana", how)
+			c, err := n.a.Create(t.Context(), n.inst, n.plan(t, tt.keep), "cli:ana", how)
 			if (err == nil) != (tt.state == core.Committed) || c == nil || c.State != tt.state {
 				t.Fatalf("ended %+v, %v; want %s", c, err, tt.state)
 			}
@@ -102,8 +104,14 @@ func critical(d *core.Diagnosis) {
 }
 
 // TestKilledCreation stops the agent at every step: the next start leaves all of
-// the instance, or nothing.
+// the instance, or nothing; what was to be kept is left as it was.
 func TestKilledCreation(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		t.Run(fmt.Sprintf("keep=%v", keep), func(t *testing.T) { killedEverywhere(t, keep) })
+	}
+}
+
+func killedEverywhere(t *testing.T, keep bool) {
 	steps := 0
 	for point := 1; ; point++ {
 		n := newNewborn(t)
@@ -114,7 +122,7 @@ func TestKilledCreation(t *testing.T) {
 				panic(killed{})
 			}
 		}
-		c, ended := n.createOrDie(t)
+		c, ended := n.createOrDie(t, keep)
 		if ended {
 			steps = point - 1
 			if c.State != core.Committed {
@@ -123,6 +131,7 @@ func TestKilledCreation(t *testing.T) {
 			break
 		}
 		n.hook = func(string) {}
+		made := n.left()
 		if _, err := n.a.Recover(t.Context()); err != nil {
 			t.Fatalf("killed at %s: %v", last, err)
 		}
@@ -133,7 +142,9 @@ func TestKilledCreation(t *testing.T) {
 		switch {
 		case len(list) == 0 && n.left():
 			t.Errorf("killed at %s: something is left that no change knows", last)
-		case len(list) > 0 && n.left() != (list[0].State == core.Committed):
+		case len(list) > 0 && keep && n.left() != made:
+			t.Errorf("killed at %s: something was left: %v, and is: %v", last, made, n.left())
+		case len(list) > 0 && !keep && n.left() != (list[0].State == core.Committed):
 			t.Errorf("killed at %s: it is %s, and something is left: %v", last, list[0].State, n.left())
 		case len(list) > 0 && !list[0].State.Ended():
 			t.Errorf("killed at %s: it is still %s", last, list[0].State)
@@ -147,13 +158,13 @@ func TestKilledCreation(t *testing.T) {
 type killed struct{}
 
 // createOrDie creates until it ends or the hook kills it.
-func (n *newborn) createOrDie(t *testing.T) (c *core.Change, ended bool) {
+func (n *newborn) createOrDie(t *testing.T, keep bool) (c *core.Change, ended bool) {
 	defer func() {
 		if v := recover(); v != nil && v != (killed{}) {
 			panic(v)
 		}
 	}()
-	c, err := n.a.Create(t.Context(), n.inst, n.plan(t), "cli:ana", n.creation())
+	c, err := n.a.Create(t.Context(), n.inst, n.plan(t, keep), "cli:ana", n.creation())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +173,7 @@ func (n *newborn) createOrDie(t *testing.T) (c *core.Change, ended bool) {
 
 func TestCreateRefusesOtherOperations(t *testing.T) {
 	n := newNewborn(t)
-	p := n.plan(t)
+	p := n.plan(t, false)
 	p.Actions = append(p.Actions, core.Action{Op: core.OpSQL})
 	if c, err := n.a.Create(t.Context(), n.inst, p, "cli:ana", n.creation()); c != nil || core.CodeOf(err) != core.Invalid {
 		t.Errorf("got %v, %v", c, err)

@@ -81,7 +81,7 @@ func (j *Job) plan(s core.Survey) (core.Plan, error) {
 	args := map[string]any{
 		"dir": j.Instance.Dir, "release": j.Order.Release, "name": j.Order.Name, "subnet": j.Subnet, "bind": j.Order.Bind,
 		"gateway": j.Order.Ports.Gateway, "session": j.Order.Ports.Session, "transaction": j.Order.Ports.Transaction,
-		"compose": strings.Join(j.Order.composeFiles(), ":"), "memory_limits": j.Order.MemoryLimits,
+		"compose": strings.Join(j.Order.composeFiles(), ":"), "memory_limits": j.Order.MemoryLimits, "keep": j.Order.Keep,
 	}
 	p := core.Plan{
 		Instance: j.Instance.ID, Playbook: Title, Title: "Create " + j.Order.Name, Risk: core.LowRisk,
@@ -97,6 +97,9 @@ func (j *Job) plan(s core.Survey) (core.Plan, error) {
 			{Target: "ports", After: fmt.Sprintf("%s:%d gateway, %d session, %d transaction", j.Order.Bind, j.Order.Ports.Gateway, j.Order.Ports.Session, j.Order.Ports.Transaction)},
 			{Target: "network", After: j.Subnet},
 		},
+	}
+	if j.Order.Keep {
+		p.Diff = append(p.Diff, core.Diff{Target: "when it fails", After: "what was made stays, to be looked at"})
 	}
 	j.cloning(&p)
 	for _, i := range images {

@@ -33,6 +33,7 @@ type Order struct {
 	Logs         bool   // analytics and vector beside the others: logs in Studio
 	MemoryLimits bool   // each service may have so much memory and no more
 
+	Keep  bool  // leave what was made when it fails, for a person to look at
 	Clone Clone // what it gets of another instance
 
 	DashboardUser string // empty means "dashboard"
