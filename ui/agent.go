@@ -35,8 +35,8 @@ type Agent struct {
 	logins      logins
 	attempts    attempts
 	panel       pressroom
-	description []byte // OpenAPI
-	reader      reader // the same, to read
+	description func() ([]byte, error) // OpenAPI, made when it is first asked for
+	reader      func() (reader, error) // the same, to read
 }
 
 // Works is what the routes need of rooms that this one does not know.

@@ -11,8 +11,11 @@ import (
 )
 
 func (c *call) openapi() (any, error) {
-	c.Data(http.StatusOK, "application/json; charset=utf-8", c.description)
-	return nil, nil
+	b, err := c.description()
+	if err == nil {
+		c.Data(http.StatusOK, "application/json; charset=utf-8", b)
+	}
+	return nil, err
 }
 
 // describe makes the OpenAPI document out of a route table and the types of

@@ -31,7 +31,7 @@ type pressroom struct {
 	marks  sync.Mutex       // one writer of the marks at a time
 }
 
-func (p *pressroom) open(all []*route, now func() time.Time) (err error) {
+func (p *pressroom) open(all []*route, now func() time.Time) {
 	p.pages = map[string]*route{}
 	for _, r := range all {
 		if r.page && r.method == get {
@@ -40,8 +40,7 @@ func (p *pressroom) open(all []*route, now func() time.Time) (err error) {
 	}
 	p.assets, p.files = panel.Files()
 	p.known, p.drafts = map[string]brief{}, map[string]draft{}
-	p.book, err = panel.Open(now)
-	return err
+	p.book = panel.Open(now)
 }
 
 // contentPolicy lets a page have what comes from here and nothing inline.
@@ -150,9 +149,9 @@ func (c *call) asset() (any, error) {
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Vary", "Accept-Encoding")
 	content := f.Content
-	if f.Gzipped != nil && acceptsGzip(c.Context) {
+	if small := f.Gzipped(); small != nil && acceptsGzip(c.Context) {
 		h.Set("Content-Encoding", "gzip")
-		content = f.Gzipped
+		content = small
 	}
 	c.Data(http.StatusOK, f.Type, content)
 	return nil, nil

@@ -152,7 +152,11 @@ func typeOf(s *huma.Schema) string {
 }
 
 func (c *call) readAPI() (any, error) {
-	c.Header("Content-Security-Policy", c.reader.policy)
-	c.Data(http.StatusOK, "text/html; charset=utf-8", c.reader.page)
+	r, err := c.reader()
+	if err != nil {
+		return nil, err
+	}
+	c.Header("Content-Security-Policy", r.policy)
+	c.Data(http.StatusOK, "text/html; charset=utf-8", r.page)
 	return nil, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -46,17 +47,10 @@ func (a *Agent) Handler(trusted []string) (http.Handler, error) {
 		return nil, core.Errorf(core.Invalid, "a trusted proxy is not an address or a network: %v", err)
 	}
 	a.logins.init(a.Now)
-	var err error
-	if a.description, err = json.MarshalIndent(describe(routes), "", " "); err != nil {
-		return nil, fmt.Errorf("describe the API: %w", err)
-	}
-	if a.reader, err = newReader(routes); err != nil {
-		return nil, fmt.Errorf("show the API: %w", err)
-	}
+	a.description = sync.OnceValues(func() ([]byte, error) { return json.MarshalIndent(describe(routes), "", " ") })
+	a.reader = sync.OnceValues(func() (reader, error) { return newReader(routes) })
 	all := everyRoute()
-	if err := a.panel.open(all, a.Now); err != nil {
-		return nil, err
-	}
+	a.panel.open(all, a.Now)
 	line := newLine(atOnce, inLine, maxWatchers)
 	a.Metrics.Gauges("basewright_http_places", "Requests that are worked on, wait for that, or stream.", "place", line.taken)
 	g.Use(a.observed)

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"path"
 	"slices"
+	"sync"
 )
 
 //go:embed static
@@ -24,7 +25,7 @@ var styles embed.FS
 type Asset struct {
 	Type    string
 	Content []byte
-	Gzipped []byte // nil when that is not smaller
+	Gzipped func() []byte // made when first asked for; nil when that is not smaller
 }
 
 // Assets is the folder under which the files are served.
@@ -55,7 +56,7 @@ func Files() (Assets, map[string]Asset) {
 		if kind == "" {
 			kind = "text/plain; charset=utf-8"
 		}
-		files[path.Base(name)] = Asset{kind, b, gzipped(b)}
+		files[path.Base(name)] = Asset{kind, b, sync.OnceValue(func() []byte { return gzipped(b) })}
 	}
 	return Assets(AssetsPath + hex.EncodeToString(sum.Sum(nil))[:12] + "/"), files
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -50,51 +51,73 @@ type NavItem struct{ ID, Href string }
 
 func (f *Frame) frame() *Frame { return f }
 
-// Book holds every template in every language.
+// Book holds every template in every language. A language is read when a page is
+// first made in it: an agent that starts owes nobody one, and most are asked for
+// one language only.
 type Book struct {
-	sets map[Lang]map[string]*template.Template
+	sets map[Lang]func() (set, error)
 }
+
+// set is the templates of the pages in one language.
+type set map[string]*template.Template
 
 // base are the templates that every page may use.
 var base = []string{"templates/layout.html", "templates/parts.html", "templates/findings.html", "templates/shared.html"}
 
-// Open parses all templates. One that does not parse stops the start.
-func Open(now func() time.Time) (*Book, error) {
-	b := &Book{sets: map[Lang]map[string]*template.Template{}}
+// Open returns the book; that every template parses is held by a test.
+func Open(now func() time.Time) *Book {
+	b := &Book{sets: map[Lang]func() (set, error){}}
+	for _, lang := range Langs {
+		b.sets[lang] = sync.OnceValues(func() (set, error) { return parse(lang, now) })
+	}
+	return b
+}
+
+func parse(lang Lang, now func() time.Time) (set, error) {
 	files, err := fs.Glob(sources, "templates/*.html")
 	if err != nil {
 		return nil, err
 	}
-	for _, lang := range Langs {
-		shared, err := template.New("").Funcs(functions(lang, now)).ParseFS(sources, base...)
-		if err != nil {
-			return nil, fmt.Errorf("templates of the panel: %w", err)
-		}
-		b.sets[lang] = map[string]*template.Template{}
-		for _, file := range files {
-			own, err := template.Must(shared.Clone()).ParseFS(sources, file)
-			if err != nil {
-				return nil, fmt.Errorf("template %s: %w", file, err)
-			}
-			b.sets[lang][strings.TrimSuffix(path.Base(file), ".html")] = own
-		}
+	shared, err := template.New("").Funcs(functions(lang, now)).ParseFS(sources, base...)
+	if err != nil {
+		return nil, fmt.Errorf("templates of the panel: %w", err)
 	}
-	return b, nil
+	pages := set{}
+	for _, file := range files {
+		own, err := template.Must(shared.Clone()).ParseFS(sources, file)
+		if err != nil {
+			return nil, fmt.Errorf("template %s: %w", file, err)
+		}
+		pages[strings.TrimSuffix(path.Base(file), ".html")] = own
+	}
+	return pages, nil
+}
+
+// of returns the template of a page, nil when there is none.
+func (b *Book) of(p Page) (*template.Template, error) {
+	read := b.sets[p.frame().Lang]
+	if read == nil {
+		return nil, nil
+	}
+	pages, err := read()
+	return pages[p.Template()], err
 }
 
 // Render writes a page, or when part names a block of it that block alone: what
 // the page was made of makes it fresh again.
 func (b *Book) Render(w io.Writer, p Page, part string) error {
-	f := p.frame()
-	set := b.sets[f.Lang][p.Template()]
-	if set == nil {
-		return fmt.Errorf("there is no template %q in %q", p.Template(), f.Lang)
+	own, err := b.of(p)
+	if err != nil {
+		return err
+	}
+	if own == nil {
+		return fmt.Errorf("there is no template %q in %q", p.Template(), p.frame().Lang)
 	}
 	name := "layout"
 	if part != "" && b.HasPart(p, part) {
 		name = part
 	}
-	if err := set.ExecuteTemplate(w, name, p); err != nil {
+	if err := own.ExecuteTemplate(w, name, p); err != nil {
 		return fmt.Errorf("page %s: %w", p.Template(), err)
 	}
 	return nil
@@ -103,6 +126,6 @@ func (b *Book) Render(w io.Writer, p Page, part string) error {
 // HasPart reports whether a block of the page may be asked for by itself; such
 // a block is named after its page, and is the id of the element that it makes.
 func (b *Book) HasPart(p Page, part string) bool {
-	set := b.sets[p.frame().Lang][p.Template()]
-	return set != nil && strings.HasPrefix(part, p.Template()+"-") && set.Lookup(part) != nil
+	own, err := b.of(p)
+	return err == nil && own != nil && strings.HasPrefix(part, p.Template()+"-") && own.Lookup(part) != nil
 }

@@ -120,8 +120,10 @@ func TestIcons(t *testing.T) {
 			t.Errorf("there is no icon %q", m[1])
 		}
 	}
-	if _, err := Open(time.Now); err != nil {
-		t.Error(err)
+	for _, lang := range Langs {
+		if pages, err := parse(lang, time.Now); err != nil || pages["fleet"] == nil {
+			t.Errorf("in %s: %v", lang, err)
+		}
 	}
 	if names, _ := fs.Glob(sources, "templates/*.html"); len(names) < 5 {
 		t.Errorf("only %v", names)
