@@ -88,7 +88,7 @@ var faultRows = []faultRow{
 	{fault: "AUTH-08"},
 	{fault: "AUTH-09"},
 	{fault: "AUTH-10"},
-	{fault: "AUTH-13"},
+	{fault: "AUTH-13", slow: true},
 	{fault: "AUTH-17"},
 	{fault: "AUTH-04", slow: true},
 	{fault: "AUTH-07", slow: true},
