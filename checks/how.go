@@ -18,6 +18,7 @@ var how = map[string]string{
 	"database":                  "Basewright asks the database itself, as superuser, in a read-only transaction.",
 	"database.logins":           "Basewright logs in over the stack's network as each service would, with the password that the service holds: inside the database's own container any password would do.",
 	"gateway":                   "Basewright sends the requests that a client would through the gateway, with the stack's own keys, and compares the answer with the service's own.",
+	"gateway.proxy":             "Basewright asks for a websocket twice, by the stack's public URL, as a client would, and through the gateway itself.",
 	"host":                      "Basewright reads how much room and how many inodes the file systems under Docker's data and the stack's folder have left.",
 	"isolation":                 "Basewright compares this stack with the others on the same engine: keyed fingerprints of their secrets, and their names, ports, networks and volumes; no secret is shown.",
 	"keys":                      "Basewright verifies the API keys with the secret that each service holds, reads what they say of themselves, and uses them.",

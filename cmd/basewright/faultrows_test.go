@@ -62,6 +62,7 @@ var faultRows = []faultRow{
 	{fault: "GW-03", with: "GW-04"},
 	{fault: "GW-04"},
 	{fault: "GW-05", with: "GW-07", slow: true},
+	{fault: "GW-05-TAKEN", wants: "GW-05", slow: true}, // not RT-01: another container answers
 	{fault: "GW-06"},
 	{fault: "GW-07", wants: "SVC-02", with: "GW-07"},
 	{fault: "GW-10"},

@@ -40,6 +40,8 @@ grant select on public.lab_unseen to anon, authenticated, service_role;`,
 			[]swap{{gatewayConfig, "          - ~/rest/v1/?$\n", "          - ~/rest/v0/?$\n"}}, core.Gateway),
 		{code: "GW-05", does: "Auth has got another address, and the gateway keeps the old one.", save: saveFiles(composeFile),
 			apply: moveAuth, shows: keepsAddress, mend: restoreFilesAnd(core.Gateway, core.Auth)},
+		{code: "GW-05-TAKEN", does: "Realtime has got another address, and the pooler the one that the gateway keeps for it.", save: saveFiles(composeFile),
+			apply: takeAddress, shows: answers("/realtime/v1/api/ping", "ANON_KEY", 404, ""), mend: restoreFilesAnd(core.Gateway, core.Realtime, core.Pooler)},
 		{code: "UPG-03", does: "The gateway's service was renamed, and Studio and functions still look for kong.", save: saveFiles(composeFile),
 			apply: renameGateway, shows: answers("/auth/v1/health", "ANON_KEY", 200, ""), mend: gatewayBack},
 		{code: "SEC-16", does: "Another stack on the host was made with a copy of this one's .env.", quiet: true,
@@ -97,40 +99,70 @@ func crowdPooler(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// moveAuth has the gateway remember addresses for long, as old compose files do,
-// and puts auth at another one while it runs.
+// moveAuth puts auth at another address while the gateway remembers the one that
+// it had.
 func moveAuth(ctx context.Context, b *bench, s saved) error {
+	if err := rememberAddress(ctx, b, s, "/auth/v1/health"); err != nil {
+		return err
+	}
+	_, err := b.readdress(ctx, core.Auth, lastAddress)
+	return err
+}
+
+// takeAddress puts realtime at another address, and the pooler, which listens on
+// the same port, at the one that the gateway remembers.
+func takeAddress(ctx context.Context, b *bench, s saved) error {
+	if err := rememberAddress(ctx, b, s, "/realtime/v1/api/ping"); err != nil {
+		return err
+	}
+	before, err := b.readdress(ctx, core.Realtime, lastAddress)
+	if err != nil {
+		return err
+	}
+	_, err = b.readdress(ctx, core.Pooler, func(*network.EndpointSettings) (string, error) { return before, nil })
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.restart(ctx, core.Realtime), b.restart(ctx, core.Pooler)) // their sessions with the database are cut off
+}
+
+// rememberAddress has the gateway keep addresses for long, as old compose files
+// do, and asks it for path, so that it keeps one.
+func rememberAddress(ctx context.Context, b *bench, s saved, path string) error {
 	if err := b.swapAll(s, []swap{{composeFile, "      KONG_DNS_VALID_TTL: 5\n", ""}}); err != nil {
 		return err
 	}
 	if err := b.recreate(ctx, core.Gateway); err != nil {
 		return err
 	}
-	err := poll(ctx, showTimeout, func(ctx context.Context) (bool, string) {
-		a, err := b.get(ctx, "/auth/v1/health", "ANON_KEY")
+	return poll(ctx, showTimeout, func(ctx context.Context) (bool, string) {
+		a, err := b.get(ctx, path, "ANON_KEY")
 		return err == nil && a.status == 200, a.short()
 	})
+}
+
+// readdress puts a running service at another address of its network and returns
+// the one that it had.
+func (b *bench) readdress(ctx context.Context, s core.Service, pick func(*network.EndpointSettings) (string, error)) (before string, err error) {
+	c, err := b.container(ctx, s)
 	if err != nil {
-		return err
-	}
-	c, err := b.container(ctx, core.Auth)
-	if err != nil {
-		return err
+		return "", err
 	}
 	for name, e := range c.NetworkSettings.Networks {
-		to, err := lastAddress(e)
+		to, err := pick(e)
 		if err != nil {
-			return err
+			return "", err
 		}
+		before = e.IPAddress
 		if err := b.api.NetworkDisconnect(ctx, e.NetworkID, c.ID, true); err != nil {
-			return err
+			return "", err
 		}
 		there := &network.EndpointSettings{Aliases: aliases(c, e), IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: to}}
 		if err := b.api.NetworkConnect(ctx, e.NetworkID, c.ID, there); err != nil {
-			return fmt.Errorf("put auth on %s again: %w", name, err)
+			return "", fmt.Errorf("put %s on %s again: %w", s, name, err)
 		}
 	}
-	return nil
+	return before, nil
 }
 
 // keepsAddress has a client ask until the gateway tells that it went to where
