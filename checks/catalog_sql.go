@@ -74,11 +74,11 @@ union all
 select 'jwt_setting', encode(sha256(convert_to(substr(c, length('app.settings.jwt_secret=') + 1), 'UTF8')), 'hex'), coalesce(r.rolname, ''), length(c)::text from pg_db_role_setting s
   cross join unnest(s.setconfig) c left join pg_roles r on r.oid = s.setrole where c like 'app.settings.jwt_secret=%'
 union all
-select 'uses_net', p.pronamespace::regnamespace::text, p.proname, '' from pg_proc p
-  where to_regnamespace('net') is null and p.prosrc ~* '\mnet\.http_(get|post|delete)' and p.pronamespace::regnamespace::text in ('public', 'auth', 'storage')
+select 'uses_net', n.nspname, p.proname, '' from pg_namespace n join pg_proc p on p.pronamespace = n.oid
+  where to_regnamespace('net') is null and n.nspname in ('public', 'auth', 'storage') and p.prosrc ~* '\mnet\.http_(get|post|delete)'
 union all
-select 'uses_webhooks', t.tgrelid::regclass::text, t.tgname, '' from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-  where to_regnamespace('net') is null and p.proname = 'http_request' and p.pronamespace::regnamespace::text = 'supabase_functions' and not t.tgisinternal`
+select 'uses_webhooks', t.tgrelid::regclass::text, t.tgname, '' from pg_namespace n join pg_proc p on p.pronamespace = n.oid join pg_trigger t on t.tgfoid = p.oid
+  where to_regnamespace('net') is null and n.nspname = 'supabase_functions' and p.proname = 'http_request' and not t.tgisinternal`
 
 // usersSQL counts users whose token columns auth cannot read; a table of more
 // than a million is left alone. Source: auth, models.User, whose tokens are

@@ -233,7 +233,7 @@ func judgeRoute(r route, resp core.Response) (code, title string) {
 		return "", "" // GW-04 says so once
 	case strings.Contains(resp.Body, "name resolution failed"):
 		return "GW-06", fmt.Sprintf("The gateway cannot find %s by name", r.service)
-	case strings.Contains(resp.Body, "no Route matched"):
+	case strings.Contains(resp.Body, "no Route matched"), ownNotFound(resp):
 		return "GW-18", fmt.Sprintf("The gateway has no route for %s", r.service)
 	}
 	if code, title = r.judge(resp); code != "" {

@@ -23,6 +23,13 @@ func (r route) strange(resp core.Response) bool {
 	return resp.Status == 404 || resp.Status/100 == 3 || strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
 }
 
+// ownNotFound reports whether Envoy itself had no route: it says so with nothing
+// but its name, and writes into what comes from a service how long that took.
+func ownNotFound(resp core.Response) bool {
+	h := resp.Header
+	return resp.Status == 404 && resp.Body == "" && h.Get("Server") == "envoy" && h.Get("X-Envoy-Upstream-Service-Time") == ""
+}
+
 // path returns what is asked for, with the key where a client has it: realtime
 // reads it from there, and old releases refuse a socket without one as they
 // refuse an unknown tenant.

@@ -43,7 +43,8 @@ func doctorCommand(g *global) *cobra.Command {
 		Long: `Looks at the named compose projects, or at every Supabase project of the engine,
 and says what is wrong, how that is known, and what mends it. It changes nothing,
 and needs no server and no set-up. With --mode deep it also signs a user up and
-deletes that user again; no mail is sent.
+deletes that user again, and asks for a websocket by the stack's own public URL;
+no mail is sent.
 
 Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could not look.`,
 		Example: "  basewright doctor\n  basewright doctor shop --output json | jq .diagnoses[0].root_causes\n  basewright doctor --all --output nagios\n  basewright doctor shop --output html > shop.html",

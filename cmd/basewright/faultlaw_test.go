@@ -22,7 +22,7 @@ var recordedOnly = map[string]string{
 	"GW-09":   "not in the lab yet: Envoy",
 	"GW-11":   "not in the lab yet: Envoy",
 	"GW-13":   "the lab's gateway has no buffers for headers",
-	"GW-15":   "the proxy is the test's own: TestProxyInFront, on a real stack",
+	"GW-15":   "it takes a proxy in front of the gateway; TestOuterProxy of package checks has one",
 	"HOST-01": "it takes a host whose memory is used up",
 	"HOST-02": "it takes a host without a resolver",
 	"LOG-00":  "what nobody knows cannot be broken on purpose",
