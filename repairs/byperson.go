@@ -24,6 +24,7 @@ var byPerson = map[string]string{
 	"FN-05":   "Whether the function is too heavy or the limit too low is its author's to tell.",
 	"GW-08":   "Where TLS ends, at a proxy in front or at another gateway, is a decision.",
 	"GW-09":   "What was added to kong.yml must be said anew in Envoy's words, by who knows what it is for.",
+	"GW-15":   "The proxy in front is not part of the stack.",
 	"HOST-01": "The host needs more memory, or less to do.",
 	"HOST-02": "The resolver belongs to the host.",
 	"LOG-00":  "It is a line that no check knows, so no program knows what to do about it.",

@@ -119,7 +119,7 @@ func FuzzSetEnv(f *testing.F) {
 			t.Errorf("KEY = %q, want %q", after["KEY"], value)
 		}
 		for k, v := range before {
-			if after[k] != v && k != "KEY" {
+			if after[k] != v && k != "KEY" && k != "" { // Compose calls a last line without a sign a variable without a name
 				t.Errorf("%s moved from %q to %q", k, v, after[k])
 			}
 		}
