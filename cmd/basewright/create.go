@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,7 +164,7 @@ func (w *workshop) refuse(f orderFlags, r *create.Refusal) error {
 	for _, p := range r.Problems {
 		fmt.Fprintf(w.err, "basewright: %s: %s\n", p.What, printable(p.Text))
 	}
-	return exit{exitFound, core.Errorf(r.Code, "%s cannot be made; nothing was done", printable(r.ID))}
+	return exit{exitFound, core.Errorf(r.Code, "%s cannot be made; nothing was done", printable(cmp.Or(r.ID, "the instance")))}
 }
 
 func (w *workshop) showMade(f orderFlags, job *create.Job, c core.Change) error {

@@ -89,11 +89,17 @@ func TestPreflightListsAllThatIsTaken(t *testing.T) {
 		"a port of a container":               {core.Survey{Ports: map[int]string{9001: "other-kong"}}, Order{Name: "Shop", Ports: Ports{Gateway: 9001}}, []string{"gateway port: container other-kong"}},
 		"a port that a process listens on":    {core.Survey{Local: true}, Order{Name: "Shop", Ports: Ports{Session: port}}, []string{"session port: a process of this host"}},
 		"an image that cannot be had":         {core.Survey{}, Order{Name: "Shop", Images: "missing"}, []string{"image missing/gotrue:v2.196.0: not there"}},
+		"no name, where instances are":        {core.Survey{}, Order{}, []string{"name: needs a name"}},
+		"a path to somebody's folder":         {core.Survey{}, Order{Name: "x", ID: ".."}, []string{"name: 3 to 40 small letters"}},
 		"nothing wrong":                       {core.Survey{}, Order{Name: "Shop"}, nil},
 		"a port of this host on a remote one": {core.Survey{}, Order{Name: "Shop", Ports: Ports{Session: port}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, found, err := place(t, host{tt.survey, "missing/gotrue"}).Preflight(t.Context(), tt.order)
+			p := place(t, host{tt.survey, "missing/gotrue"})
+			if err := os.MkdirAll(p.Dir("another"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			_, found, err := p.Preflight(t.Context(), tt.order)
 			if err != nil {
 				t.Fatal(err)
 			}

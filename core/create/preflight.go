@@ -71,6 +71,9 @@ func (p *Place) Preflight(ctx context.Context, o Order) (Order, []Problem, error
 
 // checkTaken looks whether the name is free everywhere that it will be used.
 func (p *Place) checkTaken(ctx context.Context, o Order, s core.Survey, list *problems) error {
+	if !core.ValidID(o.ID) {
+		return nil // nothing is called so, and it is no path to look at
+	}
 	known, err := p.Known(ctx)
 	if err != nil {
 		return err
