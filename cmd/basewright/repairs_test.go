@@ -82,7 +82,7 @@ var cures = []cure{
 	{"AUTH-14", "AUTH-14", "align-public-urls", inAll, true, false},
 	{"AUTH-06", "AUTH-06", "complete-imported-users", never, false, false},
 	{"VEC-03", "VEC-03", "fit-vector-config", inAll, true, true},
-	{"VEC-04", "VEC-04", "fit-vector-config", never, true, true},
+	{"VEC-04", "VEC-04", "fit-vector-config", never, false, true},
 	{"GW-03", "GW-03", "mount-gateway-template", inAll, true, false},
 	{"DK-01", "DK-01", "own-container-names", inAll, true, false},
 	{"RT-14", "RT-14", "raise-realtime-limits", never, true, false},
