@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -75,6 +77,16 @@ func TestVerifyReadsWhateverWasWritten(t *testing.T) {
 	tamper(t, s, "update audit set detail = 'b', actor = actor || '\x1f' where seq = 1")
 	if _, err := s.Verify(t.Context()); err == nil {
 		t.Error("a separator that was put in is not noticed")
+	}
+}
+
+func TestVerifyStopsWhenNobodyWaits(t *testing.T) {
+	s := opened(t)
+	manyEntries(t, s, 3000)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.chain(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
 }
 
