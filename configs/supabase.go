@@ -4,6 +4,8 @@ import (
 	"embed"
 	"io/fs"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 //go:embed all:supabase
@@ -20,8 +22,24 @@ func Releases() []string {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, CompareReleases)
 	return names
+}
+
+// CompareReleases orders releases by their numbers, so that 0.10.0 comes after
+// 0.9.0: -1 when a is older than b, 1 when it is newer, else 0.
+func CompareReleases(a, b string) int { return slices.Compare(numbers(a), numbers(b)) }
+
+func numbers(release string) []int {
+	var out []int
+	for part := range strings.SplitSeq(strings.TrimPrefix(release, "v"), ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			n = -1 // what is no number comes before what is one
+		}
+		out = append(out, n)
+	}
+	return out
 }
 
 // Release returns the files of a release: docker-compose.yml, env.tmpl, of which

@@ -20,6 +20,7 @@ import (
 // recipe is how one of the lab's images is made.
 type recipe struct {
 	name, tag string
+	older     string                       // tag of release 0.6.0 under which the same image goes, too; empty for none
 	inputs    func(l *lab) (string, error) // tells two builds apart
 	files     func(ctx context.Context, l *lab) ([]file, error)
 }
@@ -27,21 +28,28 @@ type recipe struct {
 // ref is the name of the image under the lab's prefix.
 func (r recipe) ref(prefix string) string { return prefix + "/" + r.name + ":" + r.tag }
 
+// before gives the image of the release 0.6.0 another name, too: what the lab has
+// of it does not differ, and so an instance can be made there and upgraded.
+func (r recipe) before(tag string) recipe {
+	r.older = tag
+	return r
+}
+
 // recipes lists every image that a stack can name. Their tags are those of
 // supabase/supabase docker/docker-compose.yml, 2026-09.
 func recipes() []recipe {
 	return []recipe{
 		postgresRecipe("15.8.1.060"),
-		standIn("gotrue", "v2.196.0", `CMD ["auth"]`),
-		standIn("postgrest", "v14.17", `CMD ["postgrest"]`),
-		standIn("kong", "3.9.3", `CMD ["kong", "docker-start"]`),
-		standIn("realtime", "v2.134.10", `CMD ["realtime"]`),
-		standIn("storage-api", "v1.74.0", `CMD ["storage"]`),
-		standIn("imgproxy", "v3.31.4", `CMD ["imgproxy"]`),
-		metaRecipe("v0.99.0"),
-		standIn("edge-runtime", "v1.76.2", `ENTRYPOINT ["edge-runtime"]`),
-		standIn("supavisor", "2.9.12", `CMD ["supavisor"]`),
-		standIn("studio", "2026.09.07-sha-7996410", `CMD ["studio"]`),
+		standIn("gotrue", "v2.196.0", `CMD ["auth"]`).before("v2.189.0"),
+		standIn("postgrest", "v14.17", `CMD ["postgrest"]`).before("v14.12"),
+		standIn("kong", "3.9.3", `CMD ["kong", "docker-start"]`).before("3.9.1"),
+		standIn("realtime", "v2.134.10", `CMD ["realtime"]`).before("v2.102.3"),
+		standIn("storage-api", "v1.74.0", `CMD ["storage"]`).before("v1.60.4"),
+		standIn("imgproxy", "v3.31.4", `CMD ["imgproxy"]`).before("v3.30.1"),
+		metaRecipe("v0.99.0").before("v0.96.6"),
+		standIn("edge-runtime", "v1.76.2", `ENTRYPOINT ["edge-runtime"]`).before("v1.74.0"),
+		standIn("supavisor", "2.9.12", `CMD ["supavisor"]`).before("2.9.5"),
+		standIn("studio", "2026.09.07-sha-7996410", `CMD ["studio"]`).before("2026.06.03-sha-0bca601"),
 		standIn("logflare", "1.43.0", `CMD ["logflare"]`),
 		standIn("vector", "0.53.0-alpine", `ENTRYPOINT ["vector"]`),
 	}
@@ -98,7 +106,7 @@ func (l *lab) buildImage(ctx context.Context, r recipe, force bool) (string, err
 		return "", err
 	}
 	if found && inputs == want && !force {
-		return "up to date", nil
+		return "up to date", l.tagOlder(ctx, r)
 	}
 	files, err := r.files(ctx, l)
 	if err != nil {
@@ -108,7 +116,28 @@ func (l *lab) buildImage(ctx context.Context, r recipe, force bool) (string, err
 	if err := l.build(ctx, r.ref(l.prefix), want, files); err != nil {
 		return "", err
 	}
+	if err := l.tagOlder(ctx, r); err != nil {
+		return "", err
+	}
 	return "built", l.dropOld(ctx, r.ref(l.prefix), old)
+}
+
+// tagOlder gives the image its name of an older release, unless somebody else has
+// put an image there.
+func (l *lab) tagOlder(ctx context.Context, r recipe) error {
+	if r.older == "" {
+		return nil
+	}
+	ref := l.prefix + "/" + r.name + ":" + r.older
+	found, inputs, err := l.imageInputs(ctx, ref)
+	if err != nil || found != "" && inputs == "" {
+		return err
+	}
+	api, err := l.api(ctx)
+	if err != nil {
+		return err
+	}
+	return api.ImageTag(ctx, r.ref(l.prefix), ref)
 }
 
 // dropOld removes the image that a new build took the name from, unless a

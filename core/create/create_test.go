@@ -207,15 +207,20 @@ func renders(t *testing.T, o Order) {
 		t.Fatal(err)
 	}
 	env := core.EnvFile{Vars: vars}
+	auth := "/auth/v1"
+	if configs.CompareReleases(o.Release, "0.7.0") < 0 {
+		auth = ""
+	}
 	for key, want := range map[string]string{
 		"SMTP_PASS": o.SMTP.Password.Reveal(), "SMTP_USER": o.SMTP.User, "STUDIO_DEFAULT_PROJECT": o.Name, "SMTP_HOST": o.SMTP.Host,
-		"COMPOSE_PROJECT_NAME": "shop", "SUPABASE_PUBLIC_URL": j.URL(), "API_EXTERNAL_URL": j.URL() + "/auth/v1",
+		"COMPOSE_PROJECT_NAME": "shop", "SUPABASE_PUBLIC_URL": j.URL(), "API_EXTERNAL_URL": j.URL() + auth,
 	} {
 		if got, _ := env.Lookup(key); got.Reveal() != want {
 			t.Errorf("%s is %q, want %q", key, got.Reveal(), want)
 		}
 	}
 	checkSecrets(t, env, plan)
+	sameAgain(t, o.Release, env, dir)
 	if info, err := os.Stat(filepath.Join(dir, ".env")); err != nil || info.Mode() != 0o600 {
 		t.Errorf(".env has mode %v, %v", info.Mode(), err)
 	}
@@ -242,6 +247,29 @@ func renders(t *testing.T, o Order) {
 			if _, err := os.Stat(m.Source); err != nil {
 				t.Errorf("%s mounts what is not there: %v", s.Name, err)
 			}
+		}
+	}
+}
+
+// sameAgain makes sure that a release can be rendered once more from the .env of
+// an instance, every value and every file as it was written.
+func sameAgain(t *testing.T, release string, env core.EnvFile, dir string) {
+	t.Helper()
+	again, err := Again(release, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(again.Env.Vars) != len(env.Vars) || len(again.Files) < 10 || len(again.Secrets) < 10 || len(again.Images) != 11 {
+		t.Errorf("%d of %d variables, %d files, %d secrets, %d images", len(again.Env.Vars), len(env.Vars), len(again.Files), len(again.Secrets), len(again.Images))
+	}
+	for _, v := range env.Vars {
+		if got, ok := again.Env.Lookup(v.Key); !ok || got != v.Value {
+			t.Errorf("%s would be %q, and is %q", v.Key, got.Reveal(), v.Value.Reveal())
+		}
+	}
+	for name, text := range again.Files {
+		if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != text {
+			t.Errorf("%s would differ: %v", name, err)
 		}
 	}
 }

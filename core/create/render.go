@@ -38,6 +38,15 @@ func (o Order) url() string {
 // renderEnv returns the .env of a new stack: it holds every variable that the
 // compose file uses.
 func renderEnv(o Order, subnet string, now time.Time) ([]byte, error) {
+	secrets, err := supabase.NewSecrets(now)
+	if err != nil {
+		return nil, err
+	}
+	return fillEnv(o, subnet, secrets.Of)
+}
+
+// fillEnv fills a release's env.tmpl in, with the secrets that secret returns.
+func fillEnv(o Order, subnet string, secret func(key string) (core.Secret, error)) ([]byte, error) {
 	release, err := configs.Release(o.Release)
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", o.Release, err)
@@ -48,13 +57,9 @@ func renderEnv(o Order, subnet string, now time.Time) ([]byte, error) {
 	if s.Images, err = overridden(o); err != nil {
 		return nil, err
 	}
-	secrets, err := supabase.NewSecrets(now)
-	if err != nil {
-		return nil, err
-	}
-	secret := func(key string) (string, error) { v, err := secrets.Of(key); return v.Reveal(), err }
+	reveal := func(key string) (string, error) { v, err := secret(key); return v.Reveal(), err }
 	t, err := template.New("env.tmpl").Option("missingkey=error").
-		Funcs(template.FuncMap{"secret": secret, "quote": quote}).ParseFS(release, "env.tmpl")
+		Funcs(template.FuncMap{"secret": reveal, "quote": quote}).ParseFS(release, "env.tmpl")
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,3 @@
+\set pguser `echo "$POSTGRES_USER"`
+
+create database _supabase with owner :pguser;
