@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"core":           {},
 	"core/supabase":  {"core"},
 	"core/create":    {"core", "core/supabase", "configs"},
+	"core/upgrade":   {"core", "core/create", "core/supabase", "configs"},
 	"core/configure": {"core", "core/supabase"},
 	"core/diagnose":  {"core", "core/supabase"},
 	"core/logs":      {"core"},

@@ -15,7 +15,7 @@ import (
 
 func instanceCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "instance", Short: "Make instances, adopt those that run, and list them"}
-	cmd.AddCommand(createCommand(g), cloneCommand(g), instanceDiscover(g), instanceAdopt(g), instanceList(g), instanceShow(g), instanceMode(g), instanceForget(g),
+	cmd.AddCommand(createCommand(g), cloneCommand(g), upgradeCommand(g), instanceDiscover(g), instanceAdopt(g), instanceList(g), instanceShow(g), instanceMode(g), instanceForget(g),
 		powerCommand(g, apply.PowerStart), powerCommand(g, apply.PowerStop), powerCommand(g, apply.PowerRestart), instanceDelete(g), instanceAudit(g))
 	return cmd
 }

@@ -2,8 +2,10 @@ package apply
 
 import (
 	"bytes"
+	"cmp"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/supabase"
@@ -42,7 +44,8 @@ func (t *transaction) own(was, found core.File) bool {
 	left := [][]byte{was.Data}
 	for _, a := range t.c.Plan.Actions {
 		if a.Op == core.OpWriteFile && a.Text("path") == was.Name {
-			left = append(left, []byte(a.Text("content")))
+			_, key, _ := strings.Cut(a.SecretHandle("content"), ":")
+			left = append(left, []byte(cmp.Or(a.Text("content"), t.given[key].Reveal())))
 		}
 	}
 	have := strip(found.Data)

@@ -86,6 +86,9 @@ func (t *transaction) mayHaveStopped(s core.Service) bool {
 	if t.c.Plan.Playbook == RestorePlaybook {
 		return true // a restore stops every service itself
 	}
+	if slices.ContainsFunc(t.began, func(i int) bool { return t.c.Plan.Actions[i].Op == core.OpRemove }) {
+		return true // it removed every container, and what came after may have other services
+	}
 	for _, i := range slices.Backward(t.began) {
 		a := t.c.Plan.Actions[i]
 		if !operationOf(a.Op).moves || a.Service != "" && a.Service != s {

@@ -21,7 +21,7 @@ const rollbackStep = "roll back"
 // changed. While the engine does not answer, or not in time, the change stays in
 // rolling_back, and the next start goes on with it.
 func (t *transaction) rollBack(ctx context.Context, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(t.RollbackTimeout, rollbackTimeout))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.rollbackTime())
 	defer cancel()
 	cause = t.mask.Err(cause)
 	t.c.State, t.c.Reason, t.stubborn = core.RollingBack, cause.Error(), true
@@ -148,7 +148,7 @@ func (t *transaction) loadData(ctx context.Context) error {
 		a := t.c.Plan.Actions[i]
 		return ops[a.Op].risk != nil && ops[a.Op].risk(a) != nil
 	})
-	if !risky || t.c.Data == "" {
+	if t.c.Data == "" || !risky && !t.migrated(ctx) {
 		return nil
 	}
 	if t.Data == nil {

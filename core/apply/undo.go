@@ -80,7 +80,7 @@ func CanUndo(c core.Change) bool {
 	byHand := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool {
 		return a.Op == core.OpExec || a.Op == core.OpSQL && (sqlRisk(a) != nil || retires(a.Text("statement"), a.Text("inverse")))
 	})
-	return c.State == core.Committed && c.Snapshot != "" && !byHand && !replacedData(c) && !c.Plan.Guided
+	return c.State == core.Committed && c.Snapshot != "" && !byHand && !replacedData(c) && !c.Plan.Guided && c.Plan.Playbook != UpgradePlaybook
 }
 
 // replacedData reports whether the change brought databases or volumes back: what
@@ -101,6 +101,8 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 		return no("there is nothing before it that could be put back")
 	case replacedData(old):
 		return no("it replaced data, and what was written since would be lost; restore the snapshot that was taken before it")
+	case old.Plan.Playbook == UpgradePlaybook:
+		return no("services may have migrated their schemas, which older images cannot use; restore the full snapshot that was taken before it: basewright snapshot restore " + old.Data)
 	case old.Plan.Guided:
 		return no("it saved everything and changed nothing")
 	case !CanUndo(old):

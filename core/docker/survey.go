@@ -147,13 +147,19 @@ func firstName(names []string) string {
 // registryTimeout is how long a registry may take to say whether it has an image.
 const registryTimeout = 20 * time.Second
 
-// Obtainable returns nil when an image is on the engine, or a registry says that
-// it has it.
-func (h *Host) Obtainable(ctx context.Context, ref string) error {
+// onEngine returns nil when an image is on the engine.
+func (h *Host) onEngine(ctx context.Context, ref string) error {
 	_, err := within(ctx, inspectTimeout, func(ctx context.Context) (string, error) {
 		i, err := h.api.ImageInspect(ctx, ref)
 		return i.ID, err
 	})
+	return err
+}
+
+// Obtainable returns nil when an image is on the engine, or a registry says that
+// it has it.
+func (h *Host) Obtainable(ctx context.Context, ref string) error {
+	err := h.onEngine(ctx, ref)
 	if err == nil {
 		return nil
 	}

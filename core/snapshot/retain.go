@@ -33,6 +33,23 @@ func (f *Folder) Retain(instance string, keep int, spared map[string]bool) ([]st
 	return removed, nil
 }
 
+// Forget removes every snapshot of an instance that was made to be thrown away, and
+// returns their IDs.
+func (f *Folder) Forget(instance string) ([]string, error) {
+	all, err := f.List(instance)
+	if err != nil {
+		return nil, err
+	}
+	var removed []string
+	for _, s := range all {
+		if err := remove(filepath.Dir(s.Path), s.ID); err != nil {
+			return removed, fmt.Errorf("remove snapshot %s: %w", s.ID, err)
+		}
+		removed = append(removed, s.ID)
+	}
+	return removed, nil
+}
+
 // LastGood returns, of each scope, the newest snapshot that is proven and the
 // newest that can be read: retention spares them. The snapshots are the newest
 // first.

@@ -70,6 +70,13 @@ func (s *Store) SetInstance(ctx context.Context, id, name string, mode core.Mode
 	})
 }
 
+// SetRelease stores of which release an instance is now.
+func (s *Store) SetRelease(ctx context.Context, id, release string, e core.AuditEntry) error {
+	return s.audited(ctx, e, func(tx *gorm.DB) error {
+		return mustHit(tx.Model(&instanceRow{}).Where("id = ?", id).Update("release", release), "instance", id)
+	})
+}
+
 // SetPlace stores where the files of an instance are now.
 func (s *Store) SetPlace(ctx context.Context, id, dir string, files []string) error {
 	row := instanceRow{Dir: dir, Files: files}

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/supabase"
+)
+
+// TestUpgrade makes an instance of release 0.6.0, which people use and change. Its
+// upgrade is refused where it would break the data, taken back with the database when
+// a new image migrates and dies, rehearsed, and then done for good.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	w := onStacks(t)
+	p := w.person(t)
+	m := mirrorOf(t)
+	u := &upgrading{person: p, name: strings.TrimSuffix(stackNames[0], "-a") + "-old", mirror: m, root: filepath.Join(t.TempDir(), "instances")}
+	u.dir = filepath.Join(u.root, u.name)
+	host, err := docker.Connect(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.host = host
+	t.Cleanup(func() {
+		if err := host.Erase(context.Background(), core.Instance{ID: u.name, Project: u.name}, time.Time{}); err != nil {
+			t.Error(err)
+		}
+		host.Close()
+	})
+	u.make()
+	secrets := p.madeSecrets(u.dir)
+	u.refusesMajor()
+	u.takesBack()
+	u.succeeds()
+	p.noSecrets(secrets)
+	p.basewright(0, "audit", "verify")
+}
+
+// upgrading is an instance on its way from one release to another.
+type upgrading struct {
+	*person
+	host            *docker.Host
+	mirror          *mirror
+	name, root, dir string
+}
+
+func (u *upgrading) make() {
+	u.t.Helper()
+	u.basewright(0, "instance", "create", u.name, "--release", "0.6.0", "--root", u.root, "--images", u.mirror.prefix, "--postgres", "15", "--yes")
+	if _, err := supabase.PSQL(u.t.Context(), u.engine(), "postgres", notesTable); err != nil {
+		u.t.Fatal(err)
+	}
+	u.useAsClient(u.dir)
+	u.basewright(0, "config", u.name, "set", "JWT_EXPIRY=1800", "--yes")
+	const mark = "  ## Denied from outside\n"
+	kong := u.read("volumes/api/kong.yml")
+	own := strings.Replace(kong, mark, "  - name: mine\n    url: http://rest:3000/\n    routes:\n      - name: mine\n        paths:\n          - /mine\n\n"+mark, 1)
+	from := filepath.Join(u.t.TempDir(), "kong.yml")
+	if err := os.WriteFile(from, []byte(own), 0o600); err != nil || own == kong {
+		u.t.Fatal(err)
+	}
+	u.basewright(0, "config", u.name, "edit", "volumes/api/kong.yml", "--from", from, "--yes")
+	if d := u.diagnosis(0, u.name); d.Status != core.Healthy || !d.Finds("SEC-09") {
+		u.t.Fatalf("an instance of 0.6.0 is %s, and SEC-09 is found: %v: %+v", d.Status, d.Finds("SEC-09"), d.Findings)
+	}
+}
+
+func (u *upgrading) engine() *docker.Engine {
+	return u.host.Open(core.Instance{ID: u.name, Project: u.name, Dir: u.dir, Files: []string{filepath.Join(u.dir, "docker-compose.yml")}})
+}
+
+func (u *upgrading) read(name string) string {
+	u.t.Helper()
+	data, err := os.ReadFile(filepath.Join(u.dir, name))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// files are those that an upgrade writes.
+func (u *upgrading) files() string {
+	u.t.Helper()
+	all := ""
+	for _, name := range []string{".env", ".supabase-version", "docker-compose.yml", "volumes/api/kong.yml"} {
+		info, err := os.Stat(filepath.Join(u.dir, name))
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		all += fmt.Sprintf("%s %v\n%s", name, info.Mode(), u.read(name))
+	}
+	return all
+}
+
+func (u *upgrading) migrations() string {
+	u.t.Helper()
+	got, err := supabase.Migrations(u.t.Context(), u.engine())
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return got
+}
+
+// refusesMajor has the .env name an image of PostgreSQL 17 over data of 15.
+func (u *upgrading) refusesMajor() {
+	u.t.Helper()
+	was := u.read(".env")
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(u.dir, ".env"), []byte(text), 0o600); err != nil {
+			u.t.Fatal(err)
+		}
+	}
+	write(strings.Replace(was, "postgres:15.8.1.060", "postgres:17.6.1.136", 1))
+	out := u.basewright(1, "instance", "upgrade", u.name, "--yes")
+	for _, want := range []string{"is PostgreSQL 15 and", "cannot read its data", "IMAGE_POSTGRES", "upstream's guide"} {
+		if !strings.Contains(out, want) {
+			u.t.Errorf("the refusal does not say %q:\n%s", want, out)
+		}
+	}
+	write(was)
+}
+
+// takesBack upgrades to an auth that migrates its schema and dies of it.
+func (u *upgrading) takesBack() {
+	u.t.Helper()
+	files, ran, rows := u.files(), u.migrations(), len(u.rowsOf(u.host, u.name, u.dir))
+	u.mirror.spoilAuth()
+	out := u.basewright(1, "instance", "upgrade", u.name, "--yes")
+	if !strings.Contains(out, "rolled_back") || !strings.Contains(out, "wait_healthy auth") {
+		u.t.Fatalf("it was not taken back since auth did not come up:\n%s", out)
+	}
+	if got := u.files(); got != files {
+		u.t.Errorf("the files are not byte for byte what they were:\n%s", got)
+	}
+	if got := u.migrations(); got != ran {
+		u.t.Error("what auth migrated is still in the database")
+	}
+	if got := len(u.rowsOf(u.host, u.name, u.dir)); got != rows {
+		u.t.Errorf("%d rows, want %d", got, rows)
+	}
+	if shown := u.basewright(0, "instance", "show", u.name); !strings.Contains(shown, u.name+"-kong") || !strings.Contains(shown, "0.6.0") {
+		u.t.Errorf("the containers are not those of before:\n%s", shown)
+	}
+	u.useAsClient(u.dir)
+	u.mirror.mendAuth()
+}
+
+func (u *upgrading) succeeds() {
+	u.t.Helper()
+	rows := u.rowsOf(u.host, u.name, u.dir)
+	plan := u.basewright(0, "instance", "upgrade", u.name, "--plan")
+	for _, want := range []string{"API_EXTERNAL_URL ends in /auth/v1", "service api-gw", "gotrue:v2.196.0", "your own changes stay"} {
+		if !strings.Contains(plan, want) {
+			u.t.Errorf("the plan does not say %q:\n%s", want, plan)
+		}
+	}
+	out := u.basewright(0, "instance", "upgrade", u.name, "--to", "0.8.1", "--yes")
+	if !strings.Contains(out, "committed") {
+		u.t.Fatalf("it was not upgraded:\n%s", out)
+	}
+	if d := u.diagnosis(0, u.name); d.Status != core.Healthy || len(d.Findings) > 0 {
+		u.t.Errorf("after the upgrade it is %s: %+v", d.Status, d.Findings)
+	}
+	shown := u.basewright(0, "instance", "show", u.name)
+	if !strings.Contains(shown, u.name+"-api-gw") || strings.Contains(shown, u.name+"-kong") || !strings.Contains(shown, "0.8.1") {
+		u.t.Errorf("it is not of the newer release:\n%s", shown)
+	}
+	env := filepath.Join(u.dir, ".env")
+	if u.setting(env, "JWT_EXPIRY") != "1800" || !strings.HasSuffix(u.setting(env, "API_EXTERNAL_URL"), "/auth/v1") || !strings.Contains(u.read("volumes/api/kong.yml"), "/mine") {
+		u.t.Error("own changes, or what the release wants, are not there")
+	}
+	u.useAsClient(u.dir)
+	if got := u.rowsOf(u.host, u.name, u.dir); len(got) != len(rows)+1 || strings.Join(got[:len(rows)], " ") != strings.Join(rows, " ") {
+		u.t.Errorf("the rows are %q, and were %q", got, rows)
+	}
+	if again := u.basewright(1, "instance", "upgrade", u.name, "--yes"); !strings.Contains(again, "is of release 0.8.1 already") {
+		u.t.Errorf("a second time: %s", again)
+	}
+}
+
+// mirror is a prefix of its own for the lab's images, in which one can be spoilt.
+type mirror struct {
+	t            *testing.T
+	api          *client.Client
+	from, prefix string
+}
+
+// mirrorOf gives every image of the lab a second name.
+func mirrorOf(t *testing.T) *mirror {
+	t.Helper()
+	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mirror{t: t, api: api, from: cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab")}
+	m.prefix = m.from + "-mirror"
+	t.Cleanup(m.remove)
+	for _, ref := range m.refs(m.from + "/*") {
+		m.tag(ref, m.prefix+strings.TrimPrefix(ref, m.from))
+	}
+	return m
+}
+
+func (m *mirror) refs(pattern string) []string {
+	m.t.Helper()
+	list, err := m.api.ImageList(context.Background(), image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", pattern))})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var refs []string
+	for _, i := range list {
+		for _, tag := range i.RepoTags {
+			if strings.HasPrefix(tag, strings.TrimSuffix(pattern, "*")) {
+				refs = append(refs, tag)
+			}
+		}
+	}
+	return refs
+}
+
+func (m *mirror) tag(ref, name string) {
+	m.t.Helper()
+	if err := m.api.ImageTag(context.Background(), ref, name); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *mirror) remove() {
+	for _, ref := range m.refs(m.prefix + "/*") {
+		if _, err := m.api.ImageRemove(context.Background(), ref, image.RemoveOptions{Force: true}); err != nil {
+			m.t.Error(err)
+		}
+	}
+	_ = m.api.Close()
+}
+
+const newAuth = "/gotrue:v2.196.0"
+
+func (m *mirror) mendAuth() { m.tag(m.from+newAuth, m.prefix+newAuth) }
+
+// spoilAuth puts an image in the place of the new auth that does what a failing
+// migration would: it notes one, and dies.
+func (m *mirror) spoilAuth() {
+	m.t.Helper()
+	dockerfile := `FROM ` + m.from + `/postgres:15.8.1.060 AS postgres
+FROM scratch
+COPY --from=postgres / /
+ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin
+ENTRYPOINT ["sh", "-c", "psql \"$GOTRUE_DB_DATABASE_URL\" -c \"insert into auth.schema_migrations values ('99990101000000')\"; exit 1"]
+`
+	var files bytes.Buffer
+	t := tar.NewWriter(&files)
+	if err := t.WriteHeader(&tar.Header{Name: "Dockerfile", Mode: 0o644, Size: int64(len(dockerfile))}); err != nil {
+		m.t.Fatal(err)
+	}
+	if _, err := t.Write([]byte(dockerfile)); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := t.Close(); err != nil {
+		m.t.Fatal(err)
+	}
+	answer, err := m.api.ImageBuild(m.t.Context(), &files, build.ImageBuildOptions{Tags: []string{m.prefix + newAuth}, Remove: true, ForceRemove: true, Version: build.BuilderV1})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if out, err := io.ReadAll(answer.Body); err != nil || !bytes.Contains(out, []byte("Successfully tagged")) {
+		m.t.Fatalf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,88 @@
+package upgrade
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/create"
+	"github.com/basewright/basewright/core/supabase"
+)
+
+// Own is what a person changed in the files of an instance since its release was
+// rendered. It holds no secret of the .env: a copy gets its own.
+type Own struct {
+	Release string
+	Files   map[string]string      // by their names, with their whole text
+	Env     map[string]core.Secret // variables with the values of the instance
+	Without []string               // variables that were taken out
+}
+
+// OwnChanges finds what a person changed in the instance that obs saw.
+func OwnChanges(ctx context.Context, in core.Inspector, obs *core.Observation, recorded string) (Own, error) {
+	own := Own{Files: map[string]string{}, Env: map[string]core.Secret{}}
+	from, err := originOf(ctx, in, obs, recorded)
+	if err != nil {
+		return own, err
+	}
+	if len(obs.Instance.Files) > 1 {
+		return own, core.Errorf(core.Conflict, "%s has compose files beside docker-compose.yml, which a copy of it would lack", obs.Instance.ID)
+	}
+	own.Release = from.release
+	base, err := create.Again(from.release, obs.Env)
+	if err != nil {
+		return own, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(base.Files)) {
+		text, err := textOf(ctx, in, name)
+		if err != nil {
+			return own, fmt.Errorf("read %s: %w", name, err)
+		}
+		if text != base.Files[name] && text != "" {
+			own.Files[name] = text
+		}
+	}
+	for _, v := range slices.Concat(obs.Env.Vars, base.Env.Vars) {
+		said, known := base.Env.Lookup(v.Key)
+		is, set := obs.Env.Lookup(v.Key)
+		switch {
+		case core.TellsSecret(v.Key):
+		case !set:
+			own.Without = append(own.Without, v.Key)
+		case !known || is != said:
+			own.Env[v.Key] = is
+		}
+	}
+	return own, nil
+}
+
+// Write brings the changes into the folder of a copy that was just rendered.
+func (o Own) Write(dir string) error {
+	for name, text := range o.Files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	path := filepath.Join(dir, ".env")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.Env)) {
+		if data, err = supabase.SetEnv(data, key, o.Env[key].Reveal()); err != nil {
+			return err
+		}
+	}
+	for _, key := range o.Without {
+		data = supabase.UnsetEnv(data, key)
+	}
+	return os.WriteFile(path, data, 0o600)
+}

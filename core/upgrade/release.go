@@ -1,0 +1,145 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/basewright/basewright/configs"
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/create"
+	"github.com/basewright/basewright/core/supabase"
+)
+
+// composeName is the compose file that releases have.
+const composeName = "docker-compose.yml"
+
+// versionName is where the folder of a stack says of which release it is, as
+// upstream's setup writes it.
+const versionName = ".supabase-version"
+
+// ownLabel stands in every compose file that Basewright writes.
+const ownLabel = "io.basewright.instance"
+
+// origin is the release that an instance is of, and how that is known.
+type origin struct {
+	release string
+	how     string // "" when it is certain
+}
+
+// originOf finds the release that the files of an instance were rendered from. The
+// compose file itself is the best witness: nothing in it differs from stack to stack.
+func originOf(ctx context.Context, in core.Inspector, obs *core.Observation, recorded string) (origin, error) {
+	compose, err := textOf(ctx, in, composeName)
+	switch {
+	case err != nil:
+		return origin{}, err
+	case len(obs.Instance.Files) == 0 || obs.Instance.Files[0] != filepath.Join(obs.Instance.Dir, composeName) || !strings.Contains(compose, ownLabel):
+		return origin{}, &core.Error{
+			Code:    core.Conflict,
+			Message: "the files of " + obs.Instance.ID + " were not made by Basewright, so it cannot tell your changes from the release's",
+			Hint:    "upgrade it with upstream's update.sh, with a snapshot first (basewright snapshot create " + obs.Instance.ID + " --scope full), and look at it with doctor",
+		}
+	}
+	for _, r := range configs.Releases() {
+		if text, err := templateOf(r); err == nil && text == compose {
+			return origin{release: r}, nil
+		}
+	}
+	noted, err := textOf(ctx, in, versionName)
+	if err != nil {
+		return origin{}, err
+	}
+	for _, r := range []string{strings.TrimPrefix(strings.TrimSpace(noted), "v"), recorded} {
+		if slices.Contains(configs.Releases(), r) {
+			return origin{release: r}, nil
+		}
+	}
+	if r := byImages(obs); r != "" {
+		return origin{r, "guessed by its images, since nothing notes it"}, nil
+	}
+	return origin{}, &core.Error{
+		Code: core.Conflict, Message: "of which release " + obs.Instance.ID + " is cannot be told: its compose file was changed, " + versionName + " does not say, and its images are of no release that is known here",
+		Hint: "write the release into " + versionName + " in " + obs.Instance.Dir + "; there are: " + strings.Join(configs.Releases(), ", "),
+	}
+}
+
+// byImages returns the release whose image tags are all those of the instance,
+// PostgreSQL's aside, which goes its own way.
+func byImages(obs *core.Observation) string {
+	for _, r := range configs.Releases() {
+		again, err := create.Again(r, obs.Env)
+		if err != nil {
+			return ""
+		}
+		tags := map[string]string{}
+		for _, ref := range again.Images {
+			tags[lastPart(ref)] = r
+		}
+		all := len(obs.Compose.Services) > 0
+		for _, s := range obs.Compose.Services {
+			all = all && (s.Service == "" || s.Service == core.DB || tags[lastPart(s.Image)] != "")
+		}
+		if all {
+			return r
+		}
+	}
+	return ""
+}
+
+func lastPart(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
+
+func templateOf(release string) (string, error) { return fileOf(release, composeName) }
+
+func fileOf(release, name string) (string, error) {
+	fsys, err := configs.Release(release)
+	if err != nil {
+		return "", err
+	}
+	text, err := fs.ReadFile(fsys, name)
+	return string(text), err
+}
+
+// textOf reads a file of the instance, "" when there is none.
+func textOf(ctx context.Context, in core.Inspector, name string) (string, error) {
+	f, err := in.ReadFile(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return string(f.Data), err
+}
+
+// target returns the release that an order asks for, which must be newer.
+func target(o Order, from string, id string) (string, error) {
+	all := configs.Releases()
+	to := strings.TrimPrefix(o.To, "v")
+	if to == "" {
+		to = all[len(all)-1]
+	}
+	switch {
+	case !slices.Contains(all, to):
+		return "", core.Errorf(core.Invalid, "there is no release %q; there are: %s", to, strings.Join(all, ", "))
+	case to == from:
+		return "", core.Errorf(core.Conflict, "%s is of release %s already", id, to)
+	case configs.CompareReleases(to, from) < 0:
+		return "", &core.Error{Code: core.Conflict, Message: id + " is of release " + from + "; an older one such as " + to + " cannot read what its services have migrated",
+			Hint: "to go back, restore a snapshot from before the upgrade"}
+	}
+	return to, nil
+}
+
+// majorOf returns the major version of PostgreSQL that an image runs, 0 when its
+// tag does not tell.
+func majorOf(image string) int {
+	n := 0
+	for _, c := range supabase.Tag(image) {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n
+}
