@@ -67,7 +67,7 @@ func (w *workshop) rehearsed(ctx context.Context, inst core.Instance, o upgrade.
 	how.Make = func(ctx context.Context, change string) error {
 		return errors.Join(job.Make(ctx, change), own.Write(job.Instance.Dir))
 	}
-	how.Transplant = w.transplant(inst, false)
+	how.Transplant = w.transplant(w.host, w.folder, inst, false, actor())
 	made, err := w.applier.Create(ctx, job.Instance, plan, actor(), how)
 	if made == nil {
 		return r, errors.Join(err, place.Abandon(ctx, job))
