@@ -36,9 +36,12 @@ func TestNewStacksAreClean(t *testing.T) {
 	var one sync.Mutex // the program says what it says to one terminal
 	for _, release := range configs.Releases() {
 		for n := range 16 {
-			o := create.Order{Name: fmt.Sprintf("stack-%d", n), Release: release, Gateway: []string{create.Kong, create.Envoy}[n&1],
+			o := create.Order{Name: fmt.Sprintf("stack-%d of %s", n, release), Release: release, Gateway: []string{create.Kong, create.Envoy}[n&1],
 				Logs: n&2 != 0, MemoryLimits: n&4 != 0, PG: []int{17, 15}[n>>3]}
 			t.Run(fmt.Sprintf("%s %s logs=%v limits=%v postgres=%d", release, o.Gateway, o.Logs, o.MemoryLimits, o.PG), func(t *testing.T) {
+				if release == "0.6.0" && (o.Gateway == create.Envoy || o.Logs) {
+					t.Skip("this release comes without overlays")
+				}
 				job, _, err := emptyPlace(t, s).Prepare(t.Context(), o)
 				if err == nil {
 					err = job.Make(t.Context(), "change-1")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,17 +54,17 @@ func Again(release string, env core.EnvFile) (Rendered, error) {
 	if err != nil {
 		return r, err
 	}
-	return r, r.read(release)
+	return r, r.read(o)
 }
 
-// read takes in the files of a release.
-func (r Rendered) read(release string) error {
-	fsys, err := configs.Release(release)
+// read takes in the files that a stack has of its release.
+func (r Rendered) read(o Order) error {
+	fsys, err := configs.Release(o.Release)
 	if err != nil {
-		return fmt.Errorf("release %s: %w", release, err)
+		return fmt.Errorf("release %s: %w", o.Release, err)
 	}
 	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || name == "env.tmpl" {
+		if err != nil || d.IsDir() || name == "env.tmpl" || !o.wants(name) {
 			return err
 		}
 		text, err := fs.ReadFile(fsys, name)
@@ -77,7 +78,14 @@ func orderFrom(env core.EnvFile) (o Order, subnet string) {
 	text := func(key string) string { v, _ := env.Lookup(key); return v.Reveal() }
 	number := func(key string) int { n, _ := strconv.Atoi(text(key)); return n } // 0, as it would be chosen
 	password, _ := env.Lookup("SMTP_PASS")
+	_, limited := env.Lookup("MEMORY_DB")
+	overlaid := strings.Split(text("COMPOSE_FILE"), ":")
+	gateway := Kong
+	if slices.Contains(overlaid, "docker-compose.envoy.yml") {
+		gateway = Envoy
+	}
 	return Order{
+		Gateway: gateway, Logs: slices.Contains(overlaid, "docker-compose.logs.yml"), MemoryLimits: limited,
 		ID: text("STACK_NAME"), Name: cmp.Or(text("STUDIO_DEFAULT_PROJECT"), text("STACK_NAME")),
 		URL: text("SUPABASE_PUBLIC_URL"), SiteURL: text("SITE_URL"), Bind: strings.Trim(text("BIND_ADDRESS"), "[]"),
 		Ports:         Ports{number("KONG_HTTP_PORT"), number("POSTGRES_PORT"), number("POOLER_PROXY_PORT_TRANSACTION")},
@@ -90,7 +98,8 @@ func orderFrom(env core.EnvFile) (o Order, subnet string) {
 // .env: of the same images and major version of PostgreSQL, with ports, network and
 // address of its own, and without its mail server, since nobody is to get mails of it.
 func Like(release string, env core.EnvFile) (Order, error) {
-	o := Order{Release: release}
+	was, _ := orderFrom(env)
+	o := Order{Release: release, Gateway: was.Gateway, Logs: was.Logs, MemoryLimits: was.MemoryLimits}
 	var err error
 	o.Images, o.PG, err = imagesFrom(release, env)
 	return o, err

@@ -180,6 +180,9 @@ func TestEveryReleaseRenders(t *testing.T) {
 		}
 		for n := range 8 {
 			o := Order{Name: "Shop", Release: release, Gateway: []string{Kong, Envoy}[n&1], Logs: n&2 != 0, MemoryLimits: n&4 != 0}
+			if release == "0.6.0" && (o.envoy() || o.Logs) {
+				continue // it comes without overlays, which Preflight says
+			}
 			orders[fmt.Sprintf("%s, logs %v, limits %v", o.Gateway, o.Logs, o.MemoryLimits)] = o
 		}
 		for name, o := range orders {
@@ -259,7 +262,7 @@ func sameAgain(t *testing.T, release string, env core.EnvFile, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(again.Env.Vars) != len(env.Vars) || len(again.Files) < 10 || len(again.Secrets) < 10 || len(again.Images) != 11 {
+	if len(again.Env.Vars) != len(env.Vars) || len(again.Files) < 10 || len(again.Secrets) < 10 || len(again.Images) < 11 {
 		t.Errorf("%d of %d variables, %d files, %d secrets, %d images", len(again.Env.Vars), len(env.Vars), len(again.Files), len(again.Secrets), len(again.Images))
 	}
 	for _, v := range env.Vars {

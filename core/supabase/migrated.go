@@ -32,7 +32,7 @@ func Migrations(ctx context.Context, in core.Inspector) (string, error) {
 			return "", fmt.Errorf("look which migrations were run in %s: %w", d[0], err)
 		}
 		for _, table := range tables {
-			rows, err := in.Query(ctx, d[0], "select count(*), md5(coalesce(string_agg(t::text, ';' order by t::text), '')) from "+table[0]+" t")
+			rows, err := in.Query(ctx, d[0], "select count(*), md5(coalesce(string_agg(t::text, ',' order by t::text), '')) from "+table[0]+" t")
 			if err != nil {
 				return "", fmt.Errorf("look which migrations %s of %s lists: %w", table[0], d[0], err)
 			}

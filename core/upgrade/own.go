@@ -29,13 +29,15 @@ func OwnChanges(ctx context.Context, in core.Inspector, obs *core.Observation, r
 	if err != nil {
 		return own, err
 	}
-	if len(obs.Instance.Files) > 1 {
-		return own, core.Errorf(core.Conflict, "%s has compose files beside docker-compose.yml, which a copy of it would lack", obs.Instance.ID)
-	}
 	own.Release = from.release
 	base, err := create.Again(from.release, obs.Env)
 	if err != nil {
 		return own, err
+	}
+	for _, path := range obs.Instance.Files {
+		if _, ok := base.Files[filepath.Base(path)]; !ok {
+			return own, core.Errorf(core.Conflict, "%s has the compose file %s, which a copy of it would lack", obs.Instance.ID, path)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(base.Files)) {
 		text, err := textOf(ctx, in, name)
