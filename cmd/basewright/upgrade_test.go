@@ -27,6 +27,9 @@ import (
 // upgrade is refused where it would break the data, taken back with the database when
 // a new image migrates and dies, rehearsed, and then done for good.
 func TestUpgrade(t *testing.T) {
+	if os.Getenv("BASEWRIGHT_TEST_ALL") != "1" {
+		t.Skip("takes minutes; BASEWRIGHT_TEST_ALL=1 runs it")
+	}
 	t.Parallel()
 	w := onStacks(t)
 	p := w.person(t)
