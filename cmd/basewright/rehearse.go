@@ -63,7 +63,7 @@ func (w *workshop) rehearsed(ctx context.Context, inst core.Instance, o upgrade.
 	if err != nil {
 		return r, err
 	}
-	how := w.creation(job, actor(), w.books, false)
+	how := w.creation(job, actor(), w.books)
 	how.Make = func(ctx context.Context, change string) error {
 		return errors.Join(job.Make(ctx, change), own.Write(job.Instance.Dir))
 	}
