@@ -67,7 +67,7 @@ func FuzzElixir(f *testing.F)    { shape(f, parseElixir) }
 func FuzzPostgres(f *testing.F)  { shape(f, parsePostgres) }
 func FuzzProxy(f *testing.F)     { shape(f, parseProxy) }
 func FuzzEnvoyServer(f *testing.F) {
-	shape(f, func(e *Entry, s string) bool { return parseEnvoyServer(e, "", s+"[") })
+	shape(f, func(e *Entry, s string) bool { return parseEnvoyServer(e, "", "["+s) })
 }
 func FuzzNginxError(f *testing.F) { shape(f, parseNginxError) }
 func FuzzStamped(f *testing.F)    { shape(f, parseStamped) }
