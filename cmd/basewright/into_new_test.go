@@ -21,6 +21,9 @@ type twin struct {
 	order      []string // how it is made, but for --yes
 }
 
+// imagePrefix is the prefix of the images that instances in tests are made of.
+func imagePrefix() string { return cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab") }
+
 // twinOf orders an instance from a snapshot of a stack.
 func (p *person) twinOf(stack, snapshot string) *twin {
 	p.t.Helper()
@@ -29,7 +32,7 @@ func (p *person) twinOf(stack, snapshot string) *twin {
 		p.t.Fatal(err)
 	}
 	n := &twin{person: p, host: host, name: stack + "-new", root: filepath.Join(p.t.TempDir(), "instances")}
-	n.order = []string{"snapshot", "restore", snapshot, "--into-new", n.name, "--root", n.root, "--images", cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab")}
+	n.order = []string{"snapshot", "restore", snapshot, "--into-new", n.name, "--root", n.root, "--images", imagePrefix()}
 	p.t.Cleanup(func() {
 		if err := host.Erase(context.Background(), core.Instance{ID: n.name, Project: n.name}, time.Time{}); err != nil {
 			p.t.Error(err)

@@ -93,6 +93,8 @@ func TestRestoreOverHTTP(t *testing.T) {
 		t.Errorf("what came back is not what was: %s", d)
 	}
 
+	s.madeNew(w, p.twinOf(stack, ""), take("config"), good)
+
 	w.sql(t, stack, "alter role authenticator with nologin;")
 	bad := take("database")
 	w.sql(t, stack, "alter role authenticator with login;")
@@ -106,4 +108,23 @@ func TestRestoreOverHTTP(t *testing.T) {
 		t.Errorf("the rollback did not bring back what was: %s", d)
 	}
 	s.stop()
+}
+
+// madeNew makes an instance from a snapshot over the API: refused from one without a
+// database, and then for good.
+func (s *served) madeNew(w *world, n *twin, without, good string) {
+	s.t.Helper()
+	order := func(snapshot string) string {
+		return fmt.Sprintf(`{"name":%q,"images":%q,"from_snapshot":%q}`, n.name, imagePrefix(), strings.TrimPrefix(snapshot, "/api/snapshots/"))
+	}
+	if answer := s.wants(http.StatusConflict, http.MethodPost, "/api/instances", order(without)); !strings.Contains(answer, "no instance can be made of it") {
+		s.t.Errorf("a snapshot of files: %s", answer)
+	}
+	s.wants(http.StatusNotFound, http.MethodPost, "/api/instances/preflight", order("NONE"))
+	if c := s.ended(s.wants(http.StatusAccepted, http.MethodPost, "/api/instances", order(good))); c.State != core.Committed {
+		s.t.Fatalf("the new instance is %s: %s", c.State, c.Reason)
+	}
+	if got := strings.TrimSpace(n.sql(w, "select count(*) from public.orders;")); got != "2000" {
+		s.t.Errorf("it has %s rows", got)
+	}
 }

@@ -68,6 +68,8 @@ var scenarios = map[string]func(w *world) error{
 		}
 		return err
 	},
+	"a restore":  (*world).restore,
+	"a rotation": (*world).rotate,
 	"a recovery": func(w *world) error {
 		_, err := w.a.Recover(context.Background())
 		return err
@@ -174,7 +176,7 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 	for scenario, prepare := range map[string]func(w *world) error{
 		"a change that cures": nil, "a change of every operation": nil, "a change that is rolled back": nil, "an undo": cured,
-		"a deletion": (*world).keep,
+		"a deletion": (*world).keep, "a restore": (*world).settled, "a rotation": nil,
 	} {
 		base := prepared(t, prepare)
 		t.Run(scenario, func(t *testing.T) {
@@ -308,7 +310,7 @@ func mustBeClosed(t *testing.T, w *world, change string) {
 }
 
 // drawn are the variables that every run gives another value.
-var drawn = regexp.MustCompile(`(?m)^(VAULT_ENC_KEY|ANON_KEY|SERVICE_ROLE_KEY)=.*$`)
+var drawn = regexp.MustCompile(`(?m)^(POSTGRES_PASSWORD|VAULT_ENC_KEY|ANON_KEY|SERVICE_ROLE_KEY)=.*$`)
 
 // unsalted makes worlds comparable that were cured by different processes: the
 // salt of a new password differs, so its verifier counts by what it accepts.
@@ -319,12 +321,19 @@ func unsalted(s worldState) worldState {
 		aside[name[len(name)-1:]] = core.File{Data: f.Data, Mode: f.Mode}
 	}
 	s.Aside = aside
+	password := envValue(s.Files, "POSTGRES_PASSWORD")
+	s.Containers = slices.Clone(s.Containers)
+	for i, c := range s.Containers {
+		if c.Env["GOTRUE_DB_PASSWORD"] == core.Secret(password) {
+			s.Containers[i].Env = map[string]core.Secret{"GOTRUE_DB_PASSWORD": "as in .env"}
+		}
+	}
 	env := s.Files[".env"]
 	env.Data = drawn.ReplaceAll(env.Data, []byte("$1=drawn"))
 	s.Files[".env"] = env
 	accepted := "accepts the password of .env"
 	for role, v := range s.Roles {
-		if v != nil && accepts(*v, planted) {
+		if v != nil && accepts(*v, password) {
 			s.Roles[role] = &accepted
 		}
 	}

@@ -30,7 +30,8 @@ func newNewborn(t *testing.T) *newborn {
 
 func (n *newborn) plan(t *testing.T, keep bool) core.Plan {
 	p := core.Plan{Instance: n.inst.ID, Playbook: Creating, Title: "Create Shop", Risk: core.LowRisk, Actions: []core.Action{
-		{Op: core.OpMakeFolder, Args: map[string]any{"dir": n.made, "keep": keep}}, {Op: core.OpUp}, {Op: core.OpWaitHealthy, Args: map[string]any{"timeout": "2s"}}, {Op: core.OpRegister},
+		{Op: core.OpMakeFolder, Args: map[string]any{"dir": n.made, "keep": keep}}, {Op: core.OpUp}, {Op: core.OpWaitHealthy, Args: map[string]any{"timeout": "2s"}},
+		{Op: core.OpTransplant, Args: map[string]any{"of": "other", "snapshot": "S"}}, {Op: core.OpRegister},
 	}}
 	if err := p.Seal(); err != nil {
 		t.Fatal(err)
@@ -43,9 +44,10 @@ func (n *newborn) creation() Creation {
 		return errors.Join(os.MkdirAll(n.made, 0o700), os.WriteFile(filepath.Join(n.made, name), nil, 0o600))
 	}
 	return Creation{
-		Make:     func(context.Context, string) error { return write("folder") },
-		Register: func(context.Context) error { return write("registered") },
-		Prove:    func(ctx context.Context, e core.Engine) (*core.Diagnosis, error) { return n.diagnose(ctx, e, n.inst) },
+		Make:       func(context.Context, string) error { return write("folder") },
+		Transplant: func(context.Context, core.Engine) error { return write("transplanted") },
+		Register:   func(context.Context) error { return write("registered") },
+		Prove:      func(ctx context.Context, e core.Engine) (*core.Diagnosis, error) { return n.diagnose(ctx, e, n.inst) },
 	}
 }
 
