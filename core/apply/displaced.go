@@ -20,10 +20,25 @@ func (t *transaction) displaced() string {
 	}
 	for i, f := range found {
 		if !t.own(kept[i], f) {
-			return "; the files as they were found are in " + filepath.Join(t.snap.Path, "displaced")
+			return "; the files as they were found are in " + t.displacedDir()
 		}
 	}
 	return ""
+}
+
+// displacedDir is where a rollback keeps files as it found them.
+func (t *transaction) displacedDir() string { return filepath.Join(t.snap.Path, "displaced") }
+
+// displacedSize is how many bytes are kept there.
+func (t *transaction) displacedSize() (size int64) {
+	found, _, err := t.Snapshots.Displaced(t.snap)
+	if err != nil {
+		return 0 // a figure for people
+	}
+	for _, f := range found {
+		size += int64(len(f.Data))
+	}
+	return size
 }
 
 // own reports whether a file was found as the plan may have left it. Of the

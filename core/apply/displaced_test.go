@@ -56,8 +56,15 @@ func mustBeKept(t *testing.T, w *world, c core.Change, file, text string) {
 	if says := strings.Contains(c.Reason, "; the files as they were found are in ") && strings.HasSuffix(c.Reason, c.Snapshot+"/displaced"); says != (file != "") {
 		t.Errorf("the reason is %q", c.Reason)
 	}
+	listed, err := w.st.Quarantine(t.Context(), "shop")
+	if err != nil || (len(listed) == 1) != (file != "") {
+		t.Errorf("in quarantine: %+v, %v", listed, err)
+	}
 	if file == "" {
 		return
+	}
+	if a := listed[0]; a.Kind != core.AsideFiles || !strings.HasSuffix(a.In(), c.Snapshot+"/displaced") || a.From() != "/nowhere/shop" || a.Size == 0 || a.Snapshot != c.Snapshot {
+		t.Errorf("in quarantine: %+v", a)
 	}
 	kept := filepath.Join(folder, file)
 	b, err := os.ReadFile(kept)

@@ -132,11 +132,17 @@ func (t *transaction) shelve(ctx context.Context, change string, want core.Aside
 	return nil
 }
 
+// asideWhy says of each kind why it was set aside.
+var asideWhy = map[core.AsideKind]string{
+	core.AsideFolder: "a restore took its place", core.AsideDatabase: "a restore took its place",
+	core.AsideFiles: "they were found otherwise when a snapshot was put back",
+}
+
 // list enters in the list of the quarantine what a snapshot's restore put aside.
 func (t *transaction) list(ctx context.Context, items []core.Aside) error {
 	for i, item := range items {
 		item.ID = fmt.Sprintf("%s-restore-%s-%d", t.c.ID, cmp.Or(item.Kind, "x"), i+1)
-		item.Instance, item.Change, item.Why = t.inst.ID, t.c.ID, "a restore took its place"
+		item.Instance, item.Change, item.Why = t.inst.ID, t.c.ID, asideWhy[item.Kind]
 		item.State, item.At, item.Until = core.Kept, t.now(), t.now().Add(keptFor)
 		if err := t.at("quarantine.list", func() error { return t.Journal.SaveAside(context.WithoutCancel(ctx), item) }); err != nil {
 			return err

@@ -30,23 +30,9 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 	if err == nil {
 		err = t.step(ctx, "compare", "compare with the snapshot", func() error { return t.Snapshots.Same(ctx, t.e, t.inst, t.snap, t.left...) })
 	}
-	if err == nil {
-		// The instance is back. Ports that stay reserved would be nobody's, so the
-		// next start does all of it again.
-		if err = t.Journal.ReleasePorts(ctx, t.c.ID); err != nil {
-			return t.unwritten(cause, err)
-		}
-	}
 	switch {
 	case err == nil:
-		saved := t.end(ctx, core.RolledBack, t.c.Reason+t.displaced())
-		if saved != nil {
-			return t.unwritten(cause, saved)
-		}
-		return &core.Error{
-			Code: core.CodeOf(cause), Message: fmt.Sprintf("change %s of %s was rolled back", t.c.ID, t.inst.ID),
-			Err: cause,
-		}
+		return t.rolledBack(ctx, cause)
 	case core.CodeOf(err) == core.Unreachable || ctx.Err() != nil:
 		return &core.Error{
 			Code:    core.Unreachable,
@@ -56,6 +42,29 @@ func (t *transaction) rollBack(ctx context.Context, cause error) error {
 		}
 	}
 	return t.giveUp(ctx, cause, err)
+}
+
+// rolledBack ends a change whose instance is back. While that cannot be written
+// down, ports stay reserved and files unlisted, so the next start does all of it
+// again.
+func (t *transaction) rolledBack(ctx context.Context, cause error) error {
+	found := t.displaced()
+	err := t.Journal.ReleasePorts(ctx, t.c.ID)
+	if err == nil && found != "" {
+		err = t.list(ctx, []core.Aside{{
+			Kind: core.AsideFiles, Snapshot: t.snap.ID, Root: t.snap.Path, Origin: t.inst.Dir, Place: filepath.Base(t.displacedDir()), Size: t.displacedSize(),
+		}})
+	}
+	if err == nil {
+		err = t.end(ctx, core.RolledBack, t.c.Reason+found)
+	}
+	if err != nil {
+		return t.unwritten(cause, err)
+	}
+	return &core.Error{
+		Code: core.CodeOf(cause), Message: fmt.Sprintf("change %s of %s was rolled back", t.c.ID, t.inst.ID),
+		Err: cause,
+	}
 }
 
 // unwritten tells of a rollback that was done and could not be written down.

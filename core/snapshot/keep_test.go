@@ -101,7 +101,7 @@ func TestDiscardDeletesOnlyWhatIsOurs(t *testing.T) {
 		{Kind: core.AsideFolder, Root: root, Origin: "data", Place: "data.other"},
 		{Kind: core.AsideFolder, Root: root, Origin: "data", Place: "data.basewright-before-x/../data"},
 		{Kind: core.AsideFolder, Root: ".", Origin: "data", Place: "data.basewright-before-x"},
-		{Kind: core.AsideFiles, Instance: "shop", Snapshot: s.ID, Root: root, Place: displacedName},
+		{Kind: core.AsideFiles, Instance: "shop", Snapshot: "../shop", Root: root, Place: displacedName},
 		{Kind: core.AsideFiles, Instance: "shop", Snapshot: s.ID, Root: s.Path, Place: "."},
 		{Kind: core.AsideSnapshot, Instance: "shop", Root: filepath.Dir(filepath.Dir(s.Path)), Place: "shop/" + s.ID},
 		{Kind: core.AsideSnapshot, Instance: "shop", Root: filepath.Dir(filepath.Dir(s.Path)), Place: ".quarantine/shop/../../shop"},

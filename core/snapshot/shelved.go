@@ -93,32 +93,36 @@ func treeSize(dir string) (size int64) {
 // Discard deletes what a restore put aside, or a snapshot that was deleted: only
 // what bears the name that this program gave it.
 func (f *Folder) Discard(ctx context.Context, e core.Engine, a core.Aside) error {
-	foreign := core.Errorf(core.Invalid, "%q is not a place of quarantine", a.In())
-	switch a.Kind {
-	case core.AsideDatabase:
-		if !strings.HasPrefix(a.Place, asidePrefix+"before_") {
-			return foreign
-		}
+	if a.Kind == core.AsideDatabase && strings.HasPrefix(a.Place, asidePrefix+"before_") {
 		return f.discardDatabase(ctx, e, a.Place)
-	case core.AsideFolder:
-		if a.Place != filepath.Base(a.Place) || !strings.HasPrefix(a.Place, a.Origin+beforeMark) || !filepath.IsAbs(a.Root) {
-			return foreign
-		}
-	case core.AsideFiles:
-		if dir, err := f.path(a.Instance, a.Snapshot); err != nil || a.Root != dir || a.Place != displacedName {
-			return foreign
-		}
-	case core.AsideSnapshot:
-		if dir, err := filepath.Abs(f.Dir); err != nil || a.Root != dir || filepath.Clean(a.Place) != a.Place || !strings.HasPrefix(a.Place, quarantineName+"/"+a.Instance+"/") {
-			return foreign
-		}
-	default:
-		return foreign
 	}
-	if err := os.RemoveAll(a.In()); err != nil {
+	place, err := f.placeOf(a)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(place); err != nil {
 		return fmt.Errorf("purge %s: %w", a.ID, err)
 	}
-	return syncDir(filepath.Dir(a.In()))
+	return syncDir(filepath.Dir(place))
+}
+
+// placeOf returns the folder of what was set aside. Those beside snapshots are where
+// the snapshots are now.
+func (f *Folder) placeOf(a core.Aside) (string, error) {
+	dir, err := filepath.Abs(f.Dir)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case a.Kind == core.AsideFolder && a.Place == filepath.Base(a.Place) && strings.HasPrefix(a.Place, a.Origin+beforeMark) && filepath.IsAbs(a.Root):
+		return a.In(), nil
+	case a.Kind == core.AsideFiles && a.Place == displacedName:
+		of, err := f.path(a.Instance, a.Snapshot)
+		return filepath.Join(of, displacedName), err
+	case a.Kind == core.AsideSnapshot && filepath.Clean(a.Place) == a.Place && strings.HasPrefix(a.Place, quarantineName+"/"+a.Instance+"/"):
+		return filepath.Join(dir, a.Place), nil
+	}
+	return "", core.Errorf(core.Invalid, "%q is not a place of quarantine", a.In())
 }
 
 // discardDatabase drops a database that was put aside, if it is still there.
