@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/basewright/basewright/core"
 )
@@ -46,14 +47,17 @@ func gather(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Ob
 	if err := g.files(ctx, inst, obs, also); err != nil {
 		return nil, err
 	}
-	if err := gatherRoles(ctx, e, obs, c); err != nil {
+	var described error
+	var both sync.WaitGroup // each waits for the engine most of its time
+	both.Go(func() { c.Containers, described = e.Capture(ctx) })
+	err := gatherRoles(ctx, e, obs, c)
+	both.Wait()
+	if err != nil {
 		return nil, err
 	}
-	captured, err := e.Capture(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("describe the containers: %w", err)
+	if described != nil {
+		return nil, fmt.Errorf("describe the containers: %w", described)
 	}
-	c.Containers = captured
 	c.State = statesOf(obs)
 	return c, nil
 }
