@@ -51,6 +51,7 @@ func (n *twin) sql(w *world, statements string) string {
 // since: refused with nothing done, planned, and then for good. It has the data,
 // secrets of its own, and is used by a client; the other is not touched.
 func TestRestoreIntoNew(t *testing.T) {
+	slowSet(t)
 	t.Parallel()
 	w := onStacks(t)
 	stack, p := w.borrow(t), w.person(t)
