@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -20,9 +19,6 @@ type twin struct {
 	name, root string
 	order      []string // how it is made, but for --yes
 }
-
-// imagePrefix is the prefix of the images that instances in tests are made of.
-func imagePrefix() string { return cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab") }
 
 // twinOf orders an instance from a snapshot of a stack.
 func (p *person) twinOf(stack, snapshot string) *twin {

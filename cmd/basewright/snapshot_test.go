@@ -186,20 +186,20 @@ func (p *person) purgesWhatWasPutAside(w *world, stack string) {
 	kinds := map[core.AsideKind]int{}
 	for _, a := range out.Quarantine {
 		kinds[a.Kind]++
-		if a.Size == 0 || a.Until.IsZero() {
+		if a.Until.IsZero() || a.Kind == core.AsideDatabase && a.Size == 0 {
 			p.t.Errorf("%+v", a)
 		}
 		p.basewright(1, "quarantine", "restore", a.ID)
 		p.basewright(0, "quarantine", "purge", a.ID, "--confirm", a.ID)
+		if _, err := os.Stat(a.In()); a.Kind != core.AsideDatabase && err == nil {
+			p.t.Errorf("%s is left", a.In())
+		}
+		if left := w.sql(p.t, stack, "select datname from pg_database where datname = '"+a.Place+"';"); strings.TrimSpace(left) != "" {
+			p.t.Errorf("the database %s is left", left)
+		}
 	}
 	if kinds[core.AsideDatabase] == 0 || kinds[core.AsideFolder] == 0 {
 		p.t.Errorf("the list has %v", kinds)
-	}
-	if left := w.sql(p.t, stack, "select datname from pg_database where starts_with(datname, 'basewright_');"); strings.TrimSpace(left) != "" {
-		p.t.Errorf("databases are left: %s", left)
-	}
-	if left, _ := filepath.Glob(filepath.Join(w.folder(stack), "volumes", "*"+".basewright-before-*")); len(left) > 0 {
-		p.t.Errorf("folders are left: %q", left)
 	}
 }
 
