@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
@@ -108,6 +109,19 @@ func (p *person) editsFiles(stack string) {
 	if !bytes.Equal(routes, p.file(kong)) || !bytes.Equal(vars, p.file(env)) {
 		p.t.Error("a file is not what it was before")
 	}
+	p.settles(stack)
+}
+
+// settles looks at a stack until it is well: meta has no health check, so nobody
+// waits for it after it was recreated.
+func (p *person) settles(stack string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
+		if _, code := p.run("basewright", []string{"BASEWRIGHT_DATA=" + p.data}, "doctor", stack); code == 0 {
+			return
+		}
+	}
+	p.t.Errorf("%s is not well after two minutes", stack)
 }
 
 func (p *person) file(name string) []byte {
