@@ -33,9 +33,10 @@ func TestApprovedByHash(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := w.ask(tt.method, tt.path, login, tt.body)
-			said, _ := decoded(t, rec)["error"].(string)
+			answer := decoded(t, rec)
+			said, _ := answer["error"].(string)
 			if rec.Code == http.StatusOK {
-				said = rec.Body.String()
+				said, _ = answer["message"].(string)
 			}
 			if rec.Code != tt.status || !strings.Contains(said, tt.says) {
 				t.Errorf("status %d, want %d with %q: %s", rec.Code, tt.status, tt.says, said)
