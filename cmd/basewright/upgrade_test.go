@@ -51,6 +51,7 @@ func TestUpgrade(t *testing.T) {
 	secrets := p.madeSecrets(u.dir)
 	u.refusesMajor()
 	u.takesBack()
+	u.rehearses()
 	u.succeeds()
 	p.noSecrets(secrets)
 	p.basewright(0, "audit", "verify")
@@ -163,6 +164,29 @@ func (u *upgrading) takesBack() {
 	}
 	u.useAsClient(u.dir)
 	u.mirror.mendAuth()
+}
+
+// rehearses upgrades a clone, of which nothing is left, and not the instance.
+func (u *upgrading) rehearses() {
+	u.t.Helper()
+	files := u.files()
+	out := u.basewright(0, "instance", "upgrade", u.name, "--rehearse", "--yes")
+	if !strings.Contains(out, "The rehearsal went well") || !strings.Contains(out, u.name+"-rehearsal") {
+		u.t.Errorf("it does not say how the rehearsal went:\n%s", out)
+	}
+	if got := u.files(); got != files {
+		u.t.Error("the rehearsal changed the instance's files")
+	}
+	s, err := u.host.Survey(u.t.Context())
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	if left := s.Projects[u.name+"-rehearsal"]; left != "" || strings.Contains(u.basewright(0, "instance", "list"), "-rehearsal") {
+		u.t.Errorf("%q of the clone is left, or it is still kept", left)
+	}
+	if _, err := os.Stat(u.dir + "-rehearsal"); !os.IsNotExist(err) {
+		u.t.Errorf("the folder of the clone is left: %v", err)
+	}
 }
 
 func (u *upgrading) succeeds() {
