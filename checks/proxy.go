@@ -27,7 +27,7 @@ func init() {
 			What:   "Through the stack's public URL a websocket handshake is refused, and through the gateway itself it is accepted: nginx, Caddy, Apache or a cloud's load balancer in between does not pass the headers Upgrade and Connection on, or speaks HTTP/1.0 to the gateway.",
 			Breaks: "Realtime's clients are not connected, or fall back and try again for ever; everything else works.",
 			Do:     "Have the proxy speak HTTP/1.1 to the gateway, pass Upgrade and Connection on, and wait long for the next byte (nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade, proxy_set_header Connection \"upgrade\", proxy_read_timeout 1h). A cloud's proxy may have a switch for websockets.",
-			Data:   "No data is at risk.", Sources: "nginx docs, websocket proxying; the catalogue's row is unconfirmed",
+			Data:   "No data is at risk.", Sources: "nginx docs, websocket proxying",
 		}},
 	})
 }

@@ -54,6 +54,9 @@ var only = map[string][]string{
 	"github.com/pganalyze/pg_query": {"core/apply"},
 	"filippo.io/age":                {"core/snapshot"},
 	"github.com/chromedp/":          {"ui/browsertest"},
+	"github.com/coreos/go-oidc":     {"core/access"},
+	"golang.org/x/oauth2":           {"core/access"},
+	"github.com/aymanbagabas/":      {"core/upgrade"},
 }
 
 // TestImports reads the files itself rather than ask go list, so that the test

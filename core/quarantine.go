@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Aside is a file, a folder or the content of a mount that was moved into
-// quarantine instead of being deleted.
+// Aside is a file, a folder, the content of a mount, a database or a snapshot that
+// was moved into quarantine instead of being deleted.
 type Aside struct {
 	ID       string     `json:"id"`                 // "<change>-<number>", or of the snapshot that was deleted
 	Kind     AsideKind  `json:"kind,omitempty"`     // what it is, and with that who moves and purges it

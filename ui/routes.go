@@ -112,7 +112,7 @@ var routes = []route{
 
 	to(get, "/api/users", admin, everything, "Every user", (*call).listUsers, gives[usersOut]),
 	to(post, "/api/users", admin, everything, "Add a user", (*call).addUser, takes[userIn], creates[userOut]),
-	to(patch, "/api/users/:uid", admin, everything, "Set a password, lock out or let in", (*call).patchUser, takes[userPatch], gives[userOut]),
+	to(patch, "/api/users/:uid", admin, everything, "Set a password or a subject of single sign-on, remove a second factor, lock out or let in", (*call).patchUser, takes[userPatch], gives[userOut]),
 	to(del, "/api/users/:uid", admin, everything, "Remove a user", (*call).removeUser, gives[Reply]),
 	to(put, "/api/users/:uid/grants/:instance", admin, everything, "Give a role on an instance, or on * for all", (*call).grant, takes[grantIn], gives[userOut]),
 	to(del, "/api/users/:uid/grants/:instance", admin, everything, "Take a role away", (*call).revokeGrant, gives[userOut]),

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/snapshot"
+	"github.com/basewright/basewright/core/supabase"
 	"github.com/basewright/basewright/ui"
 )
 
@@ -70,18 +69,14 @@ func (w *workshop) source(ctx context.Context, f *orderFlags) (core.Instance, er
 // cloneOf makes an order one of a clone of inst, whose database is of the same
 // major version.
 func cloneOf(ctx context.Context, inst core.Instance, e core.Inspector, o *create.Order) error {
-	rows, err := e.Query(ctx, "postgres", "show server_version_num")
+	major, err := supabase.ServerMajor(ctx, e)
 	if err != nil {
 		return err
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(rows[0][0]))
-	if err != nil {
-		return err
-	}
-	if major := n / 10000; o.PG != 0 && o.PG != major {
+	if o.PG != 0 && o.PG != major {
 		return core.Errorf(core.Invalid, "%s runs PostgreSQL %d; its clone cannot have %d", inst.ID, major, o.PG)
 	}
-	o.PG, o.Clone.Of = n/10000, inst.ID
+	o.PG, o.Clone.Of = major, inst.ID
 	return nil
 }
 

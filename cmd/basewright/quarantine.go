@@ -17,10 +17,10 @@ import (
 
 func quarantineCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "quarantine", Short: "What repairs moved out of the way instead of deleting it",
-		Long: `No repair deletes anything: what must go is moved into quarantine, beside where it
-was. It stays there until a person restores or purges it; what is expired is only
-marked so.`,
+		Use: "quarantine", Short: "What was moved out of the way instead of being deleted",
+		Long: `Nothing is deleted: what a repair or a restore replaces, and a snapshot that is
+removed, is moved into quarantine. It stays there until a person purges it, or, where a
+repair moved it, restores it; what is expired is only marked so.`,
 	}
 	cmd.AddCommand(quarantineList(g), quarantineRestore(g), quarantinePurge(g))
 	return cmd

@@ -129,7 +129,7 @@ func (w *workshop) stage(ctx context.Context, inst core.Instance) (*create.Place
 func (w *workshop) strike(ctx context.Context, made core.Change) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
-	gone, err := w.folder.Forget(made.Instance)
+	gone, err := w.folder.Forget(made.Instance, made.Created)
 	err = errors.Join(err, w.store.ForgetSnapshots(ctx, gone...), w.unmake(ctx, w.host, made))
 	if err != nil {
 		return fmt.Errorf("remove the clone %s of the rehearsal: %w", made.Instance, err)

@@ -29,7 +29,7 @@ func snapshotRestore(g *global) *cobra.Command {
 another instance or another major version of PostgreSQL. A safety snapshot is taken,
 services are stopped with the database last, what is there is put aside by renaming,
 the snapshot comes in its place, and the instance is diagnosed. If that is worse than
-before, everything goes back. What was put aside stays until a person removes it.
+before, everything goes back. What was put aside stays until a person purges it (quarantine).
 
 With --into-new an instance of that name is made as "instance create" does, and gets
 the database and the files of storage as they are in the snapshot. Its identity, its

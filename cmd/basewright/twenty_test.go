@@ -45,7 +45,7 @@ func TestTwentyCreations(t *testing.T) {
 	if want := 14; len(stacks) != want { // of twenty six fail
 		t.Errorf("%d folders, want %d", len(stacks), want)
 	}
-	if lost > 5 {
+	if lost < 4 || lost > 5 { // of one name neither order need succeed
 		t.Errorf("%d lost, and there were five names for two", lost)
 	}
 	shareNothing(t, stacks)

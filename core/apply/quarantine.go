@@ -198,6 +198,9 @@ func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instanc
 // PurgeAside deletes what is in quarantine, as a person asks for who typed its ID.
 func (a *Applier) PurgeAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
 	return a.onShelf(ctx, id, find, actor, "quarantine.purge", core.Purged, func(e core.Engine, item core.Aside) error {
+		if item.Kind != "" && a.Data == nil {
+			return core.Errorf(core.Internal, "%s lies with a snapshot, which this program cannot read", id)
+		}
 		if item.Kind != "" {
 			return a.Data.Discard(ctx, e, item)
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -54,6 +55,28 @@ func TestRetentionCountsScopesApart(t *testing.T) {
 	}
 	if good := LastGood(all); !good["good"] || !good["proven"] || len(good) != 2 {
 		t.Errorf("spared %v", good)
+	}
+}
+
+// TestForgetLeavesWhatIsOlder: a rehearsal's clone may have the name of an
+// instance that is gone, whose snapshots outlive it.
+func TestForgetLeavesWhatIsOlder(t *testing.T) {
+	f, e := newFolder(t), newDumps()
+	old, err := e.take(t, f, Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := old.Created.Add(time.Nanosecond)
+	own, err := e.take(t, f, Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, err := f.Forget("shop", begun)
+	if err != nil || len(gone) != 1 || gone[0] != own.ID {
+		t.Errorf("removed %v, %v; wanted only %s", gone, err, own.ID)
+	}
+	if left, err := f.List("shop"); err != nil || len(left) != 1 || left[0].ID != old.ID {
+		t.Errorf("left %v, %v; wanted %s", left, err, old.ID)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -33,15 +34,18 @@ func (f *Folder) Retain(instance string, keep int, spared map[string]bool) ([]st
 	return removed, nil
 }
 
-// Forget removes every snapshot of an instance that was made to be thrown away, and
-// returns their IDs.
-func (f *Folder) Forget(instance string) ([]string, error) {
+// Forget removes every snapshot taken since of an instance that was made to be
+// thrown away, and returns their IDs. Older ones are of another that had its name.
+func (f *Folder) Forget(instance string, since time.Time) ([]string, error) {
 	all, err := f.List(instance)
 	if err != nil {
 		return nil, err
 	}
 	var removed []string
 	for _, s := range all {
+		if s.Created.Before(since) {
+			continue
+		}
 		if err := remove(filepath.Dir(s.Path), s.ID); err != nil {
 			return removed, fmt.Errorf("remove snapshot %s: %w", s.ID, err)
 		}

@@ -21,7 +21,7 @@ import (
 type Store struct {
 	path   string // of the SQLite file; what else is kept in files is named after it
 	name   string // of the database, for people
-	agent  string // whose instances, schedules and changes these are; see agents.go
+	agent  string // whose instances, schedules and changes these are; see migrations/postgres
 	with   *dialect
 	write  *gorm.DB // one connection, so that writers queue here and not in SQLite
 	read   *gorm.DB // read-only connections, opened when first used
