@@ -114,7 +114,11 @@ func TestAgentsShareOneUnbrokenLog(t *testing.T) {
 // database and into SQLite.
 func TestBackupOfPostgresIsAnySoundBackup(t *testing.T) {
 	postgresOnly(t)
-	s, ctx := opened(t), t.Context()
+	address, ctx := aDatabase(t), t.Context()
+	s, other := openedIn(t, address), openedIn(t, address)
+	if err := other.Intent(ctx, aChange("c9", "blog", core.Applying), core.JournalEntry{Change: "c9", Seq: 1, Step: "x", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 	ana := aUser("ana", map[string]core.Role{"*": core.Admin})
 	for what, err := range map[string]error{
 		"user":     s.AddUser(ctx, ana, "hash", anEntry("user.add")),

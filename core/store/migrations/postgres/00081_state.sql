@@ -274,7 +274,7 @@ create index windows_by_end on windows (ends);
 do $$
 declare t text;
 begin
-    foreach t in array array['changes', 'snapshots', 'diagnoses', 'diagnosis_days', 'healthy', 'ports', 'exec_permissions', 'asides', 'autonomy',
+    foreach t in array array['changes', 'journal', 'snapshots', 'diagnoses', 'diagnosis_days', 'healthy', 'ports', 'exec_permissions', 'asides', 'autonomy',
         'autonomy_stop', 'instances', 'schedules', 'reservations', 'departures', 'windows'] loop
         execute format('alter table %I add column agent text not null default current_setting(''basewright.agent'', true)', t);
         execute format('alter table %I enable row level security', t);
