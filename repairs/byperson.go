@@ -38,6 +38,7 @@ var byPerson = map[string]string{
 	"RT-11":   "What stopped the migration must be taken out of its way first, and its log line names it.",
 	"RT-13":   "Which of two realtimes that share a database is to stop is a decision.",
 	"SEC-06":  "TLS needs a name and a proxy in front, which are not part of the stack.",
+	"SEC-09":  "The guard belongs into one route of kong.yml, beside the owner's own; the release's whole file would take those out.",
 	"SEC-13":  "Who may see which rows is a decision.",
 	"SEC-17":  "Whether logs are worth that right is a decision.",
 	"SEC-18":  "It takes another release, whose images must be pulled.",

@@ -7,6 +7,15 @@ local function bytes(number, unit)
   return tonumber(number) * (units[string.lower(unit == "" and "b" or unit)] or 0)
 end
 
+-- twice is a size of its own unit; a broken one is said in MiB, of which no
+-- part is lost.
+local function twice(number, unit)
+  if string.find(number, ".", 1, true) then
+    return string.format("%d", math.ceil(2 * bytes(number, unit) / units.m)) .. "m"
+  end
+  return string.format("%d", 2 * tonumber(number)) .. unit
+end
+
 -- limits returns the lines of a service of a compose file that limit its memory.
 local function limits(text, service)
   local list, part = {}, nil
@@ -17,7 +26,7 @@ local function limits(text, service)
     if counts and before then
       list[#list + 1] = {
         size = bytes(number, unit), swap = at.key == "memswap_limit",
-        edit = { line = at.line, old = at.text, new = before .. string.format("%d", 2 * tonumber(number)) .. unit .. after },
+        edit = { line = at.line, old = at.text, new = before .. twice(number, unit) .. after },
       }
     elseif counts then
       return nil, at.rest
@@ -91,6 +100,17 @@ return {
       },
       plan = {
         'write_file edits=[map[line:6 new:          memory: "128M" old:          memory: "64M"]] path=docker-compose.yml',
+        "recreate meta", "wait_healthy meta",
+      },
+    },
+    {
+      given = {
+        finding = { code = "DK-12", service = "meta" }, host = { memory_available = 1073741824 },
+        services = { meta = { state = "exited", compose_service = "meta", memory_limit = 322122547 } },
+        files = { ["docker-compose.yml"] = "services:\n  meta:\n    mem_limit: 0.3g\n" },
+      },
+      plan = {
+        "write_file edits=[map[line:3 new:    mem_limit: 615m old:    mem_limit: 0.3g]] path=docker-compose.yml",
         "recreate meta", "wait_healthy meta",
       },
     },

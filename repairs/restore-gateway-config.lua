@@ -15,7 +15,7 @@ local upstreamName = "realtime-dev.supabase-realtime"
 
 return {
   title = "Restore the gateway's routes from the release",
-  fixes = { "GW-01", "GW-18", "UPG-06", "SEC-14", "SEC-09" },
+  fixes = { "GW-01", "GW-18", "UPG-06", "SEC-14" },
   risk = "medium",
   needs = { "write_file", "recreate", "wait_healthy" },
   params = {

@@ -26,6 +26,7 @@ type rehearsal struct {
 func (w *workshop) rehearse(ctx context.Context, f upgradeFlags, inst core.Instance, o upgrade.Order, plan core.Plan) error {
 	if f.output == "text" {
 		printPlan(w.console, plan)
+		fmt.Fprintf(w.out, "\nThis is done with a clone, which has the data of %s: cron jobs and webhooks in the database run there, too, until it is removed.\n", printable(inst.ID))
 	}
 	if f.plan {
 		return w.printJSON(f.output, plan)
@@ -110,6 +111,9 @@ func (w *workshop) stage(ctx context.Context, inst core.Instance) (*create.Place
 	}
 	own, err := upgrade.OwnChanges(ctx, e, obs, kept.Release)
 	if err != nil {
+		return no(err)
+	}
+	if err := own.Contained(inst.ID); err != nil {
 		return no(err)
 	}
 	order, err := create.Like(own.Release, obs.Env)

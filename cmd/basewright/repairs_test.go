@@ -107,7 +107,6 @@ var cures = []cure{
 	{"SEC-19", "SEC-19", "rotate-jwt-secret", never, true, false},
 	{"GW-06", "GW-06", "recreate-stale-containers", never, true, false},
 	{"VEC-06", "SVC-02", "start-stopped-services", never, true, true},
-	{"SEC-09", "SEC-09", "restore-gateway-config", never, true, false},
 	{"POOL-06", "POOL-06", "fix-pooler-tenant", never, true, false},
 	{"PG-02", "PG-02", "replace-demo-secrets", never, true, false},
 	{"DK-06", "DK-06", "replace-demo-secrets", inAll, true, false},

@@ -38,8 +38,11 @@ The plan lists images, settings, files and what a person must do beside. It is a
 like any other: a full snapshot first, the database last to stop and first to start,
 verified by a diagnosis, and put back when a service does not come up or something is
 worse; the databases and files, too, when a service has migrated its schema by then.
---rehearse does it with a clone first, which is removed afterwards, and touches INSTANCE
-not at all. The major version of PostgreSQL is never changed.
+--rehearse does it with a clone, which is removed afterwards, and changes nothing of
+INSTANCE; its cron jobs and webhooks run in the clone, too. A rehearsal that is killed
+leaves INSTANCE-rehearsal, to be deleted as any instance. An instance whose compose files
+were edited is not rehearsed: its copy could mount the same folders. The major version of
+PostgreSQL is never changed.
 
 Exit code: 0 planned, committed or rehearsed well, 1 refused or rolled back, 2 could not start.`,
 		Example: "  basewright instance upgrade shop --plan\n  basewright instance upgrade shop --rehearse --yes\n  basewright instance upgrade shop --to 0.8.1 --take docker-compose.yml=ours --yes",

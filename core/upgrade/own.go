@@ -6,7 +6,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/create"
@@ -60,6 +62,26 @@ func OwnChanges(ctx context.Context, in core.Inspector, obs *core.Observation, r
 		}
 	}
 	return own, nil
+}
+
+// place matches variables that name a server, a bucket or a folder.
+var place = regexp.MustCompile(`_(HOST|HOSTNAME|ENDPOINT|BUCKET|PATH|LOCATION|DIRECTORY|DIR|URI|DSN)$`)
+
+// Contained refuses changes with which a copy would work on what is the
+// original's: a compose file may mount any folder and any volume, and a variable may
+// name another server. A mail server is nobody's data.
+func (o Own) Contained(id string) error {
+	for _, name := range slices.Sorted(maps.Keys(o.Files)) {
+		if strings.HasPrefix(filepath.Base(name), "docker-compose") {
+			return core.Errorf(core.Conflict, "%s of %s is not the release's own: a copy of it could mount the folders and volumes of %s; nothing was made", name, id, id)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.Env)) {
+		if place.MatchString(key) && key != "SMTP_HOST" {
+			return core.Errorf(core.Conflict, "%s of %s is not the release's own: a copy would work on the same place; nothing was made", key, id)
+		}
+	}
+	return nil
 }
 
 // Write brings the changes into the folder of a copy that was just rendered.
