@@ -48,15 +48,16 @@ func (q *Changes) Start(ctx context.Context, instance string, job Job) (string, 
 	begun := make(chan error, 2)
 	tell := sync.OnceFunc(func() { begun <- nil })
 	go func() {
-		defer q.release(instance)
 		c, err := q.run(id, job, func(e core.Event) {
 			q.Hub.Publish("change", instance, e)
 			tell()
 		})
 		if c == nil {
-			begun <- err // tell was never called: its event comes after the change was saved
+			q.release(instance) // first: who hears of it asks who holds the instance
+			begun <- err        // tell was never called: its event comes after the change was saved
 			return
 		}
+		defer q.release(instance)
 		tell()
 		if q.Ended != nil {
 			q.Ended(c)

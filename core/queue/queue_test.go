@@ -145,8 +145,13 @@ func TestAChangeThatIsNotBegun(t *testing.T) {
 		"refused": func(context.Context, string, func(core.Event)) (*core.Change, error) { return nil, wrong },
 		"panics":  func(context.Context, string, func(core.Event)) (*core.Change, error) { panic("poison") },
 	} {
-		if _, err := q.Start(t.Context(), "shop", job); err == nil || name == "refused" && !errors.Is(err, wrong) {
-			t.Errorf("%s: %v", name, err)
+		for range 300 { // nobody holds the instance when its caller hears of it
+			if _, err := q.Start(t.Context(), "shop", job); err == nil || name == "refused" && !errors.Is(err, wrong) {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if holder := q.Holder("shop"); holder != "" {
+				t.Fatalf("%s: change %s still holds the instance", name, holder)
+			}
 		}
 	}
 	if !q.Close(time.Minute) {
