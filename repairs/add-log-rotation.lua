@@ -59,11 +59,7 @@ return {
       end
       return a < b
     end)
-    local paths, edits, actions = {}, {}, {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
+    local paths, edits, actions = sorted_keys(t.files), {}, {}
     for _, name in ipairs(names) do
       local done = false
       for _, path in ipairs(paths) do

@@ -88,12 +88,10 @@ return {
     if wanted.env and (t.env[wanted.env] == nil or t.env[wanted.env] == "") then
       return nil, wanted.env .. " is not set in .env; upstream's utils/add-new-auth-keys.sh makes it, or take GOTRUE_JWT_KEYS away from auth"
     end
-    local paths, names, edits, actions = {}, {}, {}, {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
+    local paths, names, edits, actions = sorted_keys(t.files), {}, {}, {}
+    for _, path in ipairs(paths) do
       edits[path] = {}
     end
-    table.sort(paths)
     for _, part in ipairs(wanted.all or { wanted }) do
       local name = part.service or t.finding.service
       local s = t.services[name]

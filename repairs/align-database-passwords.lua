@@ -20,12 +20,7 @@ local within = {
 -- differs returns the name of a service whose container has another password
 -- than .env.
 local function differs(t, password)
-  local names = {}
-  for name in pairs(t.services) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted_keys(t.services)) do
     local s = t.services[name]
     for _, key in ipairs(alone) do
       local has = s.role ~= "" and s.env and s.env[key]

@@ -87,6 +87,7 @@ func attacks() map[string]attack {
 		"broken %":                  {`return ('x'):find('%')`, "attack.lua:1: the pattern ends with %"},
 		"back reference to nothing": {`return ('x'):find('%1')`, "attack.lua:1: the pattern refers to a capture"},
 		"sort without an order":     {`table.sort({1,'x',{}})`, "attack.lua:1: table.sort: cannot compare"},
+		"keys without end":          {`local t={} for i=1,70000 do t['k'..i]=i end sorted_keys(t)`, "attack.lua:1: sorted_keys: more than 65536 keys"},
 		"sort that contradicts":     {`local t={} for i=1,1000 do t[i]=i end table.sort(t,function() return true end) return 1`, "not a table"},
 		"many strings":              {`local t={} for i=1,1e9 do t[i]=tostring(i) end`, ""},
 		"many tables":               {`local t={} while true do t={t} end`, ""},

@@ -86,15 +86,11 @@ return {
     if not s or s.missing then
       return nil, "there is no container of " .. name
     end
-    local actions, paths, wanted = {}, {}, {}
+    local actions, wanted = {}, {}
     for port in string.gmatch((t.finding.details or {}).ports or "", "%d+") do
       wanted[port] = true
     end
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local list = edits(t.files[path], s.compose_service, wanted, t.env)
       if #list > 0 then
         actions[#actions + 1] = { op = "write_file", path = path, edits = list }

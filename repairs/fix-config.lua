@@ -133,11 +133,7 @@ return {
         end
       end
     end
-    local names = {}
-    for name in pairs(again) do
-      names[#names + 1] = name
-    end
-    table.sort(names)
+    local names = sorted_keys(again)
     if everywhere then
       actions[#actions + 1] = { op = "up", timeout = params.timeout, why = "whoever was made with a blank" }
     end

@@ -97,11 +97,7 @@ return {
         end
       end
     end
-    local services = {}
-    for service in pairs(again) do
-      services[#services + 1] = service
-    end
-    table.sort(services)
+    local services = sorted_keys(again)
     for _, op in ipairs({ "recreate", "wait_healthy" }) do
       for _, service in ipairs(services) do
         actions[#actions + 1] = { op = op, service = service, timeout = op == "wait_healthy" and params.timeout or nil }

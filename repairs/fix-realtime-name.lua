@@ -75,12 +75,8 @@ return {
     if string.match(name, "^" .. plain(tenant) .. "%.") then
       name = string.sub(name, #tenant + 2)
     else
-      local paths, done = {}, false
-      for p in pairs(t.files) do
-        paths[#paths + 1] = p
-      end
-      table.sort(paths)
-      for _, p in ipairs(paths) do
+      local done = false
+      for _, p in ipairs(sorted_keys(t.files)) do
         local list = p ~= path and renamed(t.files[p], realtime.compose_service, tenant)
         if list then
           actions[#actions + 1] = { op = "write_file", path = p, edits = list }

@@ -38,15 +38,11 @@ return {
     if not vector or vector.missing then
       return nil, "there is no container of vector"
     end
-    local actions, paths, known = {}, {}, false
+    local actions, known = {}, false
     if t.env[variable] == nil or t.env[variable] == "" then
       actions[1] = { op = "set_env", key = variable, value = params.socket }
     end
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local edit = mounted(t.files[path], vector.compose_service)
       known = known or edit ~= nil
       if edit then

@@ -21,12 +21,7 @@ return {
     if type(read) ~= "string" or read == "" then
       return nil, "the gateway is not a Kong that reads a file"
     end
-    local paths = {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local edit
       for _, at in ipairs(compose_lines(t.files[path], gateway.compose_service)) do
         local from, to = string.find(at.text, ":" .. read, 1, true)

@@ -54,12 +54,7 @@ return {
         return nil, "the gateway is called " .. old .. " already"
       end
     end
-    local paths = {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local edit, why = named(t.files[path], gateway.compose_service)
       if why then
         return nil, why

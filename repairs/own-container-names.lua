@@ -38,16 +38,8 @@ return {
       return nil, "the project itself is called supabase; give it a name of its own in .env (COMPOSE_PROJECT_NAME) first"
     end
     local names, again, actions = {}, {}, {}
-    local keys = {}
-    for key in pairs(t.services) do
-      keys[#keys + 1] = key
-    end
-    table.sort(keys)
-    local paths, edits = {}, {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
+    local keys = sorted_keys(t.services)
+    local paths, edits = sorted_keys(t.files), {}
     for _, path in ipairs(paths) do
       for _, key in ipairs(keys) do
         local s = t.services[key]

@@ -63,12 +63,7 @@ return {
     if limit > 1000 then
       return nil, name .. " would be " .. string.format("%d", limit) .. ", and each takes memory; find out who holds them in pg_stat_activity"
     end
-    local paths = {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local edit = raised(t.files[path], t.services.db.compose_service, name .. "=" .. string.format("%d", limit))
       if edit then
         return {

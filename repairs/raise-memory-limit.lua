@@ -54,12 +54,8 @@ return {
     if (s.memory_limit or 0) == 0 then
       return nil, name .. " has no memory limit: the memory of the host ran out; add some, or run less on it"
     end
-    local paths, actions = {}, {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    local actions = {}
+    for _, path in ipairs(sorted_keys(t.files)) do
       local list, strange = limits(t.files[path], s.compose_service)
       if not list then
         return nil, path .. " says " .. strange .. ", which only a person can change; the variable is set in .env"

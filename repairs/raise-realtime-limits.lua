@@ -24,12 +24,7 @@ return {
     if type(now) == "string" and tonumber(now) and tonumber(now) >= params.users then
       return nil, "realtime takes " .. now .. " users already; name more with --param users=NUMBER"
     end
-    local paths = {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local head, first, edit
       for _, at in ipairs(compose_lines(t.files[path], realtime.compose_service)) do
         if at.key == "environment" then

@@ -19,7 +19,8 @@ const maxArray = 1 << 18
 // reach behind a value.
 var (
 	allowedGlobals = []string{
-		"assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type", "unpack", "compose_lines",
+		"assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type", "unpack",
+		"compose_lines", "sorted_keys",
 		"math", "string", "table",
 	}
 	allowedMath = []string{
@@ -71,6 +72,7 @@ func (s *sandbox) restrict() {
 	}
 	globals.RawSetString("unpack", s.NewFunction(unpack))
 	globals.RawSetString("compose_lines", s.NewFunction(s.composeLines))
+	globals.RawSetString("sorted_keys", s.NewFunction(sortedKeys))
 	globals.RawSetString("tostring", s.NewFunction(tostring))
 	keepOnly(text, append(allowedString, "__index"))
 	keepOnly(tables, allowedTable)

@@ -29,12 +29,7 @@ return {
       return nil, "the stack has not both storage and imgproxy"
     end
     local target = type(storage.env.FILE_STORAGE_BACKEND_PATH) == "string" and storage.env.FILE_STORAGE_BACKEND_PATH or "/var/lib/storage"
-    local paths = {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local own, other = mounted(t.files[path], storage.compose_service, target), mounted(t.files[path], imgproxy.compose_service, target)
       if own and other and own.source == other.source then
         return nil, path .. " mounts the same folder into both; recreate imgproxy"

@@ -29,7 +29,7 @@ return {
   wants = { files = { "@compose" } },
 
   plan = function(t)
-    local names, waiting, paths, actions = {}, {}, {}, {}
+    local names, waiting, actions = {}, {}, {}
     for role, s in pairs(t.services) do
       if logging[role] then
         names[s.compose_service or role] = true
@@ -38,11 +38,7 @@ return {
       end
     end
     table.sort(waiting)
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local edits = {}
       for _, service in ipairs(waiting) do
         for _, e in ipairs(eased(t.files[path], service, names)) do

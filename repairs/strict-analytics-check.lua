@@ -16,12 +16,7 @@ return {
     if not analytics or analytics.missing then
       return nil, "there is no container of analytics"
     end
-    local paths = {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       local edit
       for _, at in ipairs(compose_lines(t.files[path], analytics.compose_service)) do
         if at.key == "healthcheck" and not edit then

@@ -1,6 +1,7 @@
 package repairs
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -90,6 +91,27 @@ func sortTable(l *lua.LState) int {
 		t.RawSetInt(i+1, v)
 	}
 	return 0
+}
+
+// sortedKeys gives a playbook the names in a table in order: sorted_keys(t.files).
+func sortedKeys(l *lua.LState) int {
+	var names []string
+	l.CheckTable(1).ForEach(func(k, _ lua.LValue) {
+		name, ok := k.(lua.LString)
+		if !ok {
+			l.RaiseError("sorted_keys: a key is %s, not a string", named(k))
+		}
+		if names = append(names, string(name)); len(names) > maxSort {
+			l.RaiseError("sorted_keys: more than %d keys", maxSort)
+		}
+	})
+	slices.Sort(names)
+	list := l.CreateTable(len(names), 0)
+	for _, name := range names {
+		list.Append(lua.LString(name))
+	}
+	l.Push(list)
+	return 1
 }
 
 func lessThan(l *lua.LState, a, b lua.LValue) bool {

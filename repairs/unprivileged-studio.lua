@@ -30,12 +30,7 @@ return {
     if not meta or meta.missing then
       return nil, "there is no container of meta"
     end
-    local paths = {}
-    for path in pairs(t.files) do
-      paths[#paths + 1] = path
-    end
-    table.sort(paths)
-    for _, path in ipairs(paths) do
+    for _, path in ipairs(sorted_keys(t.files)) do
       for _, at in ipairs(compose_lines(t.files[path], meta.compose_service)) do
         local head, tail = string.match(at.text, "^(%s*%-?%s*PG_META_DB_USER[:=]%s*[\"']?)supabase_admin([\"']?.*)$")
         if at.key == "environment" and head then
