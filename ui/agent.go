@@ -56,7 +56,7 @@ type Works struct {
 	Create func(ctx context.Context, o CreateOrder, actor string) (core.Instance, queue.Job, error)
 	// Preflight lists all that is in the way of an order, and reserves nothing.
 	Preflight func(ctx context.Context, o CreateOrder) (Preflight, error)
-	// Handover returns what the owner of a new instance needs to begin: addresses,
+	// Handover returns what the owner of an instance needs to use it: addresses,
 	// keys, the dashboard's login.
 	Handover func(ctx context.Context, i core.Instance) ([]Handed, error)
 	// Settings returns what is known of every setting of an instance; Configure

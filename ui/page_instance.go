@@ -22,6 +22,7 @@ var instanceTabs = []struct {
 	{panel.Tab{ID: "snapshots", Path: "/snapshots"}, read},
 	{panel.Tab{ID: "schedules", Path: "/schedules"}, read},
 	{panel.Tab{ID: "changes", Path: "/changes"}, read},
+	{panel.Tab{ID: "keys", Path: "/keys"}, admin},
 }
 
 // of is the head of an instance's pages.

@@ -35,6 +35,8 @@ var instancePages = []route{
 	page(get, "/changes/:cid", read, oneChange, "A change under way, or its receipt", (*call).changePage),
 	page(post, "/changes/:cid/undo", mend, oneChange, "Undo a change", (*call).undoChange),
 	page(get, "/instances/:id/logs", tail, oneInstance, "What the services logged", (*call).logsPage),
+	page(get, "/instances/:id/keys", admin, oneInstance, "Its address and keys, masked", (*call).keysPage),
+	page(post, "/instances/:id/keys", admin, oneInstance, "Show one of them", (*call).revealKey),
 	page(get, "/instances/:id/config", conf, oneInstance, "Its settings", (*call).configPage),
 	page(post, "/instances/:id/config", mend, oneInstance, "Preview an edit", (*call).previewConfig),
 	page(get, "/instances/:id/config/:draft", mend, oneInstance, "What an edit would do", (*call).draftPage),

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ var screens = []struct{ name, path, until string }{
 	{"snapshots", "/instances/shop/snapshots", ".list"},
 	{"schedules", "/instances/shop/schedules", ".list"},
 	{"changes", "/instances/shop/changes", ".list"},
+	{"keys", "/instances/shop/keys", ".keys"},
 	{"plan", "/instances/shop/fix?finding=PG-01&playbook=align-database-passwords", ".approve"},
 	{"receipt", "/changes/repair-kept", ".receipt"},
 	{"taken-back", "/changes/repair-back", ".receipt"},
@@ -40,19 +42,24 @@ var screens = []struct{ name, path, until string }{
 
 // TestEveryScreen opens every page by day, by night and on a phone, keeps a
 // picture of it, and wants no complaint of the browser and nothing serious of
-// axe.
+// axe. BASEWRIGHT_SCREENS names some of them, for who works on these.
 func TestEveryScreen(t *testing.T) {
 	w := newWorld(t)
 	w.withPassword("ana")
 	fleetOf(w, 24)
 	showcase(w)
+	withKeys(w)
 	axe, err := os.ReadFile("testdata/axe.min.js")
 	must(t, err)
 	b := browse(t, w)
 	b.open("/login")
 	b.shot("login-light")
 	b.login()
+	only := strings.Fields(os.Getenv("BASEWRIGHT_SCREENS"))
 	for _, s := range screens {
+		if len(only) > 0 && !slices.Contains(only, s.name) {
+			continue
+		}
 		b.size(1360, 900)
 		for _, scheme := range []string{"light", "dark"} {
 			b.dress(scheme)

@@ -77,13 +77,16 @@ func (a *agent) preflight(ctx context.Context, in ui.CreateOrder) (ui.Preflight,
 	return out, err
 }
 
-// handed are the variables of a new instance's .env that its owner needs.
+// handed are the variables of an instance's .env that its owner needs.
 var handed = []struct {
 	key    string
 	secret bool
-}{{"SUPABASE_PUBLIC_URL", false}, {"ANON_KEY", true}, {"SERVICE_ROLE_KEY", true}, {"DASHBOARD_USERNAME", false}, {"DASHBOARD_PASSWORD", true}, {"POSTGRES_PASSWORD", true}}
+}{
+	{"SUPABASE_PUBLIC_URL", false}, {"ANON_KEY", true}, {"SERVICE_ROLE_KEY", true}, {"SUPABASE_PUBLISHABLE_KEY", true}, {"SUPABASE_SECRET_KEY", true},
+	{"DASHBOARD_USERNAME", false}, {"DASHBOARD_PASSWORD", true}, {"POSTGRES_PASSWORD", true},
+}
 
-// handover reads what the owner of a new instance needs from its .env.
+// handover reads what the owner of an instance needs from its .env.
 func (a *agent) handover(ctx context.Context, i core.Instance) ([]ui.Handed, error) {
 	_, _, obs, err := a.observe(ctx, i)
 	if err != nil {

@@ -54,8 +54,16 @@ type Handover struct {
 
 // Handed is a line of it.
 type Handed struct {
-	Key, Value string
+	Key, Value string // the value of a secret that is not shown is empty
 	Secret     bool
+	Shown      bool
+}
+
+// Keys is what it takes to use an instance; one secret at a time is shown.
+type Keys struct {
+	Frame
+	Of   Instance
+	Keys []Handed
 }
 
 // Security is what the last diagnoses say of doors that are open, and of what
@@ -90,4 +98,5 @@ type Hit struct {
 func (*Adopt) Template() string    { return "adopt" }
 func (*Create) Template() string   { return "create" }
 func (*Handover) Template() string { return "handover" }
+func (*Keys) Template() string     { return "keys" }
 func (*Security) Template() string { return "security" }

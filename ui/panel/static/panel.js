@@ -197,6 +197,7 @@ if (new URLSearchParams(location.search).has("done")) {
   url.searchParams.delete("done");
   history.replaceState(null, "", url);
 }
+each(".tabs [aria-current]", (tab) => tab.scrollIntoView({ block: "nearest", inline: "nearest" })); // a phone shows some of them
 each("#log", (list) => { list.scrollTop = list.scrollHeight; });
 each("button.confirmed", (button) => { button.disabled = true; });
 

@@ -1,0 +1,74 @@
+package ui
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/store"
+)
+
+// withKeys gives the instances of a world keys.
+func withKeys(w *world) {
+	w.a.Works.Handover = func(_ context.Context, i core.Instance) ([]Handed, error) {
+		return []Handed{{Key: "SUPABASE_PUBLIC_URL", Value: "https://shop.example.com"}, {Key: "ANON_KEY", Value: "anon-" + core.Secret(i.ID), Secret: true},
+			{Key: "SERVICE_ROLE_KEY", Value: canary, Secret: true}, {Key: "DASHBOARD_PASSWORD", Value: "dash-" + core.Secret(i.ID), Secret: true}}, nil
+	}
+}
+
+// TestKeysAreShownOneByOne wants no secret in the page before it is asked for,
+// one and no other after, and an entry of the audit log that does not hold it.
+func TestKeysAreShownOneByOne(t *testing.T) {
+	w := newWorld(t)
+	withKeys(w)
+	_, admin := w.user("boss", map[string]core.Role{"shop": core.Admin})
+	_, operator := w.user("op", map[string]core.Role{"shop": core.Operator})
+	page := w.ask("GET", "/instances/shop/keys", admin, "").Body.String()
+	if strings.Contains(page, "anon-shop") || strings.Contains(page, canary) || !strings.Contains(page, "https://shop.example.com") {
+		t.Errorf("the page before: %s", page)
+	}
+	rec := w.form("/instances/shop/keys", admin, url.Values{"key": {"ANON_KEY"}})
+	if text := rec.Body.String(); rec.Code != http.StatusOK || !strings.Contains(text, "anon-shop") || strings.Contains(text, canary) || strings.Contains(text, "dash-shop") {
+		t.Errorf("one key: %d %s", rec.Code, text)
+	}
+	if rec.Header().Get("Cache-Control") != "no-store" {
+		t.Error("a page with a key may be kept")
+	}
+	for key, who := range map[string]string{"ANON_KEY": operator, "JWT_SECRET": admin, "SUPABASE_PUBLIC_URL": admin} {
+		if rec := w.form("/instances/shop/keys", who, url.Values{"key": {key}}); rec.Code < 400 {
+			t.Errorf("%s: %d", key, rec.Code)
+		}
+	}
+	entries, err := w.a.Store.FindAudit(t.Context(), store.AuditQuery{Text: "instance.reveal", Limit: 10})
+	must(t, err)
+	if len(entries) != 1 || entries[0].Actor != "user:boss" || entries[0].Instance != "shop" || entries[0].Detail != "ANON_KEY was shown" {
+		t.Errorf("the audit log: %+v", entries)
+	}
+}
+
+// TestKeysInABrowser shows one key after the other, without a new page.
+func TestKeysInABrowser(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	withKeys(w)
+	b := browse(t, w)
+	b.login()
+	b.open("/instances/shop/keys")
+	b.eval(`window.stays = true`, nil)
+	b.click(`button[value=ANON_KEY]`, "#key-ANON_KEY")
+	b.shot("keys-shown")
+	b.click(`button[value=SERVICE_ROLE_KEY]`, "#key-SERVICE_ROLE_KEY")
+	var stays, masked bool
+	b.eval(`Boolean(window.stays)`, &stays)
+	b.eval(`!document.querySelector("#key-ANON_KEY")`, &masked)
+	if text := b.text("#key-SERVICE_ROLE_KEY"); text != canary || !stays || !masked {
+		t.Errorf("%q, on the same page: %v, the first is masked again: %v", text, stays, masked)
+	}
+	b.run(chromedp.Click(`#keys-list a.button`, chromedp.ByQuery), chromedp.WaitNotPresent("#key-SERVICE_ROLE_KEY", chromedp.ByQuery))
+	b.quiet()
+}
