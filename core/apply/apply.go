@@ -65,9 +65,12 @@ type DataSnapshots interface {
 	// Prove reads all that was saved, down to its contents.
 	Prove(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
 	// Load puts back what Save saved; the instance's configuration and
-	// containers are as they were when it is called. What it put aside it hands
-	// to list before it counts as done. Running it twice does no harm.
-	Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot, list func([]core.Aside) error) error
+	// containers are as they were when it is called. An earlier Load without its
+	// Settle is taken back first.
+	Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// Settle makes what Load did last: it hands what that put aside to list, and
+	// then no Load takes it back. Running it twice does no harm.
+	Settle(ctx context.Context, e core.Engine, s core.Snapshot, list func([]core.Aside) error) error
 	// Discard deletes what is in quarantine and no Shelf moved. No plan can.
 	Discard(ctx context.Context, e core.Engine, a core.Aside) error
 }

@@ -69,8 +69,10 @@ var scenarios = map[string]func(w *world) error{
 		return err
 	},
 	"a restore":  (*world).restore,
+	"a loss":     (*world).loses,
 	"a rotation": (*world).rotate,
 	"a recovery": func(w *world) error {
+		w.a.Data = &shelf{vault{w: w}}
 		_, err := w.a.Recover(context.Background())
 		return err
 	},
@@ -176,7 +178,7 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 	for scenario, prepare := range map[string]func(w *world) error{
 		"a change that cures": nil, "a change of every operation": nil, "a change that is rolled back": nil, "an undo": cured,
-		"a deletion": (*world).keep, "a restore": (*world).settled, "a rotation": nil,
+		"a deletion": (*world).keep, "a restore": (*world).settled, "a rotation": nil, "a loss": nil,
 	} {
 		base := prepared(t, prepare)
 		t.Run(scenario, func(t *testing.T) {
@@ -190,7 +192,7 @@ func TestKilledAnywhere(t *testing.T) {
 			}
 			before, after := stateOf(t, base), stateOf(t, whole)
 			for _, n := range distinct(points) {
-				if scenario == "a change that is rolled back" && n < slices.Index(points, "verify.do.before") {
+				if (scenario == "a change that is rolled back" || scenario == "a loss") && n < slices.Index(points, "verify.do.before") {
 					continue // the same as when it cures
 				}
 				t.Run(fmt.Sprintf("%02d %s", n, points[n-1]), func(t *testing.T) {
@@ -208,30 +210,43 @@ func TestKilledAnywhere(t *testing.T) {
 
 // TestKilledWhileRecovering kills the agent that puts things back, too.
 func TestKilledWhileRecovering(t *testing.T) {
-	base := prepared(t, nil)
-	points, _ := run(t, copied(t, base), "a change that cures", 0)
-	broken := copied(t, base)
-	for n, p := range points {
-		if strings.HasPrefix(p, "verify.do.before") {
-			run(t, broken, "a change that cures", n+1)
-		}
-	}
-	whole := copied(t, broken)
-	points, killed := run(t, whole, "a recovery", 0)
-	if killed || len(points) < 10 {
-		t.Fatalf("killed %v, failpoints %v", killed, points)
-	}
-	before := stateOf(t, base)
-	for _, n := range distinct(points) {
-		t.Run(fmt.Sprintf("%02d %s", n, points[n-1]), func(t *testing.T) {
-			t.Parallel()
-			dir := copied(t, broken)
-			if _, killed := run(t, dir, "a recovery", n); !killed {
-				t.Fatal("the child was not killed")
+	for scenario, at := range map[string]string{"a change that cures": "verify.do.before", "a loss": "verify.do.after"} {
+		t.Run(scenario, func(t *testing.T) {
+			base := prepared(t, nil)
+			broken := killedAt(t, base, scenario, at)
+			whole := copied(t, broken)
+			points, killed := run(t, whole, "a recovery", 0)
+			if killed || len(points) < 10 {
+				t.Fatalf("killed %v, failpoints %v", killed, points)
 			}
-			mustRecover(t, dir, before, before)
+			before := stateOf(t, base)
+			for _, n := range distinct(points) {
+				t.Run(fmt.Sprintf("%02d %s", n, points[n-1]), func(t *testing.T) {
+					t.Parallel()
+					dir := copied(t, broken)
+					if _, killed := run(t, dir, "a recovery", n); !killed {
+						t.Fatal("the child was not killed")
+					}
+					mustRecover(t, dir, before, before)
+				})
+			}
 		})
 	}
+}
+
+// killedAt returns a copy of a world in which a scenario was killed at a point.
+func killedAt(t *testing.T, base, scenario, point string) string {
+	t.Helper()
+	points, _ := run(t, copied(t, base), scenario, 0)
+	n := slices.Index(points, point)
+	if n < 0 {
+		t.Fatalf("%s does not pass %s: %q", scenario, point, points)
+	}
+	dir := copied(t, base)
+	if _, killed := run(t, dir, scenario, n+1); !killed {
+		t.Fatal("the child was not killed")
+	}
+	return dir
 }
 
 // distinct returns the numbers of the failpoints, without those that come right
@@ -266,6 +281,7 @@ func mustRecover(t *testing.T, dir string, before, after worldState) {
 		t.Fatal(err)
 	}
 	defer w.st.Close()
+	w.a.Data = &shelf{vault{w: w}}
 	if _, err := w.a.Recover(t.Context()); err != nil {
 		t.Fatalf("recover: %v", err)
 	}
@@ -292,6 +308,7 @@ func mustRecover(t *testing.T, dir string, before, after worldState) {
 	if _, err := w.st.Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
+	w.mustListWhatIsAside(t)
 	w.mustHoldNoSecret(t, nil)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/crc32"
 	"path"
 	"path/filepath"
 	"slices"
@@ -139,9 +140,17 @@ var asideWhy = map[core.AsideKind]string{
 }
 
 // list enters in the list of the quarantine what a snapshot's restore put aside.
+// Doing it twice does no harm, for what lies at one place has one ID.
 func (t *transaction) list(ctx context.Context, items []core.Aside) error {
-	for i, item := range items {
-		item.ID = fmt.Sprintf("%s-restore-%s-%d", t.c.ID, cmp.Or(item.Kind, "x"), i+1)
+	known, err := t.asides(ctx, t.c.ID)
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		item.ID = fmt.Sprintf("%s-restore-%s-%08x", t.c.ID, cmp.Or(item.Kind, "x"), crc32.ChecksumIEEE([]byte(item.In())))
+		if i := slices.IndexFunc(known, func(k core.Aside) bool { return k.Kind == item.Kind && k.In() == item.In() }); i >= 0 {
+			item.ID = known[i].ID // entered by an earlier version, which numbered them
+		}
 		item.Instance, item.Change, item.Why = t.inst.ID, t.c.ID, asideWhy[item.Kind]
 		item.State, item.At, item.Until = core.Kept, t.now(), t.now().Add(keptFor)
 		if err := t.at("quarantine.list", func() error { return t.Journal.SaveAside(context.WithoutCancel(ctx), item) }); err != nil {
@@ -153,7 +162,8 @@ func (t *transaction) list(ctx context.Context, items []core.Aside) error {
 }
 
 // returned notes that databases and folders which this change put aside are back,
-// as restoring its snapshot brings them.
+// as restoring its snapshot brings them. What loading data put aside is not: that
+// holds what the change made of the data.
 func (t *transaction) returned(ctx context.Context) error {
 	items, err := t.asides(ctx, t.c.ID)
 	if err != nil {
@@ -161,6 +171,9 @@ func (t *transaction) returned(ctx context.Context) error {
 	}
 	for _, item := range items {
 		if item.State != core.Kept || item.Kind != core.AsideDatabase && item.Kind != core.AsideFolder {
+			continue
+		}
+		if t.c.Data != "" && item.Snapshot == t.c.Data {
 			continue
 		}
 		item.State = core.Restored

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -228,7 +229,7 @@ func TestWhatARestorePutsAsideIsListed(t *testing.T) {
 	if got := listed(); !strings.Contains(got, "database postgres in database basewright_before_x_1") {
 		t.Errorf("the list has %s", got)
 	}
-	id := c.ID + "-restore-database-1"
+	id := w.asideOf(t, c.ID, core.AsideDatabase)
 	find := func(string) (core.Instance, error) { return shop, nil }
 	if _, err := w.a.RestoreAside(t.Context(), id, find, "cli:ana"); core.CodeOf(err) != core.Conflict || !strings.Contains(err.Error(), "restore the snapshot") {
 		t.Errorf("it came back by itself: %v", err)
@@ -239,7 +240,18 @@ func TestWhatARestorePutsAsideIsListed(t *testing.T) {
 	gone := func(string) (core.Instance, error) {
 		return core.Instance{}, core.Errorf(core.NotFound, "there is no instance")
 	}
-	if _, err := w.a.PurgeAside(t.Context(), c.ID+"-restore-files-2", gone, "cli:ana"); err != nil {
+	if _, err := w.a.PurgeAside(t.Context(), w.asideOf(t, c.ID, core.AsideFiles), gone, "cli:ana"); err != nil {
 		t.Errorf("files that outlast their instance: %v", err)
 	}
+}
+
+// asideOf returns the ID of the one thing of a kind that a change set aside.
+func (w *world) asideOf(t *testing.T, change string, kind core.AsideKind) string {
+	t.Helper()
+	items, err := w.st.AsidesOf(t.Context(), change)
+	items = slices.DeleteFunc(items, func(a core.Aside) bool { return a.Kind != kind })
+	if err != nil || len(items) != 1 {
+		t.Fatalf("%+v, %v", items, err)
+	}
+	return items[0].ID
 }

@@ -126,6 +126,9 @@ func (t *transaction) resume(ctx context.Context, cause error, rollbacks int) er
 		if t.data, err = t.Journal.Snapshot(ctx, t.c.Data); err != nil {
 			return t.giveUp(ctx, cause, err)
 		}
+		if err := t.wasLoaded(ctx); err != nil {
+			return err
+		}
 	}
 	release, err := t.holdFolder(inst)
 	if err != nil {
@@ -164,7 +167,8 @@ func (t *transaction) sameEngine(obs *core.Observation) error {
 }
 
 // closeJournal writes "interrupted" to the steps that were under way, learns
-// which actions may have had an effect, and counts the rollbacks so far.
+// which actions may have had an effect and what a rollback did, and counts the
+// rollbacks so far.
 func (t *transaction) closeJournal(ctx context.Context) (rollbacks int, err error) {
 	entries, err := t.Journal.Journal(ctx, t.c.ID)
 	if err != nil {
@@ -180,6 +184,9 @@ func (t *transaction) closeJournal(ctx context.Context) (rollbacks int, err erro
 		}
 		if services, ok := strings.CutPrefix(e.Step, leaveStep); ok {
 			t.left = strings.Fields(services)
+		}
+		if strings.HasPrefix(e.Step, loadedStep) {
+			t.loaded, t.noted = true, true
 		}
 		if e.Step == rollbackStep {
 			rollbacks++

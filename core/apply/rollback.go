@@ -150,26 +150,6 @@ func (t *transaction) putBack(ctx context.Context) error {
 	return t.loadData(ctx)
 }
 
-// loadData puts back what users own, when an action began that may have changed
-// it. That may bring back old passwords and containers, too.
-func (t *transaction) loadData(ctx context.Context) error {
-	risky := slices.ContainsFunc(t.began, func(i int) bool {
-		a := t.c.Plan.Actions[i]
-		return ops[a.Op].risk != nil && ops[a.Op].risk(a) != nil
-	})
-	if t.c.Data == "" || !risky && !t.migrated(ctx) {
-		return nil
-	}
-	if t.Data == nil {
-		return core.Errorf(core.Internal, "the %s snapshot %s cannot be read by this program", t.c.Plan.Scope, t.c.Data)
-	}
-	list := func(items []core.Aside) error { return t.list(ctx, items) }
-	if err := t.Data.Load(ctx, t.e, t.inst, t.data, list); err != nil {
-		return fmt.Errorf("load snapshot %s: %w", t.c.Data, err)
-	}
-	return t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...)
-}
-
 // undoActions runs the inverses of the statements and commands that may have run,
 // the last first.
 func (t *transaction) undoActions(ctx context.Context) error {

@@ -171,8 +171,12 @@ func (v *vault) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error)
 	return s, v.fail
 }
 
-func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.Snapshot, list func([]core.Aside) error) error {
+func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.Snapshot) error {
 	v.calls = append(v.calls, "load "+s.ID)
+	return nil
+}
+
+func (v *vault) Settle(_ context.Context, _ core.Engine, s core.Snapshot, list func([]core.Aside) error) error {
 	return list([]core.Aside{{Kind: core.AsideDatabase, Origin: "postgres", Place: "basewright_before_x_1", Snapshot: s.ID}})
 }
 

@@ -31,8 +31,8 @@ func (f *Folder) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error
 }
 
 // Load brings the data of a snapshot back, not its configuration. What it takes
-// the place of stays aside. An earlier Load that did not end is taken back first.
-func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot, list func([]core.Aside) error) error {
+// the place of stays aside. An earlier Load that was not settled is taken back first.
+func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error {
 	dir, err := f.path(s.Instance, s.ID)
 	if err != nil {
 		return err
@@ -44,7 +44,14 @@ func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s 
 	if len(parts) == 0 {
 		return nil
 	}
-	if err := f.Replace(ctx, e, inst, s, s, parts); err != nil {
+	return f.Replace(ctx, e, inst, s, s, parts)
+}
+
+// Settle hands what Load put aside to list. From then on it is not to come back by
+// itself: what is written into the loaded data must not be lost to a second Load.
+func (f *Folder) Settle(ctx context.Context, e core.Engine, s core.Snapshot, list func([]core.Aside) error) error {
+	dir, err := f.path(s.Instance, s.ID)
+	if err != nil {
 		return err
 	}
 	aside, err := f.Shelved(ctx, e, s)
@@ -54,9 +61,9 @@ func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s 
 	if err := list(aside); err != nil {
 		return err
 	}
-	// From here on what was aside is not to come back by itself.
+	f.At("restore.settle")
 	if err := os.Remove(filepath.Join(dir, swapName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("load snapshot %s: %w", s.ID, err)
+		return fmt.Errorf("settle snapshot %s: %w", s.ID, err)
 	}
 	return syncDir(dir)
 }

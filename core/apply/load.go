@@ -1,0 +1,75 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+)
+
+// loadedStep begins the journal entry that says that a rollback has loaded a
+// snapshot of data. A second one must not: it would throw away what was written
+// since, and put a second database aside.
+const loadedStep = "data loaded: "
+
+// loadData puts back what users own, when an action began that may have changed
+// it. That may bring back old passwords and containers, too.
+func (t *transaction) loadData(ctx context.Context) error {
+	if t.c.Data == "" || !t.loaded && !t.mayHaveLost(ctx) {
+		return nil
+	}
+	if t.Data == nil {
+		return core.Errorf(core.Internal, "the %s snapshot %s cannot be read by this program", t.c.Plan.Scope, t.c.Data)
+	}
+	if !t.loaded {
+		load := func() error { return t.Data.Load(ctx, t.e, t.inst, t.data) }
+		if err := t.at("load", load); err != nil {
+			return fmt.Errorf("load snapshot %s: %w", t.c.Data, err)
+		}
+		t.loaded = true
+	}
+	if err := t.noteLoaded(ctx); err != nil {
+		return err
+	}
+	list := func(items []core.Aside) error { return t.list(ctx, items) }
+	if err := t.at("settle", func() error { return t.Data.Settle(ctx, t.e, t.data, list) }); err != nil {
+		return fmt.Errorf("settle snapshot %s: %w", t.c.Data, err)
+	}
+	return t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...)
+}
+
+// mayHaveLost reports whether an action began that may have changed what users own.
+func (t *transaction) mayHaveLost(ctx context.Context) bool {
+	risky := slices.ContainsFunc(t.began, func(i int) bool {
+		a := t.c.Plan.Actions[i]
+		return ops[a.Op].risk != nil && ops[a.Op].risk(a) != nil
+	})
+	return risky || t.migrated(ctx)
+}
+
+// noteLoaded writes down that the data is loaded, once. Unlike other steps of a
+// rollback it has to be written: until it is, what was loaded can be taken back.
+func (t *transaction) noteLoaded(ctx context.Context) error {
+	if t.noted {
+		return nil
+	}
+	entry := core.JournalEntry{Change: t.c.ID, Seq: t.seq + 1, Step: loadedStep + t.c.Data, At: t.now(), Done: t.now(), Outcome: "ok"}
+	if err := t.at("loaded", func() error { return t.Journal.Intent(context.WithoutCancel(ctx), *t.c, entry) }); err != nil {
+		return &core.Error{Code: core.Unreachable, Message: "the data is loaded, which could not be written down", Err: err}
+	}
+	t.seq++
+	t.noted = true
+	return nil
+}
+
+// wasLoaded learns from the list of the quarantine whether the data is loaded: an
+// earlier version of the agent noted it nowhere else.
+func (t *transaction) wasLoaded(ctx context.Context) error {
+	if t.c.Data == "" || t.loaded {
+		return nil
+	}
+	items, err := t.asides(ctx, t.c.ID)
+	t.loaded = slices.ContainsFunc(items, func(a core.Aside) bool { return a.Snapshot == t.c.Data && a.State == core.Kept })
+	return err
+}
