@@ -125,13 +125,47 @@ func (o outerProxy) addresses(ctx context.Context, t core.Target, u *url.URL) ([
 	}
 	var all []string
 	for _, a := range found {
-		a = a.Unmap()
-		if !a.IsGlobalUnicast() && (!a.IsLoopback() || !t.Host.Local) {
+		if !askable(a, t.Host.Local) {
 			return nil, nil
 		}
-		all = append(all, net.JoinHostPort(a.String(), portOfURL(u)))
+		all = append(all, net.JoinHostPort(a.Unmap().String(), portOfURL(u)))
 	}
 	return all, nil
+}
+
+// secretive are the addresses beside those of the link at which clouds tell a
+// machine its secrets: of Alibaba, Azure, Oracle, and over IPv6 of AWS and Google.
+// The last two are of translators and tunnels whose IPv4 address nobody can tell.
+var secretive = []netip.Prefix{
+	netip.MustParsePrefix("100.100.100.200/32"), netip.MustParsePrefix("168.63.129.16/32"), netip.MustParsePrefix("192.0.0.192/32"),
+	netip.MustParsePrefix("fd00:ec2::/32"), netip.MustParsePrefix("fd20:ce::/32"),
+	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2001::/32"),
+}
+
+// askable reports whether an address may be asked: one of the world or of a
+// private network that tells no secrets, and one of this machine where that is
+// the stack's own, whatever form it is written in.
+func askable(a netip.Addr, local bool) bool {
+	a = innermost(a)
+	if a.IsLoopback() {
+		return local
+	}
+	return a.IsGlobalUnicast() && !slices.ContainsFunc(secretive, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// innermost returns the IPv4 address that an IPv6 address stands for: as it is
+// mapped, behind NAT64 (RFC 6052), of 6to4, or as such addresses once were.
+func innermost(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	b := a.As16()
+	switch {
+	case a.Is4():
+	case netip.MustParsePrefix("64:ff9b::/96").Contains(a), netip.MustParsePrefix("::/96").Contains(a) && !a.IsLoopback() && !a.IsUnspecified():
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case netip.MustParsePrefix("2002::/16").Contains(a):
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	}
+	return a
 }
 
 const outsideTimeout = 2 * time.Second

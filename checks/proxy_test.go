@@ -97,3 +97,22 @@ func TestOuterProxy(t *testing.T) {
 		})
 	}
 }
+
+// What a public URL leads to is asked only where no machine tells its secrets.
+func TestAskableAddresses(t *testing.T) {
+	for text, want := range map[string]bool{
+		"203.0.113.7": true, "10.0.0.5": true, "100.64.1.2": true, "2001:db8::1": true, "fd12:3456::1": true, "64:ff9b::203.0.113.7": true, "2002:cb00:7107::1": true,
+		"127.0.0.1": true, "::1": true, "::ffff:127.0.0.1": true, "64:ff9b::127.0.0.1": true,
+		"169.254.169.254": false, "fe80::a9fe:a9fe": false, "fd00:ec2::254": false, "fd20:ce::254": false, "100.100.100.200": false, "168.63.129.16": false, "192.0.0.192": false,
+		"::ffff:169.254.169.254": false, "::ffff:100.100.100.200": false, "64:ff9b::169.254.169.254": false, "64:ff9b::100.100.100.200": false,
+		"64:ff9b:1::169.254.169.254": false, "2002:a9fe:a9fe::1": false, "::169.254.169.254": false, "2001:0:5ef5:79fb::1": false, "0.0.0.0": false, "::": false, "224.0.0.1": false,
+	} {
+		a := netip.MustParseAddr(text)
+		if got := askable(a, true); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+		if want && innermost(a).IsLoopback() && askable(a, false) {
+			t.Errorf("%s is this machine, where the stack is not", text)
+		}
+	}
+}

@@ -33,7 +33,6 @@ type Agent struct {
 	SingleSignOn *access.SingleSignOn
 
 	logins      logins
-	attempts    attempts
 	panel       pressroom
 	description func() ([]byte, error) // OpenAPI, made when it is first asked for
 	reader      func() (reader, error) // the same, to read

@@ -2,8 +2,9 @@ package ui
 
 import (
 	"crypto/rand"
+	"maps"
 	"net/http"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -11,45 +12,19 @@ import (
 	"github.com/basewright/basewright/ui/panel"
 )
 
-// attempts are the logins that people are away for at the issuer, by the digest
-// of what their browser keeps.
-type attempts struct {
-	mu   sync.Mutex
-	open map[string]access.Attempt
-}
+// attemptCookie holds a login that is under way, sealed: at the issuer, or one
+// that waits for a second factor.
+const attemptCookie = "basewright-login"
 
-const (
-	attemptCookie = "basewright-login"
-	manyAttempts  = 1000
-)
+// longestNext bounds the address to which a login leads: it is part of a cookie.
+const longestNext = 1000
 
-// keep remembers an attempt, and reports whether there was room: strangers can
-// begin as many as they like.
-func (l *attempts) keep(key string, a access.Attempt, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open == nil {
-		l.open = map[string]access.Attempt{}
+// wanted is the page to which a login leads.
+func wanted(next string) string {
+	if next = ours(next); len(next) > longestNext {
+		return "/"
 	}
-	for k, old := range l.open {
-		if len(l.open) >= manyAttempts && now.After(old.Expires) {
-			delete(l.open, k)
-		}
-	}
-	if len(l.open) >= manyAttempts {
-		return false
-	}
-	l.open[key] = a
-	return true
-}
-
-// take returns an attempt, which counts once.
-func (l *attempts) take(key string) access.Attempt {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := l.open[key]
-	delete(l.open, key)
-	return a
+	return next
 }
 
 // leaveForIssuer sends somebody to where they log in.
@@ -60,15 +35,11 @@ func (c *call) leaveForIssuer() (any, error) {
 	if !c.logins.mayBegin(c.ClientIP()) {
 		return nil, &statusError{http.StatusTooManyRequests, "too many logins; wait ten seconds"}
 	}
-	address, a, err := c.SingleSignOn.Begin(c, ours(c.Query("next")), c.Now())
+	address, a, err := c.SingleSignOn.Begin(c, wanted(c.Query("next")), c.Now())
 	if err != nil {
 		return nil, err
 	}
-	text := rand.Text()
-	if !c.attempts.keep(access.Digest(text), a, c.Now()) {
-		return nil, &statusError{http.StatusServiceUnavailable, "too many logins are open; wait a minute, or log in with a password"}
-	}
-	c.attemptCookie(text, a.Expires)
+	c.attemptCookie(a.Seal(c.Store.Key()), a.Expires)
 	c.Redirect(http.StatusSeeOther, address)
 	return nil, nil
 }
@@ -89,34 +60,90 @@ func (c *call) backFromIssuer() (any, error) {
 		return nil, core.Errorf(core.NotFound, "single sign-on is not set up here")
 	}
 	text, _ := c.Cookie(attemptCookie)
-	a := c.attempts.take(access.Digest(text))
+	a := access.OpenAttempt(c.Store.Key(), text)
 	c.attemptCookie("", time.Time{})
 	u, err := c.vouchedFor(a)
-	if err == nil {
-		c.who.user = u
-		var session string
-		var expires time.Time
-		if session, expires, err = c.open(u, "cookie"); err == nil {
-			c.Metrics.logins.WithLabelValues("ok").Inc()
-			c.setCookie(session, expires)
-			// A redirect would still count as coming from the issuer's site, and the
-			// browser would not show the cookie that it was just given.
-			c.Header("Refresh", "0; url="+ours(a.Next))
-			p := &panel.Entered{Frame: c.framed("", ""), Next: ours(a.Next)}
-			p.Title, p.User = p.Lang.T("login.title"), ""
-			return p, nil
-		}
+	switch {
+	case err != nil:
+		return c.notLetIn(err)
+	case u.SecondFactor:
+		return c.wantCode(access.Vouched{UserID: u.ID, Next: wanted(a.Next), Expires: c.Now().Add(codeTime)})
 	}
+	return c.letIn(u, a.Next)
+}
+
+// letIn opens the login of a user whom the issuer vouched for.
+func (c *call) letIn(u core.User, next string) (any, error) {
+	c.who.user = u
+	session, expires, err := c.open(u, "cookie")
+	if err != nil {
+		return c.notLetIn(err)
+	}
+	c.Metrics.logins.WithLabelValues("ok").Inc()
+	c.setCookie(session, expires)
+	// A redirect would still count as coming from the issuer's site, and the
+	// browser would not show the cookie that it was just given.
+	c.Header("Refresh", "0; url="+ours(next))
+	p := &panel.Entered{Frame: c.framed("", ""), Next: ours(next)}
+	p.Title, p.User = p.Lang.T("login.title"), ""
+	return p, nil
+}
+
+// notLetIn says at the door why somebody is not let in.
+func (c *call) notLetIn(err error) (any, error) {
 	problem := problemOf(err)
 	if problem.Status >= http.StatusInternalServerError {
 		return nil, err
 	}
 	c.Metrics.logins.WithLabelValues("refused").Inc()
 	c.who = identity{}
-	p := &panel.Login{Frame: c.framed("", ""), Problem: problem.Detail, Issuer: c.SingleSignOn.Host()}
+	p := &panel.Login{Frame: c.framed("", ""), Problem: problem.Detail, Issuer: c.issuer()}
 	p.Title = p.Lang.T("login.title")
 	c.press(c.Context, problem.Status, p, "")
 	return nil, nil
+}
+
+// codeTime is how long who comes from the issuer may look for the code of their
+// second factor.
+const codeTime = 5 * time.Minute
+
+// wantCode asks who has a second factor for its code: the issuer's word does not
+// stand in for it.
+func (c *call) wantCode(v access.Vouched) (any, error) {
+	c.attemptCookie(v.Seal(c.Store.Key()), v.Expires)
+	p := &panel.LoginCode{Frame: c.framed("", "")}
+	p.Title, p.User = p.Lang.T("login.title"), ""
+	return p, nil
+}
+
+// codeAfterIssuer lets in who shows the code that was wanted.
+func (c *call) codeAfterIssuer() (any, error) {
+	text, _ := c.Cookie(attemptCookie)
+	v := access.OpenVouched(c.Store.Key(), text, c.Now())
+	if v.UserID == "" {
+		return c.notLetIn(core.Errorf(core.Forbidden, "this login is past; begin it again"))
+	}
+	u, err := c.enabled(c, v.UserID)
+	if err != nil {
+		return c.notLetIn(err)
+	}
+	code := c.PostForm("code")
+	if err := c.checkFactor(u, code); err != nil {
+		problem := problemOf(err)
+		if problem.Status >= http.StatusInternalServerError {
+			return nil, err
+		}
+		c.Metrics.logins.WithLabelValues("no second factor").Inc()
+		if code != "" {
+			c.noteFailure(u.Name, c.ClientIP())
+		}
+		p := &panel.LoginCode{Frame: c.framed("", ""), Problem: problem.Detail}
+		p.Title = p.Lang.T("login.title")
+		c.press(c.Context, problem.Status, p, "")
+		return nil, nil
+	}
+	c.attemptCookie("", time.Time{})
+	return c.letIn(u, v.Next)
 }
 
 // vouchedFor returns the user whom the issuer vouches for, with the role that
@@ -165,27 +192,46 @@ func (c *call) newcomer(p access.Person) (core.User, error) {
 	return u, err
 }
 
-// regrade gives a user the role of their groups, where the issuer decides.
+// regrade gives a user the role of their groups, where the issuer decides. Roles
+// on single instances are an admin's to give; who is in no group any more loses
+// these, too.
 func (c *call) regrade(u *core.User, p access.Person) error {
 	if len(c.SingleSignOn.Roles) == 0 {
 		return nil
 	}
 	role := p.Role.Stronger(c.SingleSignOn.NewRole)
-	had := u.Grants[core.EveryInstance]
-	if role != had {
-		e := core.AuditEntry{At: c.Now(), Actor: "issuer:" + c.SingleSignOn.Host(), Action: "user.grant", Outcome: "ok", Detail: u.Name + ": " + string(role) + " on * by their groups"}
-		if role == "" {
-			e.Action, e.Detail = "user.revoke", u.Name+": nothing more on *, by their groups"
+	if role == "" {
+		for _, instance := range slices.Sorted(maps.Keys(u.Grants)) {
+			if err := c.byGroups(u, instance, ""); err != nil {
+				return err
+			}
 		}
-		if err := c.Store.Grant(c, u.ID, core.EveryInstance, role, e); err != nil {
-			return err
-		}
-		if u.Grants[core.EveryInstance] = role; role == "" {
-			delete(u.Grants, core.EveryInstance)
-		}
-	}
-	if len(u.Grants) == 0 {
 		return c.unwelcome(p, "their groups give no role")
+	}
+	return c.byGroups(u, core.EveryInstance, role)
+}
+
+// byGroups gives a user a role on an instance, or takes it away when it is "".
+func (c *call) byGroups(u *core.User, instance string, role core.Role) error {
+	had := u.Grants[instance]
+	if role == had {
+		return nil
+	}
+	e := core.AuditEntry{At: c.Now(), Actor: "issuer:" + c.SingleSignOn.Host(), Action: "user.grant", Outcome: "ok", Detail: u.Name + ": " + string(role) + " on " + instance + " by their groups"}
+	if role == "" {
+		e.Action, e.Detail = "user.revoke", u.Name+": no more "+string(had)+" on "+instance+", by their groups"
+	}
+	if instance != core.EveryInstance {
+		e.Instance = instance
+	}
+	if err := c.Store.Grant(c, u.ID, instance, role, e); err != nil {
+		return err
+	}
+	if u.Grants == nil {
+		u.Grants = map[string]core.Role{}
+	}
+	if u.Grants[instance] = role; role == "" {
+		delete(u.Grants, instance)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ var instancePages = []route{
 	page(post, "/login", "", everybody, "Log in", (*call).enter, takes[loginIn]),
 	page(get, "/login/sso", "", everybody, "Log in at the issuer", (*call).leaveForIssuer),
 	page(get, "/login/sso/return", "", everybody, "Come back from the issuer", (*call).backFromIssuer),
+	page(post, "/login/sso/code", "", everybody, "Show the code of a second factor after the issuer", (*call).codeAfterIssuer, takes[loginIn]),
 	page(post, "/logout", read, anybody, "Log out", (*call).leave),
 	page(post, "/language", "", everybody, "Choose a language", (*call).chooseLanguage, takes[loginIn]),
 	page(post, "/theme", "", everybody, "Choose light or dark", (*call).chooseTheme, takes[loginIn]),

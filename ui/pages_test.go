@@ -15,7 +15,7 @@ import (
 // whoPages says for every page and form of the panel the weakest who may have
 // it; see who.
 var whoPages = map[string]string{
-	"GET /login": "public", "GET /login/sso": "public", "GET /login/sso/return": "public", "POST /login": "public", "POST /logout": "login", "POST /language": "public", "POST /theme": "public", "GET /static/:hash/:file": "public",
+	"GET /login": "public", "GET /login/sso": "public", "GET /login/sso/return": "public", "POST /login/sso/code": "public", "POST /login": "public", "POST /logout": "login", "POST /language": "public", "POST /theme": "public", "GET /static/:hash/:file": "public",
 	"GET /": "login", "POST /diagnose": "login",
 	"GET /instances/:id": "viewer", "POST /instances/:id/diagnose": "operator", "POST /instances/:id/power": "operator", "POST /instances/:id/edit": "admin",
 	"GET /instances/:id/history": "viewer", "GET /instances/:id/fix": "operator", "POST /instances/:id/fix": "operator", "GET /instances/:id/changes": "viewer",

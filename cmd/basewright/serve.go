@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,7 +17,6 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/ui"
-	"github.com/basewright/basewright/ui/panel"
 )
 
 type serveFlags struct {
@@ -28,6 +24,7 @@ type serveFlags struct {
 	grace   time.Duration
 	trusted []string
 	verbose bool
+	show    bool
 	sso     ssoFlags
 }
 
@@ -53,6 +50,7 @@ after --grace these are put back.`,
 	cmd.Flags().StringArrayVar(&f.trusted, "trusted-proxy", nil, "address or network of a proxy whose X-Forwarded-For and -Proto count")
 	f.sso.define(cmd)
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "log every request")
+	cmd.Flags().BoolVar(&f.show, "show-settings", false, "print the settings as they hold and where each comes from, and serve nothing")
 	return cmd
 }
 
@@ -69,6 +67,9 @@ func serve(ctx context.Context, g *global, f serveFlags) error {
 	log := newLog(g, f.verbose)
 	if _, err := f.sso.issuer(); err != nil {
 		return err
+	}
+	if f.show {
+		return printEffective(g, f)
 	}
 	listener, err := listen(f.listen)
 	if err != nil {
@@ -129,29 +130,6 @@ func openAgent(ctx context.Context, g *global, f serveFlags, log *slog.Logger, s
 			return
 		case <-time.After(reopen):
 		}
-	}
-}
-
-// effective is what the agent was started with, for its page of settings.
-func effective(g *global, f serveFlags) []panel.Effective {
-	from := func(flag, variable string, given bool) string {
-		switch {
-		case given:
-			return flag
-		case variable != "" && os.Getenv(variable) != "":
-			return variable
-		}
-		return ""
-	}
-	usual := serveFlags{listen: usualListen, grace: usualGrace}
-	return []panel.Effective{
-		{Name: "listen", Value: f.listen, From: from("--listen", "", f.listen != usual.listen)},
-		{Name: "data", Value: absolute(g.data()), From: from("--data", "BASEWRIGHT_DATA", g.dataDir != "")},
-		{Name: "docker-host", Value: cmp.Or(g.dockerHost, os.Getenv("DOCKER_HOST")), From: from("--docker-host", "DOCKER_HOST", g.dockerHost != "")},
-		{Name: "trusted-proxy", Value: strings.Join(f.trusted, " "), From: from("--trusted-proxy", "", len(f.trusted) > 0)},
-		{Name: "grace", Value: f.grace.String(), From: from("--grace", "", f.grace != usual.grace)},
-		{Name: "oidc-issuer", Value: f.sso.address, From: from("--oidc-issuer", "", f.sso.address != "")},
-		{Name: "verbose", Value: strconv.FormatBool(f.verbose), From: from("--verbose", "", f.verbose)},
 	}
 }
 

@@ -24,6 +24,7 @@ var tools = map[string][]string{
 var testTools = map[string][]string{
 	"chromium":      {"chromium"},   // looks at the panel
 	"pg_ctlcluster": {"postgresql"}, // the store's other database; the tests start it themselves
+	"pgbouncer":     {"pgbouncer"},  // a pooler, which the store refuses; likewise
 }
 
 func (l *lab) toolsCommand() *cobra.Command {

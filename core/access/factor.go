@@ -1,12 +1,9 @@
 package access
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // what authenticator apps speak; HMAC does not rest on collisions
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/binary"
@@ -84,36 +81,14 @@ func NewRecovery() []string {
 // Seal closes the secret of a second factor, so that a copy of the database
 // opens no login.
 func Seal(key core.FingerprintKey, secret core.Secret) string {
-	gcm := sealer(key)
-	nonce := make([]byte, gcm.NonceSize())
-	_, _ = rand.Read(nonce)
-	return base32Text.EncodeToString(gcm.Seal(nonce, nonce, []byte(secret.Reveal()), nil))
+	return shut(key, factors, []byte(secret.Reveal()))
 }
 
 // Unseal opens what Seal closed with the same key.
 func Unseal(key core.FingerprintKey, sealed string) (core.Secret, error) {
-	gcm := sealer(key)
-	b, err := base32Text.DecodeString(sealed)
-	if err == nil && len(b) > gcm.NonceSize() {
-		var text []byte
-		if text, err = gcm.Open(nil, b[:gcm.NonceSize()], b[gcm.NonceSize():], nil); err == nil {
-			return core.Secret(text), nil
-		}
+	if text, right := unshut(key, factors, sealed); right {
+		return core.Secret(text), nil
 	}
 	return "", &core.Error{Code: core.Unreachable, Message: "the second factor of this user cannot be opened: the key beside the database is another one",
 		Hint: "put the right key back, or remove the factor with `basewright user reset-factor`"}
-}
-
-func sealer(key core.FingerprintKey) cipher.AEAD {
-	m := hmac.New(sha256.New, key)
-	m.Write([]byte("the second factors of users"))
-	block, err := aes.NewCipher(m.Sum(nil))
-	if err != nil {
-		panic(err) // a key of 32 bytes
-	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		panic(err)
-	}
-	return gcm
 }

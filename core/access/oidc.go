@@ -37,14 +37,53 @@ type SingleSignOn struct {
 
 	mu       sync.Mutex
 	provider *oidc.Provider
+	asking   *inquiry // under way; nil when nobody asks
+}
+
+// inquiry is a question to the issuer what it can, which all who log in
+// meanwhile wait for.
+type inquiry struct {
+	done     chan struct{}
+	provider *oidc.Provider
+	err      error
 }
 
 // Attempt is a login that began and did not end yet. Only the browser in which
-// it began may end it.
+// it began may end it: it keeps the attempt, sealed, so that strangers who begin
+// logins take no room here.
 type Attempt struct {
 	State, Nonce, Verifier string
 	Next                   string // the page that was asked for
 	Expires                time.Time
+}
+
+// Seal returns the attempt as a browser keeps it.
+func (a Attempt) Seal(key core.FingerprintKey) string { return shutValue(key, attempts, a) }
+
+// OpenAttempt returns what Seal closed; anything else is the zero value, which
+// nobody can finish.
+func OpenAttempt(key core.FingerprintKey, sealed string) Attempt {
+	return unshutValue[Attempt](key, attempts, sealed)
+}
+
+// Vouched is a login that the issuer has proven, and that waits for the code of
+// the user's own second factor.
+type Vouched struct {
+	UserID, Next string
+	Expires      time.Time
+}
+
+// Seal returns it as a browser keeps it.
+func (v Vouched) Seal(key core.FingerprintKey) string { return shutValue(key, vouched, v) }
+
+// OpenVouched returns what Seal closed, if it is not past; anything else is the
+// zero value.
+func OpenVouched(key core.FingerprintKey, sealed string, now time.Time) Vouched {
+	v := unshutValue[Vouched](key, vouched, sealed)
+	if now.After(v.Expires) {
+		return Vouched{}
+	}
+	return v
 }
 
 // Person is whom the issuer vouches for.
@@ -172,20 +211,51 @@ func texts(claim any) []string {
 
 // flow asks the issuer what it can, once; an issuer that was away is asked again.
 func (s *SingleSignOn) flow(ctx context.Context) (*oauth2.Config, *oidc.Provider, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.provider == nil {
-		ctx, cancel := context.WithTimeout(withClient(ctx), issuerTime)
-		defer cancel()
-		p, err := oidc.NewProvider(ctx, s.Issuer)
-		if err != nil {
-			return nil, nil, &core.Error{Code: core.Unreachable, Message: s.Host() + ", where people log in, does not answer as an issuer does",
-				Hint: "log in with a password, and look whether " + s.Issuer + " is right", Err: err}
-		}
-		s.provider = p
+	provider, err := s.discovered(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	return &oauth2.Config{ClientID: s.Client, ClientSecret: s.Secret.Reveal(), RedirectURL: s.Return,
-		Endpoint: s.provider.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}, s.provider, nil
+		Endpoint: provider.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}, provider, nil
+}
+
+// discovered returns what is known of the issuer. Whoever asks first asks for
+// all; nobody waits longer than they like.
+func (s *SingleSignOn) discovered(ctx context.Context) (*oidc.Provider, error) {
+	s.mu.Lock()
+	if s.provider != nil {
+		defer s.mu.Unlock()
+		return s.provider, nil
+	}
+	if s.asking == nil {
+		s.asking = &inquiry{done: make(chan struct{})}
+		go s.inquire(context.WithoutCancel(ctx), s.asking)
+	}
+	q := s.asking
+	s.mu.Unlock()
+	select {
+	case <-q.done:
+		return q.provider, q.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// inquire answers an inquiry.
+func (s *SingleSignOn) inquire(ctx context.Context, q *inquiry) {
+	ctx, cancel := context.WithTimeout(withClient(ctx), issuerTime)
+	defer cancel()
+	provider, err := oidc.NewProvider(ctx, s.Issuer)
+	if err != nil {
+		q.err = &core.Error{Code: core.Unreachable, Message: s.Host() + ", where people log in, does not answer as an issuer does",
+			Hint: "log in with a password, and look whether " + s.Issuer + " is right", Err: err}
+	} else {
+		q.provider = provider
+	}
+	s.mu.Lock()
+	s.provider, s.asking = q.provider, nil
+	s.mu.Unlock()
+	close(q.done)
 }
 
 func withClient(ctx context.Context) context.Context {

@@ -1,6 +1,7 @@
 package coretest
 
 import (
+	"database/sql"
 	"fmt"
 	"net/url"
 	"os"
@@ -8,8 +9,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/basewright/basewright/core"
 )
 
 // RequirePostgres is the variable that turns a missing PostgreSQL from a skipped
@@ -29,17 +34,36 @@ func OnPostgres(t *testing.T, variable string) {
 		t.Skip("it starts a server")
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.timeout=5m")
-	cmd.Env = append(os.Environ(), variable+"="+postgresServer(t))
+	cmd.Env = append(os.Environ(), variable+"="+Postgres(t))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("on PostgreSQL: %v\n%s", err, out)
 	}
 }
 
-// postgresServer starts a server on a socket in a folder of its own, as a user
+// EmptyDatabase returns the address of an empty schema of its own in a server, or
+// "" where there is none. The test's package links the driver pgx.
+func EmptyDatabase(t testing.TB, server string) string {
+	t.Helper()
+	if server == "" {
+		return ""
+	}
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	schema := "t" + strings.ToLower(core.NewID())
+	if _, err := db.ExecContext(t.Context(), "create schema "+schema); err != nil {
+		t.Fatal(err)
+	}
+	return server + "&search_path=" + schema
+}
+
+// Postgres starts a server on a socket in a folder of its own, as a user
 // that is not root, and returns the address of a database whose owner is no
 // superuser. It ends with the test.
-func postgresServer(t *testing.T) string {
+func Postgres(t *testing.T) string {
 	t.Helper()
 	bin := postgresPrograms(t)
 	dir, err := os.MkdirTemp("", "bw-pg-") // short: a socket's path is bounded
@@ -71,6 +95,49 @@ func postgresServer(t *testing.T) string {
 	run("createuser", "-h", dir, "-U", "postgres", "basewright")
 	run("createdb", "-h", dir, "-U", "postgres", "-O", "basewright", "basewright")
 	return "postgres:///basewright?" + url.Values{"host": {dir}, "user": {"basewright"}}.Encode()
+}
+
+// Pooler starts a PgBouncer that pools by transaction before the server at an
+// address that Postgres returned, and returns its address. It ends with the test.
+func Pooler(t *testing.T, server string) string {
+	t.Helper()
+	bin, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		if os.Getenv(RequirePostgres) != "" {
+			t.Fatal("PgBouncer is not installed: apt install pgbouncer")
+		}
+		t.Skip("PgBouncer is not installed: apt install pgbouncer, then run this test again")
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "bw-pool-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	who := nobodyWhenRoot(t, dir)
+	config := fmt.Sprintf("[databases]\nbasewright = host=%s user=basewright\n[pgbouncer]\npool_mode = transaction\nlisten_addr =\nlisten_port = 5432\nunix_socket_dir = %s\nauth_type = any\n"+
+		"logfile = %s/log\n", u.Query().Get("host"), dir, dir)
+	if err := os.WriteFile(filepath.Join(dir, "ini"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, filepath.Join(dir, "ini"))
+	cmd.Dir, cmd.SysProcAttr = dir, who
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for range 600 {
+		if _, err := os.Stat(filepath.Join(dir, ".s.PGSQL.5432")); err == nil {
+			return "postgres:///basewright?" + url.Values{"host": {dir}, "user": {"basewright"}}.Encode()
+		}
+		time.Sleep(50 * time.Millisecond) // nothing tells when another process is so far
+	}
+	said, _ := os.ReadFile(filepath.Join(dir, "log"))
+	t.Fatalf("PgBouncer did not start:\n%s", said)
+	return ""
 }
 
 // postgresPrograms returns the folder with the newest server of the system.

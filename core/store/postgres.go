@@ -63,6 +63,16 @@ func (s *Store) openPostgres(address string, busy time.Duration) error {
 	return s.migrate(context.Background())
 }
 
+// Place says where the database at an address is, without a password; "" for no
+// address, or one that cannot be read.
+func Place(address string) string {
+	cfg, err := pgx.ParseConfig(address)
+	if address == "" || err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s:%d as %s", cfg.Database, cfg.Host, cfg.Port, cfg.User)
+}
+
 // connectPostgres opens a pool whose connections say for which agent they are.
 func (s *Store) connectPostgres(cfg *pgx.ConnConfig, busy time.Duration, readOnly bool) (*gorm.DB, error) {
 	size, mode := 1, "off"
@@ -70,6 +80,9 @@ func (s *Store) connectPostgres(cfg *pgx.ConnConfig, busy time.Duration, readOnl
 		size, mode = readers, "on"
 	}
 	pool := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		if err := s.direct(ctx, c); err != nil {
+			return err
+		}
 		_, err := c.Exec(ctx, `select set_config('basewright.agent', $1, false), set_config('lock_timeout', $2, false),
 			set_config('default_transaction_read_only', $3, false), set_config('timezone', 'UTC', false), set_config('application_name', 'basewright', false)`,
 			s.agent, fmt.Sprintf("%dms", busy.Milliseconds()), mode)
@@ -78,6 +91,23 @@ func (s *Store) connectPostgres(cfg *pgx.ConnConfig, busy time.Duration, readOnl
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	return through(postgres.New(postgres.Config{Conn: pool}), pool)
+}
+
+// direct refuses a connection through a pooler. Whose rows a connection sees is a
+// setting of its session, and a pooler may give that session to another agent
+// between two transactions. A pooler tells clients a process of its own making
+// when they connect, and the server tells which one answers.
+func (s *Store) direct(ctx context.Context, c *pgx.Conn) error {
+	var pid uint32
+	err := c.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid)
+	if err != nil || pid == c.PgConn().PID() {
+		return err
+	}
+	return &core.Error{
+		Code:    core.Invalid,
+		Message: s.name + " is reached through a pooler, which would mix the rows of agents",
+		Hint:    "give the address of the PostgreSQL server itself, often port 5432",
+	}
 }
 
 // confined refuses a role that sees the rows of every agent.

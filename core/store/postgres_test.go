@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/coretest"
 )
 
 func postgresOnly(t *testing.T) {
@@ -31,7 +32,7 @@ func aShop() core.Instance {
 // takes what the other has.
 func TestAnInstanceIsOfOneAgent(t *testing.T) {
 	postgresOnly(t)
-	address, ctx := aDatabase(t), t.Context()
+	address, ctx := coretest.EmptyDatabase(t, os.Getenv(testDatabase)), t.Context()
 	one, two := openedIn(t, address), openedIn(t, address)
 	mine := core.Schedule{ID: "s1", Instance: "shop", Kind: core.ScheduleDiagnose, Spec: "@hourly", Zone: "UTC", Enabled: true, Owner: "u", Created: time.Now(), Next: time.Now()}
 	for what, err := range map[string]error{
@@ -81,7 +82,7 @@ func TestAnInstanceIsOfOneAgent(t *testing.T) {
 // TestAgentsShareOneUnbrokenLog: both write at once, and both can prove it.
 func TestAgentsShareOneUnbrokenLog(t *testing.T) {
 	postgresOnly(t)
-	address, ctx := aDatabase(t), t.Context()
+	address, ctx := coretest.EmptyDatabase(t, os.Getenv(testDatabase)), t.Context()
 	agents := []*Store{openedIn(t, address), openedIn(t, address), openedIn(t, address)}
 	const each = 40
 	errs := make(chan error)
@@ -114,7 +115,7 @@ func TestAgentsShareOneUnbrokenLog(t *testing.T) {
 // database and into SQLite.
 func TestBackupOfPostgresIsAnySoundBackup(t *testing.T) {
 	postgresOnly(t)
-	address, ctx := aDatabase(t), t.Context()
+	address, ctx := coretest.EmptyDatabase(t, os.Getenv(testDatabase)), t.Context()
 	s, other := openedIn(t, address), openedIn(t, address)
 	if err := other.Intent(ctx, aChange("c9", "blog", core.Applying), core.JournalEntry{Change: "c9", Seq: 1, Step: "x", At: time.Now()}); err != nil {
 		t.Fatal(err)
@@ -143,7 +144,7 @@ func TestBackupOfPostgresIsAnySoundBackup(t *testing.T) {
 	if _, err := RestoreBackup(ctx, dir, filepath.Join(t.TempDir(), "basewright.db"), full.(string)); core.CodeOf(err) != core.Conflict {
 		t.Errorf("over a state that is there: %v", err)
 	}
-	for name, address := range map[string]string{"PostgreSQL": aDatabase(t), "SQLite": ""} {
+	for name, address := range map[string]string{"PostgreSQL": coretest.EmptyDatabase(t, os.Getenv(testDatabase)), "SQLite": ""} {
 		path := filepath.Join(t.TempDir(), "new", "basewright.db")
 		if _, err := RestoreBackup(ctx, dir, path, address); err != nil {
 			t.Fatal(name, err)
@@ -197,9 +198,22 @@ func TestBothSchemasAreTheSame(t *testing.T) {
 
 func TestARoleThatSeesAllIsRefused(t *testing.T) {
 	postgresOnly(t)
-	address := strings.Replace(aDatabase(t), "user=basewright", "user=postgres", 1)
+	address := strings.Replace(coretest.EmptyDatabase(t, os.Getenv(testDatabase)), "user=basewright", "user=postgres", 1)
 	if s, err := OpenAt(filepath.Join(t.TempDir(), "basewright.db"), address); core.CodeOf(err) != core.Invalid || !strings.Contains(err.Error(), "other agents") {
 		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// A pooler would give one agent's session to another.
+func TestAPoolerIsRefused(t *testing.T) {
+	postgresOnly(t)
+	address := coretest.Pooler(t, os.Getenv(testDatabase))
+	s, err := OpenAt(filepath.Join(t.TempDir(), "basewright.db"), address)
+	if err == nil {
+		_ = s.Close()
+	}
+	if core.CodeOf(err) != core.Invalid || !strings.Contains(err.Error(), "pooler") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -25,26 +24,8 @@ const testDatabase = "BASEWRIGHT_TEST_DATABASE"
 // TestEverythingOnPostgreSQL runs every test of this package once more.
 func TestEverythingOnPostgreSQL(t *testing.T) { coretest.OnPostgres(t, testDatabase) }
 
-func opened(t testing.TB) *Store { return openedIn(t, aDatabase(t)) }
-
-// aDatabase returns the address of an empty database: "" for a new file, or a
-// schema of its own in the server of this run.
-func aDatabase(t testing.TB) string {
-	t.Helper()
-	server := os.Getenv(testDatabase)
-	if server == "" {
-		return ""
-	}
-	db, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	schema := "t" + strings.ToLower(core.NewID())
-	if _, err := db.ExecContext(t.Context(), "create schema "+schema); err != nil {
-		t.Fatal(err)
-	}
-	return server + "&search_path=" + schema
+func opened(t testing.TB) *Store {
+	return openedIn(t, coretest.EmptyDatabase(t, os.Getenv(testDatabase)))
 }
 
 // openedIn opens a state with a data folder of its own.
@@ -229,7 +210,7 @@ func TestExplainReadOnlyAndFull(t *testing.T) {
 }
 
 func TestTwoProgramsStartAtOnce(t *testing.T) {
-	path, address := filepath.Join(t.TempDir(), "basewright.db"), aDatabase(t)
+	path, address := filepath.Join(t.TempDir(), "basewright.db"), coretest.EmptyDatabase(t, os.Getenv(testDatabase))
 	errs := make(chan error)
 	for range 4 {
 		go func() {

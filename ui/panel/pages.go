@@ -23,6 +23,12 @@ type Entered struct {
 	Next string
 }
 
+// LoginCode asks who comes back from the issuer for the code of their second factor.
+type LoginCode struct {
+	Frame
+	Problem string
+}
+
 // Problem tells what went wrong, and the way back.
 type Problem struct {
 	Frame
@@ -157,8 +163,9 @@ type Card struct {
 
 // The names of the pages' templates.
 
-func (*Login) Template() string    { return "login" }
-func (*Entered) Template() string  { return "entered" }
-func (*Problem) Template() string  { return "problem" }
-func (*Fleet) Template() string    { return "fleet" }
-func (*Overview) Template() string { return "overview" }
+func (*Login) Template() string     { return "login" }
+func (*Entered) Template() string   { return "entered" }
+func (*LoginCode) Template() string { return "logincode" }
+func (*Problem) Template() string   { return "problem" }
+func (*Fleet) Template() string     { return "fleet" }
+func (*Overview) Template() string  { return "overview" }
