@@ -17,6 +17,7 @@ type Instance struct {
 	Origin  Origin   `json:"origin"`
 	Mode    Mode     `json:"mode"`
 	Release string   `json:"release,omitempty"` // Supabase release, when it can be told
+	Tags    []string `json:"tags,omitempty"`    // words of people, to find and group instances by
 }
 
 // Origin says who made an instance.

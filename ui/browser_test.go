@@ -93,6 +93,9 @@ func (b *browser) dress(scheme string) {
 	b.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
 }
 
+// tagged are the tags of a fleet's instances, in turn.
+var tagged = [][]string{{"eu", "paid"}, {"trial"}, {}}
+
 // fleetOf fills a world with so many instances and a past for each.
 func fleetOf(w *world, n int) {
 	w.t.Helper()
@@ -100,7 +103,7 @@ func fleetOf(w *world, n int) {
 	causes := []struct{ code, title string }{{"PG-01", "The database does not accept the password that the stack uses"}, {"DK-13", "A service ends with an error or restarts again and again"}, {"AUTH-11", "The site's address is not where the stack is reached"}}
 	for i := range n {
 		id := fmt.Sprintf("customer-%03d", i)
-		must(w.t, w.a.Store.AddInstance(ctx, core.Instance{ID: id, Name: fmt.Sprintf("Customer %03d", i), Project: id, Dir: "/srv/" + id, Origin: core.Adopted, Mode: core.Control, Release: "2026.10"}, entryOf("instance.adopt")))
+		must(w.t, w.a.Store.AddInstance(ctx, core.Instance{ID: id, Name: fmt.Sprintf("Customer %03d", i), Project: id, Dir: "/srv/" + id, Origin: core.Adopted, Mode: core.Control, Release: "2026.10", Tags: tagged[i%3]}, entryOf("instance.adopt")))
 		for k := 10; k >= 0; k-- {
 			d := aDiagnosis(id)
 			d.Timestamp, d.Mode, d.DurationMS = now.Add(-time.Duration(k)*29*time.Hour-time.Duration(i)*time.Minute), core.Full, 640

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -167,6 +168,7 @@ func displayName(s string) (string, error) {
 type patchIn struct {
 	Name *string    `json:"name,omitempty"`
 	Mode *core.Mode `json:"mode,omitempty" doc:"observe or control"`
+	Tags *[]string  `json:"tags,omitempty" doc:"all that it has afterwards; to find and group it by"`
 }
 
 func (c *call) patchInstance() (any, error) {
@@ -189,8 +191,20 @@ func (c *call) patchInstance() (any, error) {
 		}
 		i.Mode, detail = *in.Mode, "mode "+string(*in.Mode)
 	}
-	if err := c.Store.SetInstance(c, i.ID, i.Name, i.Mode, c.entry("instance.edit", "ok", detail)); err != nil {
-		return nil, err
+	if in.Tags != nil {
+		tags, err := core.Tags(*in.Tags)
+		if err != nil {
+			return nil, err
+		}
+		i.Tags = tags
+		if err := c.Store.SetTags(c, i.ID, tags, c.entry("instance.edit", "ok", "tags "+strings.Join(tags, " "))); err != nil {
+			return nil, err
+		}
+	}
+	if in.Name != nil || in.Mode != nil || in.Tags == nil {
+		if err := c.Store.SetInstance(c, i.ID, i.Name, i.Mode, c.entry("instance.edit", "ok", detail)); err != nil {
+			return nil, err
+		}
 	}
 	return c.show(i, "the instance is changed")
 }

@@ -51,7 +51,7 @@ var good = []struct{ method, path, body string }{
 	{"GET", "/api/instances/other/last-diagnostic", ""},
 	{"GET", "/healthz", ""}, {"GET", "/readyz", ""}, {"GET", "/api/me", ""},
 	{"GET", "/api/instances", ""}, {"GET", "/api/discover", ""}, {"POST", "/api/instances/adopt", `{"project":"new-one","name":"Neu"}`},
-	{"GET", "/api/instances/check-all-health", ""}, {"GET", "/api/instances/shop", ""}, {"PATCH", "/api/instances/shop", `{"name":"Laden","mode":"control"}`},
+	{"GET", "/api/instances/check-all-health", ""}, {"GET", "/api/instances/shop", ""}, {"PATCH", "/api/instances/shop", `{"name":"Laden","mode":"control"}`}, {"PATCH", "/api/instances/shop", `{"tags":["paid"]}`},
 	{"POST", "/api/instances/shop/run-diagnostics?mode=deep", ""}, {"GET", "/api/instances/other/run-diagnostics", ""},
 	{"GET", "/api/instances/shop/last-diagnostic", ""}, {"GET", "/api/instances/shop/diagnostics/auth", ""},
 	{"GET", "/api/instances/shop/diagnostic-history?limit=5", ""}, {"GET", "/api/instances/shop/health-report?days=3", ""},

@@ -29,20 +29,38 @@ type brief struct {
 }
 
 func (c *call) fleetPage() (any, error) {
-	p := &panel.Fleet{Frame: c.framed("fleet", ""), Query: strings.TrimSpace(clip(c.Query("q"), 100)), Status: c.Query("status"), Sort: c.Query("sort")}
+	p := &panel.Fleet{Frame: c.framed("fleet", ""), Query: strings.TrimSpace(clip(c.Query("q"), 100)), Status: c.Query("status"),
+		Sort: cmp.Or(c.Query("sort"), "worst"), Group: c.Query("group"), Tag: clip(c.Query("tag"), 40)}
 	p.Title = p.Lang.T("nav.fleet")
-	if p.Sort == "" {
-		p.Sort = "worst"
-	}
 	all, err := c.fleetRows(p.Lang)
 	if err != nil {
 		return nil, err
 	}
-	p.Total = len(all)
-	counts := map[string]int{}
-	found := all[:0]
+	p.Total, p.Tags = len(all), tagsOf(all)
+	found := c.sifted(p, all)
+	p.Found = len(found)
+	first, then := orderOfGroups(p.Group), orderOf(p.Sort)
+	slices.SortStableFunc(found, func(a, b panel.FleetRow) int { return cmp.Or(first(a, b), then(a, b)) })
+	page, err := c.number("page", 1, 1_000_000)
+	if err != nil {
+		return nil, err
+	}
+	var rows []panel.FleetRow
+	p.Pager, rows = paged(c.Request.URL, found, page, fleetPage)
+	for _, r := range rows {
+		p.MayDiagnose = p.MayDiagnose || c.who.may(core.MayDiagnose, r.ID)
+	}
+	err = c.addTrends(rows)
+	p.Groups = grouped(p.Group, rows, found)
+	return p, err
+}
+
+// sifted returns the rows that the search and the filters leave, and counts
+// those of each status.
+func (c *call) sifted(p *panel.Fleet, all []panel.FleetRow) []panel.FleetRow {
+	counts, found := map[string]int{}, []panel.FleetRow{}
 	for _, r := range all {
-		if !matches(r, p.Query) {
+		if !matches(r, p.Query) || p.Tag != "" && !slices.Contains(r.Tags, p.Tag) {
 			continue
 		}
 		counts[string(r.Status)]++
@@ -51,21 +69,17 @@ func (c *call) fleetPage() (any, error) {
 		}
 	}
 	for _, s := range []core.Status{core.Unhealthy, core.Degraded, core.Unknown, core.Healthy} {
-		if n := counts[string(s)]; n > 0 || p.Status == string(s) {
-			p.Tally = append(p.Tally, panel.Tally{Status: string(s), N: n})
+		n, chosen := counts[string(s)], p.Status == string(s)
+		if n == 0 && !chosen {
+			continue
 		}
+		to := string(s)
+		if chosen {
+			to = ""
+		}
+		p.Tally = append(p.Tally, panel.Tally{Status: string(s), N: n, Href: elsewhere(c.Request.URL, "status", to)})
 	}
-	p.Found = len(found)
-	slices.SortStableFunc(found, orderOf(p.Sort))
-	page, err := c.number("page", 1, 1_000_000)
-	if err != nil {
-		return nil, err
-	}
-	p.Pager, p.Rows = paged(c.Request.URL, found, page, fleetPage)
-	for _, r := range p.Rows {
-		p.MayDiagnose = p.MayDiagnose || c.who.may(core.MayDiagnose, r.ID)
-	}
-	return p, c.addTrends(p.Rows)
+	return found
 }
 
 // fleetRows are the instances that the caller may see, without their trends.
@@ -84,7 +98,7 @@ func (c *call) fleetRows(l panel.Lang) ([]panel.FleetRow, error) {
 	}
 	var rows []panel.FleetRow
 	for _, i := range mine {
-		r := panel.FleetRow{ID: i.ID, Name: i.Name, Status: core.Unknown, Production: slices.Contains(production, i.ID), Change: c.Changes.Holder(i.ID)}
+		r := panel.FleetRow{ID: i.ID, Name: i.Name, Tags: i.Tags, Release: i.Release, Status: core.Unknown, Production: slices.Contains(production, i.ID), Change: c.Changes.Holder(i.ID)}
 		if at, has := shots[i.ID]; has {
 			r.Snapshot = &at
 		}
@@ -135,7 +149,7 @@ func (c *call) briefOf(g store.Glance) (brief, error) {
 }
 
 func matches(r panel.FleetRow, query string) bool {
-	own := strings.ToLower(r.ID + " " + r.Name + " " + r.Code + " " + r.Cause)
+	own := strings.ToLower(r.ID + " " + r.Name + " " + r.Code + " " + r.Cause + " " + strings.Join(r.Tags, " "))
 	return !slices.ContainsFunc(strings.Fields(strings.ToLower(query)), func(word string) bool { return !strings.Contains(own, word) })
 }
 

@@ -120,6 +120,13 @@ func (c *call) editOne() (any, error) {
 		return c.goTo(c.home(), "saved")
 	}
 	in := patchIn{}
+	if text, sent := c.GetPostForm("tags"); sent {
+		tags, err := tagsIn(text)
+		if err != nil {
+			return nil, err
+		}
+		in.Tags = &tags
+	}
 	if mode := core.Mode(c.PostForm("mode")); mode != "" {
 		in.Mode = &mode
 	}

@@ -48,7 +48,7 @@ var routes = []route{
 	to(get, "/api/instances/check-all-health", admin, everything, "The status of every instance", (*call).checkAllHealth, gives[allHealthOut]),
 	to(get, "/api/instances/audit", admin, everything, "What the host's stacks share or have half written", (*call).auditStacks, gives[stackAuditOut]),
 	to(get, "/api/instances/:id", read, oneInstance, "One instance", (*call).showInstance, gives[instanceOut]),
-	to(patch, "/api/instances/:id", admin, oneInstance, "Change its display name or its mode", (*call).patchInstance, takes[patchIn], gives[instanceOut]),
+	to(patch, "/api/instances/:id", admin, oneInstance, "Change its display name, its mode or its tags", (*call).patchInstance, takes[patchIn], gives[instanceOut]),
 	to(del, "/api/instances/:id", admin, oneInstance, "Delete an instance that Basewright created, never its data; forget an adopted one, which answers 200", (*call).deleteInstance, accepts,
 		asks("data: keep, which is usual, or quarantine", "confirm: the instance's id, to put its data into quarantine")),
 

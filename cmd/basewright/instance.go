@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ import (
 
 func instanceCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "instance", Short: "Make instances, adopt those that run, and list them"}
-	cmd.AddCommand(createCommand(g), cloneCommand(g), upgradeCommand(g), instanceDiscover(g), instanceAdopt(g), instanceList(g), instanceShow(g), instanceMode(g), instanceForget(g),
+	cmd.AddCommand(createCommand(g), cloneCommand(g), upgradeCommand(g), instanceDiscover(g), instanceAdopt(g), instanceList(g), instanceShow(g), instanceMode(g), instanceTag(g), instanceForget(g),
 		powerCommand(g, apply.PowerStart), powerCommand(g, apply.PowerStop), powerCommand(g, apply.PowerRestart), instanceDelete(g), instanceAudit(g))
 	return cmd
 }
@@ -31,9 +32,9 @@ func (g *global) discover(ctx context.Context) ([]core.Instance, error) {
 
 func printInstances(g *global, list []core.Instance) error {
 	t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "INSTANCE\tNAME\tPROJECT\tORIGIN\tMODE\tFOLDER")
+	fmt.Fprintln(t, "INSTANCE\tNAME\tPROJECT\tORIGIN\tMODE\tTAGS\tFOLDER")
 	for _, i := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, printable(i.Name), printable(i.Project), i.Origin, i.Mode, printable(i.Dir))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, printable(i.Name), printable(i.Project), i.Origin, i.Mode, strings.Join(i.Tags, " "), printable(i.Dir))
 	}
 	return t.Flush()
 }

@@ -21,6 +21,7 @@ func TestDepartures(t *testing.T) {
 	shop := core.Instance{ID: "shop", Name: "Shop", Project: "shop", Dir: "/srv/shop", Files: []string{"/srv/shop/c.yml"}, Origin: core.Created, Mode: core.Control, Release: "0.8.1"}
 	entry := core.AuditEntry{At: time.Now(), Actor: "test", Action: "x", Outcome: "ok"}
 	must(s.AddInstance(ctx, shop, entry))
+	must(s.SetTags(ctx, "shop", []string{"eu", "paid"}, entry))
 	must(s.AddUser(ctx, core.User{ID: "u", Name: "ana", Created: time.Now(), Grants: map[string]core.Role{"shop": core.Operator}}, "$", entry))
 	must(s.SaveSchedule(ctx, core.Schedule{ID: "daily", Instance: "shop", Kind: core.ScheduleDiagnose, Spec: "@daily", Zone: "UTC", Created: time.Now(), Next: time.Now()}, entry))
 	must(s.Reserve(ctx, "shop", func([]core.Reservation) ([]core.Reservation, error) {
@@ -37,7 +38,7 @@ func TestDepartures(t *testing.T) {
 	is := func(when string, kept bool) {
 		t.Helper()
 		i, err := s.Instance(ctx, "shop")
-		if (err == nil) != kept || kept && (i.Dir != shop.Dir || i.Mode != core.Control || i.Release != "0.8.1") {
+		if (err == nil) != kept || kept && (i.Dir != shop.Dir || i.Mode != core.Control || i.Release != "0.8.1" || len(i.Tags) != 2) {
 			t.Errorf("%s: %+v, %v", when, i, err)
 		}
 		list, err := s.Reservations(ctx)

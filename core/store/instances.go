@@ -20,22 +20,20 @@ type instanceRow struct {
 	Mode    core.Mode
 	Release string
 	Created time.Time
+	Tags    []string `gorm:"serializer:json"`
 }
 
 func (instanceRow) TableName() string { return "instances" }
 
 func (r instanceRow) instance() core.Instance {
-	return core.Instance{ID: r.ID, Name: r.Name, Project: r.Project, Dir: r.Dir, Files: r.Files, Origin: r.Origin, Mode: r.Mode, Release: r.Release}
+	return core.Instance{ID: r.ID, Name: r.Name, Project: r.Project, Dir: r.Dir, Files: r.Files, Origin: r.Origin, Mode: r.Mode, Release: r.Release, Tags: r.Tags}
 }
 
 // AddInstance registers an instance. One that is registered already, by its ID
 // or its project, is a core.Conflict.
 func (s *Store) AddInstance(ctx context.Context, i core.Instance, e core.AuditEntry) error {
-	if i.Files == nil {
-		i.Files = []string{}
-	}
 	err := s.audited(ctx, e, func(tx *gorm.DB) error {
-		row := instanceRow{i.ID, i.Name, i.Project, i.Dir, i.Files, i.Origin, i.Mode, i.Release, stamp(time.Now())}
+		row := instanceRow{i.ID, i.Name, i.Project, i.Dir, listed(i.Files), i.Origin, i.Mode, i.Release, stamp(time.Now()), listed(i.Tags)}
 		return tx.Create(&row).Error
 	})
 	if isDuplicate(err) {
@@ -70,6 +68,13 @@ func (s *Store) SetInstance(ctx context.Context, id, name string, mode core.Mode
 	})
 }
 
+// SetTags stores all tags of an instance.
+func (s *Store) SetTags(ctx context.Context, id string, tags []string, e core.AuditEntry) error {
+	return s.audited(ctx, e, func(tx *gorm.DB) error {
+		return mustHit(tx.Model(&instanceRow{}).Where("id = ?", id).Select("tags").Updates(&instanceRow{Tags: listed(tags)}), "instance", id)
+	})
+}
+
 // SetRelease stores of which release an instance is now.
 func (s *Store) SetRelease(ctx context.Context, id, release string, e core.AuditEntry) error {
 	return s.audited(ctx, e, func(tx *gorm.DB) error {
@@ -99,4 +104,12 @@ func (s *Store) RemoveInstance(ctx context.Context, id string, e core.AuditEntry
 		}
 		return tx.Delete(&scheduleRow{}, "instance = ?", id).Error
 	})
+}
+
+// listed is a list that is written as one when there is nothing in it.
+func listed(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }

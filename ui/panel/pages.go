@@ -45,21 +45,33 @@ type Fleet struct {
 	Total, Found int // instances that there are, and that the filter left
 	Query        string
 	Status, Sort string
+	Group, Tag   string // what it is grouped by; the one tag that is shown
+	Tags         []string
 	Tally        []Tally
-	Rows         []FleetRow
+	Groups       []FleetGroup
 	Pager        Pager
 	MayDiagnose  bool
 }
 
-// Tally counts the instances of one status.
+// Tally counts the instances of one status, and leads to them alone.
 type Tally struct {
-	Status string
-	N      int
+	Status, Href string
+	N            int
+}
+
+// FleetGroup is the rows of one group that are on the page; N counts all of it.
+// Without groups there is one that is not By anything.
+type FleetGroup struct {
+	By, Name string
+	N        int
+	Rows     []FleetRow
 }
 
 // FleetRow is an instance in a line.
 type FleetRow struct {
 	ID, Name   string
+	Tags       []string
+	Release    string
 	Status     core.Status
 	Production bool
 	Change     string // under way

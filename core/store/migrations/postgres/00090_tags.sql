@@ -1,0 +1,2 @@
+-- +goose Up
+alter table instances add column tags text not null default '[]';
