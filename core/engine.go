@@ -88,7 +88,8 @@ type Engine interface {
 	Stop(ctx context.Context, s Service) error
 	Restart(ctx context.Context, s Service) error
 
-	// Exec runs a command in a service's container and returns what it printed.
+	// Exec runs a command in a service's container and returns what it printed. One
+	// that ended with another status than 0 is an ExitError.
 	Exec(ctx context.Context, s Service, c Command) (stdout string, err error)
 
 	// WriteFile writes f atomically with its mode and owner.

@@ -70,3 +70,20 @@ func SQLState(err error) string {
 	}
 	return ""
 }
+
+// ExitError is how a command ended that failed.
+type ExitError struct {
+	Status    int    // as the command chose it, not 0; 128 and more mostly name a signal
+	Complaint string // the last line that it complained
+}
+
+func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d: %s", e.Status, e.Complaint) }
+
+// ExitStatus returns the exit status in err's tree, or 0 when it is not known that a
+// command ended.
+func ExitStatus(err error) int {
+	if e, ok := errors.AsType[*ExitError](err); ok {
+		return e.Status
+	}
+	return 0
+}

@@ -70,6 +70,7 @@ var scenarios = map[string]func(w *world) error{
 	},
 	"a restore":  (*world).restore,
 	"a loss":     (*world).loses,
+	"a refusal":  (*world).refused,
 	"a rotation": (*world).rotate,
 	"a recovery": func(w *world) error {
 		w.a.Data = &shelf{vault{w: w}}

@@ -179,7 +179,9 @@ func (t *transaction) closeJournal(ctx context.Context) (rollbacks int, err erro
 		t.seq = e.Seq
 		var n int
 		if _, err := fmt.Sscanf(e.Step, "action %d:", &n); err == nil && n >= 1 && n <= len(t.c.Plan.Actions) {
-			t.began = append(t.began, n-1)
+			if !strings.HasPrefix(e.Outcome, uncommittedPrefix) {
+				t.began = append(t.began, n-1)
+			}
 			t.done[n-1] = e.Outcome == "ok"
 		}
 		if services, ok := strings.CutPrefix(e.Step, leaveStep); ok {

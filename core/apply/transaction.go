@@ -130,11 +130,16 @@ func (t *transaction) act(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := t.untouched(ctx, a); err != nil {
-				t.began = t.began[:len(t.began)-1]
-				return err
+			err := t.untouched(ctx, a)
+			nothing := err != nil
+			if err == nil {
+				err = operationOf(a.Op).do(ctx, t, a)
+				_, nothing = errors.AsType[uncommitted](err)
 			}
-			return operationOf(a.Op).do(ctx, t, a)
+			if nothing {
+				t.began = t.began[:len(t.began)-1]
+			}
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", title, err)

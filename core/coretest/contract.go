@@ -179,7 +179,7 @@ func prints(t *testing.T, e core.Engine) {
 
 func fails(t *testing.T, e core.Engine) {
 	out, err := e.Exec(t.Context(), core.Auth, core.Command{Args: FailCommand})
-	if out != "some output\n" || err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "broken on purpose") {
+	if out != "some output\n" || core.ExitStatus(err) != 3 || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "broken on purpose") {
 		t.Fatalf("got %q, %v", out, err)
 	}
 }

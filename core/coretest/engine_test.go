@@ -22,7 +22,7 @@ func fake(*testing.T) core.Engine {
 			}))},
 		Commands: func(_ core.Service, c core.Command) (string, error) {
 			if slices.Equal(c.Args, coretest.FailCommand) {
-				return "some output\n", core.Errorf(core.Internal, "exit status 3: broken on purpose")
+				return "some output\n", &core.ExitError{Status: 3, Complaint: "broken on purpose"}
 			}
 			return string(c.Stdin), nil
 		},

@@ -21,8 +21,8 @@ const (
 	maxStderr = 64 << 10
 )
 
-// Exec implements core.Engine. A command that fails is an error with its exit
-// status and the last line that it complained; what it printed is returned too.
+// Exec implements core.Engine. A command that fails is a core.ExitError; what it
+// printed is returned too.
 func (e *Engine) Exec(ctx context.Context, s core.Service, c core.Command) (string, error) {
 	if len(c.Args) == 0 {
 		return "", core.Errorf(core.Invalid, "there is no command to run in %s", s)
@@ -36,7 +36,8 @@ func (e *Engine) Exec(ctx context.Context, s core.Service, c core.Command) (stri
 		return r.stdout, e.host.wrap(ctx, fmt.Sprintf("running %s in %s", c.Args[0], s), err)
 	}
 	if r.code != 0 {
-		return r.stdout, core.Errorf(core.Internal, "%s in %s: exit status %d: %s", c.Args[0], s, r.code, r.complaint())
+		ended := &core.ExitError{Status: r.code, Complaint: r.complaint()}
+		return r.stdout, &core.Error{Code: core.Internal, Message: fmt.Sprintf("%s in %s", c.Args[0], s), Err: ended}
 	}
 	return r.stdout, nil
 }
