@@ -6,7 +6,7 @@ GO    ?= go
 LAB   := bin/lab
 BIN   := bin/basewright
 
-.PHONY: help build run demo demo-down test test-all test-unit bench lint clean FORCE
+.PHONY: help build run demo demo-down test test-all test-unit bench lint editor clean FORCE
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: build ## figures: observation, diagnosis, plan, journal, snapshot
 
 lint: ## golangci-lint with configs/golangci.yml
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run -c configs/golangci.yml ./...
+
+editor: ## build the panel's playbook editor anew from CodeMirror, with npm
+	cd ui/panel/editor && npm ci && npm run build
 
 clean: ## remove what was built
 	rm -rf bin

@@ -42,6 +42,17 @@ func Check(ctx context.Context, name, src string) []Problem {
 	return m[0].problems
 }
 
+// Read reads a playbook from a text that is in no folder; name is the file that
+// it would be. What is wrong with it shows among the problems.
+func Read(ctx context.Context, name, text string) (core.Playbook, []Problem, error) {
+	m, err := readAll(ctx, []source{{Name: fileName(name), Text: text}})
+	if err != nil {
+		return core.Playbook{}, nil, err
+	}
+	m[0].book.Source = text
+	return m[0].book, m[0].problems, nil
+}
+
 // readAll reads the metadata of sources: all in one child, and those that make
 // trouble again in a child each, so that none suffers for another.
 func readAll(ctx context.Context, sources []source) ([]metadata, error) {

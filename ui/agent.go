@@ -99,6 +99,8 @@ type Works struct {
 	SavePlaybook  func(ctx context.Context, id, source string) error
 	// TestPlaybook runs the examples of a text; an error says why it cannot be run.
 	TestPlaybook func(ctx context.Context, id, source string) ([]Example, error)
+	// PlanPlaybook says what a text that is not saved would do to an instance now.
+	PlanPlaybook func(ctx context.Context, i core.Instance, id, source string) (core.Plan, error)
 	// PlaybookVersions returns the good versions of a user's own, the newest first.
 	PlaybookVersions func(ctx context.Context, id string) ([]PlaybookVersion, error)
 	Checks           func() []core.Checker

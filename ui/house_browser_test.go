@@ -69,7 +69,7 @@ func TestHouseInABrowser(t *testing.T) {
 
 	t.Log("an editor that runs the examples")
 	b.open("/playbooks/new")
-	b.run(chromedp.SendKeys("#source", "-- fails "))
+	b.run(chromedp.Click(".codemirror", chromedp.ByQuery), chromedp.KeyEvent("-- fails "))
 	b.click("button[value=check]", ".examples")
 	b.shot("editor-failed")
 	b.accessible("examples that fail", axe)

@@ -228,22 +228,28 @@ func TestPlaybookEditor(t *testing.T) {
 		says                   string
 	}{
 		{"new", "check", "", "return {}", 200, "every example"},
-		{"new", "check", "", "wrong", 200, "line 1: wrong"},
+		{"new", "check", "", "wrong", 200, ".lua:2: wrong"},
 		{"new", "check", "", "fails", 200, "plans nothing"},
 		{"new", "save", "", "return {}", 200, "give the playbook an id"},
 		{"new", "save", "../evil", "return {}", 200, "small letters"},
-		{"new", "save", "my-own", "wrong", 200, "line 1: wrong"},
+		{"new", "save", "my-own", "wrong", 200, ".lua:2: wrong"},
 		{"new", "save", "my-own", "fails", 200, "plans nothing"},
 		{"new", "save", "my-own", "-- <b>\r\nreturn {}", 303, ""},
 		{"my-book", "save", "", "-- one\nreturn {}\n", 303, ""},
+		{"my-book", "plan", "", "return {}", 200, "<code>restart auth</code>"},
+		{"my-book", "plan", "", "refuse", 200, "mend that first"},
+		{"new", "plan", "", "wrong", 200, `data-line="2"`},
 	} {
-		rec := w.form("/playbooks/"+step.path+"/edit", login, url.Values{"what": {step.what}, "id": {step.id}, "source": {step.source}})
+		rec := w.form("/playbooks/"+step.path+"/edit", login, url.Values{"what": {step.what}, "id": {step.id}, "source": {step.source}, "instance": {"shop"}})
 		if rec.Code != step.code || !strings.Contains(rec.Body.String(), step.says) {
 			t.Errorf("%v: %d, %.300s", step, rec.Code, rec.Body)
 		}
 	}
 	if len(saved) != 2 || saved["my-own"] != "-- <b>\nreturn {}" || saved["my-book"] != "-- one\nreturn {}\n" {
 		t.Errorf("saved %q", saved)
+	}
+	if rec := w.form("/playbooks/new/edit", login, url.Values{"what": {"plan"}, "source": {"return {}"}, "instance": {"ghost"}}); rec.Code != http.StatusNotFound {
+		t.Errorf("planned for an instance that is not there: %d", rec.Code)
 	}
 	page := w.ask("GET", "/playbooks/my-book?version=a.lua", login, "").Body.String()
 	if !strings.Contains(page, `<span class="comment">-- one</span>`) || !strings.Contains(page, `value="save"`) {

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/ui/panel"
 )
@@ -146,104 +144,24 @@ func (c *call) playbookPage() (any, error) {
 			return nil, core.Errorf(core.NotFound, "there is no version %q of this playbook", clip(c.Query("version"), 60))
 		}
 	}
+	p.Instances, err = c.repairable()
+	return p, err
+}
+
+// repairable are the instances that the caller may plan repairs of.
+func (c *call) repairable() ([]panel.Choice, error) {
 	all, err := c.Store.Instances(c)
+	var list []panel.Choice
 	for _, i := range all {
 		if c.who.may(core.MayRepair, i.ID) {
-			p.Instances = append(p.Instances, panel.Choice{ID: i.ID, Name: i.Name})
+			list = append(list, panel.Choice{ID: i.ID, Name: i.Name})
 		}
 	}
-	return p, err
+	return list, err
 }
 
 // planPlaybook leads to the plan of a playbook for the instance that was chosen.
 func (c *call) planPlaybook() (any, error) {
 	q := url.Values{"playbook": {c.Param("pid")}}
 	return c.goTo("/instances/"+url.PathEscape(c.Query("instance"))+"/fix?"+q.Encode(), "")
-}
-
-// newPlaybook stands for the id of one that is not written yet.
-const newPlaybook = "new"
-
-// sketch is what a new playbook begins with.
-const sketch = `-- Say in a sentence what this mends, and when.
-return {
-  title = "Restart auth",
-  fixes = { "AUTH-17" },
-  risk  = "low",
-  needs = { "restart", "wait_healthy" },
-
-  plan = function(t, params)
-    if t.services.db.state ~= "running" then
-      return nil, "the database is " .. t.services.db.state .. "; mend that first"
-    end
-    return {
-      { op = "restart", service = "auth", why = "auth does not answer" },
-      { op = "wait_healthy", service = "auth" },
-    }
-  end,
-
-  examples = {
-    { given = { services = { db = { state = "running" }, auth = { state = "running" } } },
-      plan  = { "restart auth", "wait_healthy auth" } },
-  },
-}
-`
-
-func (c *call) editorPage() (any, error) {
-	p := &panel.Editor{Frame: c.framed("playbooks", ""), ID: c.Param("pid"), Source: sketch}
-	p.Title = p.Lang.T("playbooks.new")
-	if p.ID == "" {
-		p.ID = newPlaybook
-		return p, nil
-	}
-	b, err := c.book(p.ID)
-	if err != nil {
-		return nil, err
-	}
-	p.Title, p.Source, p.BuiltIn = bookTitle(p.Lang, b), b.Source, b.BuiltIn
-	return p, nil
-}
-
-// editorSent checks a text and runs its examples, and saves it when that was
-// asked for and nothing is wrong with it.
-func (c *call) editorSent() (any, error) {
-	p := &panel.Editor{Frame: c.framed("playbooks", ""), ID: c.Param("pid"), NewID: strings.TrimSpace(c.PostForm("id")), Done: true,
-		Source: strings.ReplaceAll(c.PostForm("source"), "\r\n", "\n")}
-	p.Title = p.Lang.T("playbooks.new")
-	id := p.ID
-	if id == newPlaybook {
-		id = p.NewID
-	} else if b, err := c.book(id); err == nil {
-		p.Title, p.BuiltIn = bookTitle(p.Lang, b), b.BuiltIn
-	}
-	saves := c.PostForm("what") == "save"
-	if saves && (id == "" || id == newPlaybook) {
-		p.Problems = []string{p.Lang.T("playbooks.id.missing")}
-		return p, nil
-	}
-	c.given = playbookIn{Source: p.Source, ID: id}
-	out, err := c.testPlaybook()
-	if code := core.CodeOf(err); err != nil && code != core.Invalid {
-		return nil, err
-	}
-	if err != nil {
-		p.Problems = []string{problemOf(err).Detail}
-		return p, nil
-	}
-	tested := out.(playbookTestOut)
-	for _, e := range tested.Examples {
-		p.Examples = append(p.Examples, panel.Example(e))
-		p.Failed = p.Failed || !e.Passed
-	}
-	if tested.Message != "" { // of the check
-		p.Problems = []string{tested.Message}
-	}
-	if !saves || len(p.Problems) > 0 || p.Failed {
-		return p, nil
-	}
-	c.Params = gin.Params{{Key: "pid", Value: id}}
-	if _, err := c.savePlaybook(); err != nil {
-		return nil, err
-	}
-	return c.goTo("/playbooks/"+id, "saved")
 }

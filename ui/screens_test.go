@@ -27,7 +27,7 @@ var screens = []struct{ name, path, until string }{
 	{"create", "/new", ".wizard"},
 	{"playbooks", "/playbooks", ".rows"},
 	{"playbook", "/playbooks/restart-auth", ".lua"},
-	{"editor", "/playbooks/new", "textarea"},
+	{"editor", "/playbooks/new", ".codemirror"},
 	{"security", "/security", ".exposure"},
 	{"users", "/users", ".rows"},
 	{"tokens", "/tokens", ".boxes"},

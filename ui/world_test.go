@@ -196,14 +196,20 @@ func (w *world) works() Works {
 		Playbooks: func(context.Context) ([]core.Playbook, []string, error) {
 			return []core.Playbook{{ID: "my-book", Title: "Mine"}, {ID: "restart-auth", Title: "Restart auth", BuiltIn: true}}, nil, nil
 		},
-		CheckPlaybook: func(_ context.Context, _, source string) []string {
+		CheckPlaybook: func(_ context.Context, id, source string) []string {
 			if strings.Contains(source, "wrong") {
-				return []string{"line 1: wrong"}
+				return []string{id + ".lua:2: wrong"}
 			}
 			return nil
 		},
 		TestPlaybook: func(_ context.Context, _, source string) ([]Example, error) {
 			return []Example{{Number: 1, Passed: true, Plan: []string{"restart auth"}}, {Number: 2, Passed: !strings.Contains(source, "fails"), Message: "plans nothing"}}, nil
+		},
+		PlanPlaybook: func(_ context.Context, i core.Instance, _, source string) (core.Plan, error) {
+			if strings.Contains(source, "refuse") {
+				return core.Plan{}, core.Errorf(core.Conflict, "the database is exited; mend that first")
+			}
+			return plan(i), nil
 		},
 		PlaybookVersions: func(_ context.Context, id string) ([]PlaybookVersion, error) {
 			if id != "my-book" {

@@ -49,7 +49,7 @@ func (a *agent) works() ui.Works {
 			return p, err
 		},
 		Playbooks: a.listBooks, CheckPlaybook: checkBook, SavePlaybook: a.saveBook,
-		TestPlaybook: testBook, PlaybookVersions: a.bookVersions,
+		TestPlaybook: testBook, PlanPlaybook: a.planText, PlaybookVersions: a.bookVersions,
 		Checks: checks.All,
 	}
 }
@@ -158,17 +158,25 @@ func (a *agent) logs(ctx context.Context, i core.Instance, q ui.LogQuery, emit f
 
 // planRepair makes the plan of a playbook from the instance as it is now.
 func (a *agent) planRepair(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, *core.Finding, error) {
+	return a.planBook(ctx, i, o.Params, func(d *core.Diagnosis) (core.Playbook, *core.Finding, error) { return a.pickBook(ctx, d, o) })
+}
+
+// planBook makes the plan of the playbook that pick takes when it sees what is
+// wrong with the instance now.
+func (a *agent) planBook(ctx context.Context, i core.Instance, params map[string]string,
+	pick func(d *core.Diagnosis) (core.Playbook, *core.Finding, error),
+) (core.Plan, *core.Finding, error) {
 	_, e, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return core.Plan{}, nil, err
 	}
 	target := core.Target{Observation: obs, Inspector: e, Key: a.store.Key()}
 	d := check(ctx, target, a.books(ctx), diagnose.Options{Trigger: core.ByHand})
-	book, finding, err := a.pickBook(ctx, d, o)
+	book, finding, err := pick(d)
 	if err != nil {
 		return core.Plan{}, nil, err
 	}
-	p, err := repairs.Plan(ctx, book, target, d, finding, o.Params)
+	p, err := repairs.Plan(ctx, book, target, d, finding, params)
 	if err != nil {
 		return core.Plan{}, nil, err
 	}

@@ -25,6 +25,25 @@ func testBook(ctx context.Context, id, source string) ([]ui.Example, error) {
 	return list, nil
 }
 
+// planText makes the plan of a text that is not saved, from the instance as it is
+// now. It may run commands only where an admin allowed that to this very text.
+func (a *agent) planText(ctx context.Context, i core.Instance, id, source string) (core.Plan, error) {
+	book, problems, err := repairs.Read(ctx, id+".lua", source)
+	if err != nil {
+		return core.Plan{}, err
+	}
+	if len(problems) > 0 {
+		return core.Plan{}, core.Errorf(core.Invalid, "%s", problems[0])
+	}
+	if book.MayExec, err = a.store.MayExec(ctx, book.ID, sourceHash(book)); err != nil {
+		return core.Plan{}, err
+	}
+	p, _, err := a.planBook(ctx, i, nil, func(d *core.Diagnosis) (core.Playbook, *core.Finding, error) {
+		return chooseBook(d, "", book, nil)
+	})
+	return p, err
+}
+
 // bookVersions returns the good versions of a playbook of the user's, the newest
 // first. The library is asked before: it takes in the version that is there now.
 func (a *agent) bookVersions(ctx context.Context, id string) ([]ui.PlaybookVersion, error) {

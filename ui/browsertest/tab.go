@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -29,6 +31,7 @@ type Tab struct {
 
 	mu        sync.Mutex
 	complains []string
+	held      atomic.Bool
 }
 
 // Open starts a browser, or skips the test where there is none.
@@ -66,8 +69,8 @@ func Open(t *testing.T, base, shots string) *Tab {
 	return b
 }
 
-// listen notes errors of scripts, and what the browser itself logs: requests
-// that failed, and content that the policy forbids.
+// listen notes errors of scripts, windows that ask something, and what the browser
+// itself logs: requests that failed, and content that the policy forbids.
 func (b *Tab) listen(event any) {
 	text := ""
 	switch e := event.(type) {
@@ -81,6 +84,13 @@ func (b *Tab) listen(event any) {
 		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
 			text = fmt.Sprintf("console: %s", e.Args[0].Value)
 		}
+	case *page.EventJavascriptDialogOpening:
+		if e.Type == page.DialogTypeBeforeunload {
+			b.held.Store(true)
+		} else {
+			text = fmt.Sprintf("%s: %s", e.Type, e.Message)
+		}
+		go func() { _ = chromedp.Run(b.ctx, page.HandleJavaScriptDialog(true)) }() // the tab waits for it
 	}
 	if text != "" {
 		b.mu.Lock()
@@ -104,6 +114,19 @@ func (b *Tab) Quiet(expected ...string) {
 		}
 	}
 	b.complains = nil
+}
+
+// Held reports whether a page asked, since this was last asked for, if it should
+// really be left. It always is.
+func (b *Tab) Held() bool { return b.held.Swap(false) }
+
+// Complaints are what a page complained of since they were last asked for.
+func (b *Tab) Complaints() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	said := b.complains
+	b.complains = nil
+	return said
 }
 
 // Run does something in the tab, within a minute and a half.

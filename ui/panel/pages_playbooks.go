@@ -70,8 +70,17 @@ type Editor struct {
 	BuiltIn   bool // what is saved takes the place of a built-in one
 	Done      bool // it was checked
 	Failed    bool // an example did not come out as it says
-	Problems  []string
+	Problems  []Complaint
 	Examples  []Example
+	Instances []Choice   // that the text could be planned for
+	Instance  string     // that it was planned for
+	Plan      *core.Plan // what it would do to that
+}
+
+// Complaint is what is wrong with a text; Line is 0 when it is about all of it.
+type Complaint struct {
+	Text string
+	Line int
 }
 
 // Example is how one of the examples came out.
