@@ -54,7 +54,29 @@ func planRestore(folder *snapshot.Folder, inst core.Instance, obs *core.Observat
 		Title: fmt.Sprintf("Restore %s from snapshot %s of %s", strings.Join(names, ", "), s.ID, s.Created.Local().Format(time.DateTime)),
 		Basis: map[string]string{"engine": obs.Host.EngineID, "snapshot": s.SHA256},
 	}
-	r := apply.Restoration{
+	r := restoration(folder, inst, s, parts)
+	if slices.Contains(parts, core.ConfigScope) {
+		r.Roles = m.Roles.Kept
+		for _, file := range m.Files {
+			r.Files = append(r.Files, file.Name)
+		}
+		plan.Diff = append(plan.Diff, core.Diff{Target: "configuration", Before: "as it is", After: fmt.Sprintf("%d files, role passwords and containers of the snapshot", len(m.Files))})
+	}
+	for _, d := range m.Streams {
+		part := core.DatabaseScope
+		if d.Volume != nil {
+			part = core.VolumesScope
+		}
+		if slices.Contains(parts, part) {
+			plan.Diff = append(plan.Diff, core.Diff{Target: string(d.Kind) + " " + d.Name, Before: "put aside", After: bytesText(d.RawSize) + " of the snapshot"})
+		}
+	}
+	return plan, r, plan.Seal()
+}
+
+// restoration is what a restore does, by the folder that holds the snapshot.
+func restoration(folder *snapshot.Folder, inst core.Instance, s core.Snapshot, parts []core.Scope) apply.Restoration {
+	return apply.Restoration{
 		Ready: func(ctx context.Context, e core.Engine, obs *core.Observation) error {
 			return folder.Fits(ctx, e, inst, obs, s, parts)
 		},
@@ -74,23 +96,6 @@ func planRestore(folder *snapshot.Folder, inst core.Instance, obs *core.Observat
 			return append(items, files...), err
 		},
 	}
-	if slices.Contains(parts, core.ConfigScope) {
-		r.Roles = m.Roles.Kept
-		for _, file := range m.Files {
-			r.Files = append(r.Files, file.Name)
-		}
-		plan.Diff = append(plan.Diff, core.Diff{Target: "configuration", Before: "as it is", After: fmt.Sprintf("%d files, role passwords and containers of the snapshot", len(m.Files))})
-	}
-	for _, d := range m.Streams {
-		part := core.DatabaseScope
-		if d.Volume != nil {
-			part = core.VolumesScope
-		}
-		if slices.Contains(parts, part) {
-			plan.Diff = append(plan.Diff, core.Diff{Target: string(d.Kind) + " " + d.Name, Before: "put aside", After: bytesText(d.RawSize) + " of the snapshot"})
-		}
-	}
-	return plan, r, plan.Seal()
 }
 
 // safetyScope is what is kept before parts are replaced.

@@ -46,20 +46,23 @@ func TestLargeSnapshot(t *testing.T) {
 	if err := os.Truncate(file, 2<<30); err != nil {
 		t.Fatal(err)
 	}
-	const bound = 100
-	out, mib := p.peak("snapshot", "create", stack, "--output", "json")
+	const bound = 100 // MiB
+	out, most := p.peak("snapshot", "create", stack, "--output", "json")
 	var s core.Snapshot
-	if err := json.Unmarshal([]byte(out), &s); err != nil || mib > bound {
-		t.Fatalf("%d MiB, %v: %s", mib, err, out)
+	if err := json.Unmarshal([]byte(out), &s); err != nil || most > bound {
+		t.Fatalf("%d MiB, %v: %s", most, err, out)
 	}
 	for _, args := range [][]string{
 		{"snapshot", "verify", s.ID, "--drill"},
 		{"snapshot", "restore", s.ID, "--only", "database", "--only", "volumes", "--yes"},
 	} {
-		if _, mib := p.peak(args...); mib > bound {
+		_, mib := p.peak(args...)
+		if mib > bound {
 			t.Errorf("%s took %d MiB", strings.Join(args, " "), mib)
 		}
+		most = max(most, mib)
 	}
+	t.Logf("peak memory of snapshot, drill and restore of 2 GB of rows and a file of 2 GB: %d MiB", most)
 	if n := strings.TrimSpace(w.sql(t, stack, "select count(*) from public.big;")); n != "1150000" {
 		t.Errorf("%s rows came back", n)
 	}

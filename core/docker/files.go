@@ -261,11 +261,17 @@ func inside(name string) error {
 
 func notPlain(name string) error { return core.Errorf(core.Invalid, "%s is not a plain file", name) }
 
-// fileError adds what was being done. os.Root has no exported error for a path
-// that leaves it.
+// fileError adds what was being done, in place of the system call and the name that
+// it was given, which may be a temporary one. os.Root has no exported error for a
+// path that leaves it.
 func fileError(doing, name string, err error) error {
 	if strings.Contains(err.Error(), "escapes from parent") {
 		return &core.Error{Code: core.Invalid, Message: fmt.Sprintf("%q leads out of the instance folder", name), Err: err}
+	}
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	} else if l, ok := errors.AsType[*os.LinkError](err); ok {
+		err = l.Err
 	}
 	return fmt.Errorf("%s %s: %w", doing, name, err)
 }
