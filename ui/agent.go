@@ -33,6 +33,7 @@ type Agent struct {
 	SingleSignOn *access.SingleSignOn
 
 	logins      logins
+	drills      drills
 	panel       pressroom
 	description func() ([]byte, error) // OpenAPI, made when it is first asked for
 	reader      func() (reader, error) // the same, to read
@@ -89,6 +90,9 @@ type Works struct {
 	Snapshot func(ctx context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error)
 	// VerifySnapshot returns the snapshot with what a look at it proved.
 	VerifySnapshot func(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
+	// DrillSnapshot restores it into a throwaway database and returns it with what
+	// that proved.
+	DrillSnapshot func(ctx context.Context, i core.Instance, s core.Snapshot) (core.Snapshot, error)
 	// PlanRestore says what a restore of the snapshot would replace; Restore does
 	// it as a change.
 	PlanRestore func(ctx context.Context, i core.Instance, s core.Snapshot, o RestoreOrder) (core.Plan, error)

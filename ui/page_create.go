@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -58,12 +59,23 @@ var orderFields = []panel.OrderField{
 	{Group: "mail", Name: "smtp_password", Kind: "password"}, {Group: "mail", Name: "smtp_from", Kind: "email"},
 }
 
-func (c *call) createPage() (any, error) { return c.creating(nil), nil }
+func (c *call) createPage() (any, error) {
+	p := c.creating(nil)
+	if c.Query("from_snapshot") != "" && p.From == nil {
+		return nil, core.Errorf(core.NotFound, "there is no snapshot %q", clip(c.Query("from_snapshot"), 60))
+	}
+	return p, nil
+}
 
 // creating is the page with the form as it was filled in.
 func (c *call) creating(found *Preflight) *panel.Create {
 	p := &panel.Create{Frame: c.framed("fleet", ""), Keep: c.PostForm("keep") != ""}
 	p.Title = p.Lang.T("create.title")
+	if from := cmp.Or(c.PostForm("from_snapshot"), c.Query("from_snapshot")); from != "" {
+		if s, err := c.Store.Snapshot(c, from); err == nil {
+			p.From = &s
+		}
+	}
 	for _, f := range orderFields {
 		if f.Kind != "password" {
 			f.Value = clip(c.PostForm(f.Name), 200)
@@ -103,7 +115,7 @@ func (c *call) ordered() (CreateOrder, []OrderProblem) {
 		Name: text("name"), ID: text("id"), Release: text("release"), URL: text("url"), SiteURL: text("site_url"), Bind: text("bind"),
 		GatewayPort: number("gateway_port"), SessionPort: number("session_port"), TransactionPort: number("transaction_port"),
 		Images: text("images"), Postgres: number("postgres"), Gateway: text("gateway"), Logs: text("logs") != "", MemoryLimits: text("memory_limits") != "", DashboardUser: text("dashboard_username"), SMTPHost: text("smtp_host"), SMTPPort: number("smtp_port"),
-		SMTPUser: text("smtp_user"), SMTPPassword: core.Secret(c.PostForm("smtp_password")), SMTPFrom: text("smtp_from"), KeepOnFailure: c.PostForm("keep") != "",
+		SMTPUser: text("smtp_user"), SMTPPassword: core.Secret(c.PostForm("smtp_password")), SMTPFrom: text("smtp_from"), KeepOnFailure: c.PostForm("keep") != "", FromSnapshot: text("from_snapshot"),
 	}, wrong
 }
 

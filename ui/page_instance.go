@@ -33,9 +33,13 @@ func (c *call) of(tab string) (panel.Instance, error) {
 		return panel.Instance{}, err
 	}
 	production, err := c.production()
+	if err != nil {
+		return panel.Instance{}, err
+	}
+	windows, err := c.windowsOf(i.ID)
 	may := func(verb core.Verb) bool { return c.who.may(verb, i.ID) }
 	controlled := i.Mode == core.Control
-	out := panel.Instance{Instance: i, Status: v.Status, Change: v.Change, Tab: tab, Production: slices.Contains(production, i.ID),
+	out := panel.Instance{Instance: i, Status: v.Status, Change: v.Change, Quiet: quietUntil(windows, i.ID, c.Now()), Tab: tab, Production: slices.Contains(production, i.ID),
 		May: panel.Rights{Diagnose: may(core.MayDiagnose), Power: may(core.MayRestart) && controlled, Repair: may(core.MayRepair) && controlled,
 			Snapshot: may(core.MaySnapshot), Schedule: may(core.MaySchedule), Admin: may(core.MayAdmin)}}
 	for _, t := range instanceTabs {

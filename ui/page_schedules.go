@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/basewright/basewright/core"
@@ -8,12 +9,13 @@ import (
 	"github.com/basewright/basewright/ui/panel"
 )
 
-func (c *call) schedulesPage() (any, error) { return c.schedulesWith(scheduleIn{}, "") }
+func (c *call) schedulesPage() (any, error) { return c.schedulesWith(scheduleIn{}, "", "") }
 
 // nextRuns is how many runs of a schedule are told beforehand.
 const nextRuns = 3
 
-func (c *call) schedulesWith(in scheduleIn, problem string) (any, error) {
+// schedulesWith is the page, with a schedule or a window that was refused.
+func (c *call) schedulesWith(in scheduleIn, problem, windowProblem string) (any, error) {
 	of, err := c.of("schedules")
 	if err != nil {
 		return nil, err
@@ -22,19 +24,28 @@ func (c *call) schedulesWith(in scheduleIn, problem string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &panel.Schedules{Frame: c.framed("fleet", c.instance.Name), Of: of, Problem: problem, Spec: in.Spec, Zone: in.Zone}
+	p := &panel.Schedules{Frame: c.framed("fleet", c.instance.Name), Of: of, Problem: problem, WindowProblem: windowProblem,
+		Kind: in.Kind, Spec: in.Spec, Zone: in.Zone, Kinds: scheduleKinds, Minutes: windowMinutes}
 	for _, s := range out.(schedulesOut).Schedules {
-		if s.Instance != c.instance.ID && s.Instance != core.EveryInstance {
-			continue
+		if s.Instance == c.instance.ID || s.Instance == core.EveryInstance {
+			p.Schedules = append(p.Schedules, panel.Schedule{Schedule: s, May: c.who.may(core.MaySchedule, s.Instance)})
 		}
-		line := panel.Schedule{Schedule: s}
-		for at := c.Now(); len(line.Runs) < nextRuns; {
+	}
+	for i := range p.Schedules {
+		s := &p.Schedules[i]
+		for at := c.Now(); len(s.Runs) < nextRuns; {
 			if at, err = queue.Next(s.Spec, s.Zone, at); err != nil {
 				break // it was accepted once; a zone may be gone since
 			}
-			line.Runs = append(line.Runs, at)
+			s.Runs = append(s.Runs, at)
 		}
-		p.Schedules = append(p.Schedules, line)
+	}
+	windows, err := c.windowsOf(c.instance.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range windows {
+		p.Windows = append(p.Windows, panel.Window{Window: w, Open: w.Holds(c.instance.ID, c.Now()), May: c.who.may(core.MaySchedule, w.Instance)})
 	}
 	cron, err := c.scheduleConfig()
 	if err != nil {
@@ -44,12 +55,28 @@ func (c *call) schedulesWith(in scheduleIn, problem string) (any, error) {
 	return p, nil
 }
 
+// scheduleKinds are what a schedule of one instance may do, each with how.
+var scheduleKinds = []string{"diagnose", "diagnose.quick", "diagnose.deep", "snapshot", "snapshot.database", "snapshot.volumes", "snapshot.full", "restore-drill", "report"}
+
+// scheduled reads a kind with how it is done.
+func scheduled(text string) scheduleIn {
+	kind, how, _ := strings.Cut(text, ".")
+	in := scheduleIn{Kind: core.ScheduleKind(kind)}
+	if in.Kind == core.ScheduleSnapshot {
+		in.Scope = core.Scope(how)
+	} else {
+		in.Mode = core.Depth(how)
+	}
+	return in
+}
+
 func (c *call) addScheduleByForm() (any, error) {
-	in := scheduleIn{Instance: c.instance.ID, Kind: core.ScheduleKind(c.PostForm("kind")), Spec: strings.TrimSpace(c.PostForm("spec")), Zone: strings.TrimSpace(c.PostForm("zone"))}
+	in := scheduled(c.PostForm("kind"))
+	in.Instance, in.Spec, in.Zone = c.instance.ID, strings.TrimSpace(c.PostForm("spec")), strings.TrimSpace(c.PostForm("zone"))
 	c.given = in
 	_, err := c.addSchedule()
 	if core.CodeOf(err) == core.Invalid {
-		return c.schedulesWith(in, problemOf(err).Detail)
+		return c.schedulesWith(in, problemOf(err).Detail, "")
 	}
 	if err != nil {
 		return nil, err
@@ -57,9 +84,32 @@ func (c *call) addScheduleByForm() (any, error) {
 	return c.goTo(c.home()+"/schedules", "saved")
 }
 
+// turnSchedule switches a schedule off, or on again.
+func (c *call) turnSchedule() (any, error) {
+	s, err := c.Store.Schedule(c, c.Param("schedule"))
+	if err != nil {
+		return nil, err
+	}
+	on := c.PostForm("enabled") == "yes"
+	c.given = scheduleIn{Instance: s.Instance, Kind: s.Kind, Spec: s.Spec, Zone: s.Zone, Mode: s.Mode, Scope: s.Scope, Jitter: s.Jitter, Enabled: &on}
+	if _, err := c.editSchedule(); err != nil {
+		return nil, err
+	}
+	return c.goTo(backOf(c.Context), "saved")
+}
+
 func (c *call) removeScheduleByForm() (any, error) {
 	if _, err := c.removeSchedule(); err != nil {
 		return nil, err
 	}
 	return c.goTo(backOf(c.Context), "saved")
+}
+
+// number reads a whole number from a form.
+func number(text string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 1 {
+		return 0, core.Errorf(core.Invalid, "%q is not a number from 1", clip(text, 20))
+	}
+	return n, nil
 }

@@ -18,7 +18,14 @@ func (c *call) snapshotsPage() (any, error) {
 	}
 	p := &panel.Snapshots{Frame: c.framed("fleet", c.instance.Name), Of: of}
 	n, err := c.number("page", 1, 1_000_000)
-	p.Pager, p.Snapshots = paged(c.Request.URL, out.(snapshotsOut).Snapshots, n, listPage)
+	var shown []core.Snapshot
+	p.Pager, shown = paged(c.Request.URL, out.(snapshotsOut).Snapshots, n, listPage)
+	for _, s := range shown {
+		line := panel.Snapshot{Snapshot: s, HasDatabase: s.Holds(core.DatabaseScope)}
+		line.Drilled, line.Vain = c.drills.state(s.ID)
+		p.Busy = p.Busy || line.Drilled
+		p.Snapshots = append(p.Snapshots, line)
+	}
 	return p, err
 }
 
@@ -30,7 +37,19 @@ func (c *call) takeSnapshotByForm() (any, error) {
 	return c.goTo(c.home()+"/snapshots", "snapshot")
 }
 
+// verifySnapshotByForm reads a snapshot back, or begins a drill, which the page
+// shows as it ends.
 func (c *call) verifySnapshotByForm() (any, error) {
+	if c.PostForm("level") == "drill" {
+		s, err := c.Store.Snapshot(c, c.Param("sid"))
+		if err == nil {
+			_, err = c.drill(s)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return c.goTo(c.home()+"/snapshots", "drilling")
+	}
 	if _, err := c.verifySnapshot(); err != nil {
 		return nil, err
 	}

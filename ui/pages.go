@@ -45,10 +45,16 @@ var instancePages = []route{
 	page(get, "/instances/:id/snapshots", read, oneInstance, "Its snapshots", (*call).snapshotsPage),
 	page(post, "/instances/:id/snapshots", shoot, oneInstance, "Take a snapshot", (*call).takeSnapshotByForm),
 	page(post, "/snapshots/:sid/verify", shoot, oneSnapshot, "Read a snapshot back", (*call).verifySnapshotByForm),
+	page(get, "/instances/:id/clone", admin, everything, "The form for a clone", (*call).clonePage),
+	page(get, "/instances/:id/clone/plan", admin, everything, "How a clone would be made", (*call).clonePlan),
+	page(post, "/instances/:id/clone", admin, everything, "Make a clone", (*call).cloneByForm),
 	page(get, "/snapshots/:sid/restore", mend, oneSnapshot, "What a restore would replace", (*call).restorePage),
 	page(post, "/snapshots/:sid/restore", mend, oneSnapshot, "Restore a snapshot", (*call).restoreByForm),
 	page(get, "/instances/:id/schedules", read, oneInstance, "What happens by itself", (*call).schedulesPage),
 	page(post, "/instances/:id/schedules", plan, oneInstance, "Add a schedule", (*call).addScheduleByForm),
+	page(post, "/schedules/:schedule/turn", plan, oneSchedule, "Switch a schedule off or on", (*call).turnSchedule),
+	page(post, "/instances/:id/maintenance", plan, oneInstance, "Silence it for a time", (*call).addWindowByForm),
+	page(post, "/maintenance/:window/end", plan, oneWindow, "End a maintenance window", (*call).endWindowByForm),
 	page(post, "/schedules/:schedule/remove", plan, oneSchedule, "Remove a schedule", (*call).removeScheduleByForm),
 }
 

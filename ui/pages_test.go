@@ -20,11 +20,13 @@ var whoPages = map[string]string{
 	"GET /instances/:id": "viewer", "POST /instances/:id/diagnose": "operator", "POST /instances/:id/power": "operator", "POST /instances/:id/edit": "admin",
 	"GET /instances/:id/history": "viewer", "GET /instances/:id/fix": "operator", "POST /instances/:id/fix": "operator", "GET /instances/:id/changes": "viewer",
 	"GET /changes/:cid": "viewer", "POST /changes/:cid/undo": "operator", "GET /instances/:id/logs": "viewer",
+	"GET /instances/:id/clone": "root", "GET /instances/:id/clone/plan": "root", "POST /instances/:id/clone": "root",
 	"GET /instances/:id/keys": "admin", "POST /instances/:id/keys": "admin",
 	"GET /instances/:id/config": "viewer", "POST /instances/:id/config": "operator", "GET /instances/:id/config/:draft": "operator", "POST /instances/:id/config/:draft": "operator",
 	"GET /instances/:id/snapshots": "viewer", "POST /instances/:id/snapshots": "operator", "POST /snapshots/:sid/verify": "operator",
 	"GET /snapshots/:sid/restore": "operator", "POST /snapshots/:sid/restore": "operator",
 	"GET /instances/:id/schedules": "viewer", "POST /instances/:id/schedules": "operator", "POST /schedules/:schedule/remove": "operator",
+	"POST /schedules/:schedule/turn": "operator", "POST /instances/:id/maintenance": "operator", "POST /maintenance/:window/end": "operator",
 }
 
 // form sends a form as whoever holds the credential.

@@ -82,7 +82,8 @@ var routes = []route{
 
 	to(get, "/api/instances/:id/snapshots", read, oneInstance, "Its snapshots, newest first", (*call).listSnapshots, gives[snapshotsOut]),
 	to(post, "/api/instances/:id/snapshots", shoot, oneInstance, "Take a snapshot", (*call).takeSnapshot, takes[snapshotIn], creates[snapshotOut]),
-	to(post, "/api/snapshots/:sid/verify", shoot, oneSnapshot, "Read a snapshot back and compare", (*call).verifySnapshot, gives[snapshotOut]),
+	to(post, "/api/snapshots/:sid/verify", shoot, oneSnapshot, "Read a snapshot back and compare, or restore it into a throwaway database", (*call).verifySnapshot, gives[snapshotOut],
+		asks("level: readable, which is usual, or proven, by a drill")),
 	to(post, "/api/snapshots/:sid/restore/plan", mend, oneSnapshot, "What a restore would replace now", (*call).planRestore, takes[RestoreOrder], gives[planOut]),
 	to(post, "/api/snapshots/:sid/restore", mend, oneSnapshot, "Put the instance back from a snapshot", (*call).restoreSnapshot, takes[RestoreOrder], accepts),
 

@@ -61,6 +61,13 @@ func (c *call) verifySnapshot() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	switch level := core.ProofLevel(c.Query("level")); level {
+	case core.Proven:
+		return c.drillSnapshot(s)
+	case "", core.Readable:
+	default:
+		return nil, core.Errorf(core.Invalid, "level=%q is not readable or proven", clip(string(level), 20))
+	}
 	err = c.recorded("snapshot.verify", s.ID, func() (detail string, err error) {
 		s, err = c.VerifySnapshot(c.Request.Context(), s)
 		return s.ID, err

@@ -188,6 +188,7 @@ func (w *world) works() Works {
 		Snapshot: func(_ context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error) {
 			return core.Snapshot{ID: "fresh", Instance: i.ID, Scope: scope, Reason: reason, Created: time.Now()}, nil
 		},
+		DrillSnapshot:  func(_ context.Context, _ core.Instance, s core.Snapshot) (core.Snapshot, error) { return s, nil },
 		VerifySnapshot: func(_ context.Context, s core.Snapshot) (core.Snapshot, error) { return s, nil },
 		PlanRestore: func(_ context.Context, i core.Instance, _ core.Snapshot, _ RestoreOrder) (core.Plan, error) {
 			return plan(i), nil

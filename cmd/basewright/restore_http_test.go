@@ -68,6 +68,9 @@ func TestRestoreOverHTTP(t *testing.T) {
 		return "/api/snapshots/" + out.Snapshot.ID
 	}
 	good := take("full")
+	if answer := s.wants(http.StatusOK, http.MethodPost, good+"/verify?level=proven", ""); !strings.Contains(answer, `"level":"proven"`) || !strings.Contains(answer, `"rto":`) {
+		t.Errorf("the drill: %s", answer)
+	}
 	w.sql(t, stack, spoil)
 	w.store(t, stack, "two")
 	spoilt := w.data(t, stack)

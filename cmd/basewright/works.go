@@ -43,7 +43,7 @@ func (a *agent) works() ui.Works {
 		},
 		PlanRotation: a.planRotation, Rotate: a.rotate,
 		Repair: a.repairJob, Operate: a.operate, Undo: a.undo, DeleteInstance: a.delete,
-		Snapshot: a.takeSnapshot, VerifySnapshot: a.verifySnapshot, Restore: a.restoreJob,
+		Snapshot: a.takeSnapshot, VerifySnapshot: a.verifySnapshot, DrillSnapshot: a.drillByHand, Restore: a.restoreJob,
 		PlanRestore: func(ctx context.Context, i core.Instance, s core.Snapshot, o ui.RestoreOrder) (core.Plan, error) {
 			_, p, _, err := a.planOfRestore(ctx, a.folder, i, s, o)
 			return p, err

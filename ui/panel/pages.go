@@ -95,6 +95,7 @@ type Instance struct {
 	Status     core.Status
 	Production bool
 	Change     string
+	Quiet      *time.Time // when its maintenance ends
 	Tab        string
 	Tabs       []Tab
 	May        Rights

@@ -20,12 +20,21 @@ type Found struct {
 // what is filled in.
 type Create struct {
 	Frame
+	From     *core.Snapshot // whose data it gets
 	Groups   []FieldGroup
 	Keep     bool
 	Looked   bool
 	ID       string
 	Release  string
 	Problems []Obstacle
+}
+
+// Clone is the form for a clone of an instance.
+type Clone struct {
+	Frame
+	Of                 Instance
+	Problem, Name, URL string
+	SchemaOnly         bool
 }
 
 // FieldGroup is a part of the form; all but the first are folded.
@@ -99,4 +108,5 @@ func (*Adopt) Template() string    { return "adopt" }
 func (*Create) Template() string   { return "create" }
 func (*Handover) Template() string { return "handover" }
 func (*Keys) Template() string     { return "keys" }
+func (*Clone) Template() string    { return "clone" }
 func (*Security) Template() string { return "security" }

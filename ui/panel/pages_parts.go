@@ -49,8 +49,17 @@ type Setting struct {
 type Snapshots struct {
 	Frame
 	Of        Instance
-	Snapshots []core.Snapshot
+	Snapshots []Snapshot
+	Busy      bool // one of them is being tried
 	Pager     Pager
+}
+
+// Snapshot is one, and what is done with it now.
+type Snapshot struct {
+	core.Snapshot
+	HasDatabase bool
+	Drilled     bool   // it is being restored into a throwaway database
+	Vain        string // why the last drill showed nothing
 }
 
 // Schedules lists what happens by itself.
@@ -58,8 +67,13 @@ type Schedules struct {
 	Frame
 	Of                Instance
 	Schedules         []Schedule
+	Kinds             []string // that a new one may be of
 	Problem           string
-	Spec, Zone        string // of a form that was refused
+	Kind              core.ScheduleKind // of a form that was refused, as are these
+	Spec, Zone        string
+	Windows           []Window
+	WindowProblem     string
+	Minutes           []int // how long a new window may be
 	Interval, Crontab string
 }
 
@@ -67,6 +81,13 @@ type Schedules struct {
 type Schedule struct {
 	core.Schedule
 	Runs []time.Time
+	May  bool // be changed by whoever looks
+}
+
+// Window is a time of maintenance.
+type Window struct {
+	core.Window
+	Open, May bool
 }
 
 // The names of the pages' templates.

@@ -23,6 +23,7 @@ func functions(l Lang, now func() time.Time) template.FuncMap {
 		"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"took":    l.took,
+		"minutes": func(n int) string { return l.span(time.Duration(n) * time.Minute) },
 		"size":    l.size,
 		"percent": func(p float64) string { return l.decimal(fmt.Sprintf("%.1f", p)) + "%" },
 		"list":    func(items ...any) []any { return items },

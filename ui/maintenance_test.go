@@ -1,0 +1,106 @@
+package ui
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/basewright/basewright/core"
+)
+
+// TestSchedulesByForm adds a schedule of each kind that the form offers, and
+// switches one off and on again with all else as it was.
+func TestSchedulesByForm(t *testing.T) {
+	w := newWorld(t)
+	_, login := w.user("op", map[string]core.Role{"shop": core.Operator})
+	for _, kind := range scheduleKinds {
+		if rec := w.form("/instances/shop/schedules", login, url.Values{"kind": {kind}, "spec": {"30 3 * * *"}, "zone": {"America/Sao_Paulo"}}); rec.Code != http.StatusSeeOther {
+			t.Errorf("%s: %d %s", kind, rec.Code, rec.Body)
+		}
+	}
+	all, err := w.a.Store.Schedules(t.Context())
+	must(t, err)
+	var full core.Schedule
+	for _, s := range all {
+		if s.Scope == core.FullScope {
+			full = s
+		}
+	}
+	if full.ID == "" || len(all) != 2+len(scheduleKinds) {
+		t.Fatalf("%d schedules: %+v", len(all), all)
+	}
+	for _, enabled := range []string{"no", "yes"} {
+		if rec := w.form("/schedules/"+full.ID+"/turn", login, url.Values{"enabled": {enabled}}); rec.Code != http.StatusSeeOther {
+			t.Errorf("%d %s", rec.Code, saidOf(rec))
+		}
+		s, err := w.a.Store.Schedule(t.Context(), full.ID)
+		must(t, err)
+		if s.Enabled != (enabled == "yes") || s.Scope != core.FullScope || s.Zone != full.Zone || s.Spec != full.Spec {
+			t.Errorf("%s: %+v", enabled, s)
+		}
+	}
+	if rec := w.form("/instances/shop/schedules", login, url.Values{"kind": {"restore-drill"}, "spec": {"every day"}}); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `value="restore-drill" selected`) {
+		t.Errorf("a schedule that was refused: %d", rec.Code)
+	}
+}
+
+// TestWindowsByForm begins a window now, one later, and refuses what is none.
+func TestWindowsByForm(t *testing.T) {
+	w := newWorld(t)
+	_, login := w.user("op", map[string]core.Role{"shop": core.Operator})
+	later := time.Now().UTC().Add(48 * time.Hour).Truncate(time.Minute)
+	for name, tt := range map[string]struct {
+		values url.Values
+		want   int
+	}{
+		"now":                {url.Values{"minutes": {"60"}, "reason": {"new disk"}}, http.StatusSeeOther},
+		"in two days":        {url.Values{"minutes": {"120"}, "begins": {later.Format(formTime)}}, http.StatusSeeOther},
+		"in the past":        {url.Values{"minutes": {"30"}, "begins": {"2020-01-01T00:00"}}, http.StatusOK},
+		"for no time":        {url.Values{"minutes": {"0"}}, http.StatusOK},
+		"at no moment":       {url.Values{"minutes": {"30"}, "begins": {"soon"}}, http.StatusOK},
+		"with a long reason": {url.Values{"minutes": {"30"}, "reason": {strings.Repeat("x", 81)}}, http.StatusOK},
+	} {
+		rec := w.form("/instances/shop/maintenance", login, tt.values)
+		if rec.Code != tt.want || (tt.want == http.StatusOK) != strings.Contains(rec.Body.String(), `class="problem"`) {
+			t.Errorf("%s: %d %s", name, rec.Code, saidOf(rec))
+		}
+	}
+	windows, err := w.a.windowsFor(t, "shop")
+	must(t, err)
+	if len(windows) != 3 || !windows[2].Begins.Equal(later) || windows[2].Ends.Sub(later) != 2*time.Hour || windows[2].Actor != "user:op" {
+		t.Errorf("%+v", windows)
+	}
+}
+
+// windowsFor are the windows of an instance that are open or to come.
+func (a *Agent) windowsFor(t *testing.T, instance string) ([]core.Window, error) {
+	c := &call{Agent: a, ctx: t.Context()}
+	return c.windowsOf(instance)
+}
+
+// TestMaintenanceInABrowser begins a window, sees it at the head of the
+// instance, and ends it.
+func TestMaintenanceInABrowser(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	must(t, w.a.Store.EndWindow(t.Context(), "window-shop", entryOf("maintenance.end")))
+	b := browse(t, w)
+	b.login()
+	b.open("/instances/shop/schedules")
+	b.run(chromedp.SendKeys("#why", "new disk", chromedp.ByQuery))
+	b.click("#maintenance .primary", ".windows li")
+	if text := b.text(".head .since") + b.text(".windows"); !strings.Contains(text, "nothing happens by itself until") || !strings.Contains(text, "new disk") || !strings.Contains(text, "user:ana") {
+		t.Errorf("it says %q", text)
+	}
+	b.shot("maintenance")
+	b.size(390, 844)
+	b.open("/instances/shop/schedules")
+	b.shot("maintenance-phone")
+	b.fits("maintenance")
+	b.run(chromedp.Click(".windows button", chromedp.ByQuery), chromedp.WaitNotPresent(".windows", chromedp.ByQuery), chromedp.WaitNotPresent(".head .since", chromedp.ByQuery))
+	b.quiet()
+}
