@@ -16,7 +16,15 @@ type Day struct {
 	Down     int64          `json:"down_seconds"` // known to be unhealthy
 	Worst    Status         `json:"worst"`
 	Codes    map[string]int `json:"codes"` // root causes and how often
+	Turns    int            `json:"status_changes"`
+	Falls    int            `json:"outages"` // how often it became unhealthy
 }
+
+// flapping is how many changes of status on one day are told as one thing.
+const flapping = 6
+
+// Flaps reports whether the status changed too often on that day to tell each.
+func (d Day) Flaps() bool { return d.Turns >= flapping }
 
 // Outline is a diagnosis as a trend needs it.
 type Outline struct {
@@ -62,6 +70,9 @@ func Days(list []Outline, from, end time.Time) []Day {
 		until := end
 		if i+1 < len(list) {
 			until = earlier(until, list[i+1].At)
+			if next := list[i+1]; !next.At.Before(from) && !next.At.After(end) {
+				turn(o.Status, next.Status, day(next.At))
+			}
 		}
 		until = earlier(until, o.At.Add(maxSilence))
 		spread(o.Status, later(o.At, from), until, day)
@@ -72,6 +83,20 @@ func Days(list []Outline, from, end time.Time) []Day {
 	}
 	slices.SortFunc(sorted, func(a, b Day) int { return cmp.Compare(a.Day, b.Day) })
 	return sorted
+}
+
+// turn counts what it means that a status followed another. That nobody could
+// look is no change.
+func turn(from, to Status, on *Day) {
+	if from == to {
+		return
+	}
+	if from != Unknown && to != Unknown {
+		on.Turns++
+	}
+	if to == Unhealthy {
+		on.Falls++
+	}
 }
 
 // spread adds the time from at until end to the days that it lies in.
@@ -100,6 +125,7 @@ func MergeDays(lists ...[]Day) []Day {
 			m = Day{Instance: d.Instance, Day: d.Day, Codes: map[string]int{}}
 		}
 		m.Runs, m.Up, m.Down, m.Worst = m.Runs+d.Runs, m.Up+d.Up, m.Down+d.Down, WorseStatus(m.Worst, d.Worst)
+		m.Turns, m.Falls = m.Turns+d.Turns, m.Falls+d.Falls
 		for c, n := range d.Codes {
 			m.Codes[c] += n
 		}
@@ -138,4 +164,18 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// MeanDown is how long an instance was unhealthy at a time; known is false when
+// it never was.
+func MeanDown(days []Day) (mean time.Duration, known bool) {
+	var down int64
+	falls := 0
+	for _, d := range days {
+		down, falls = down+d.Down, falls+d.Falls
+	}
+	if down == 0 {
+		return 0, false
+	}
+	return time.Duration(down) * time.Second / time.Duration(max(falls, 1)), true // it may have been so before the first day
 }

@@ -28,7 +28,7 @@ var who = map[string]string{
 	"GET /api/instances/:id": "viewer read", "PATCH /api/instances/:id": "admin admin", "DELETE /api/instances/:id": "admin admin",
 	"GET /api/instances/:id/run-diagnostics": "operator diagnose", "POST /api/instances/:id/run-diagnostics": "operator diagnose",
 	"GET /api/instances/:id/last-diagnostic": "viewer read", "GET /api/instances/:id/diagnostics/:category": "operator diagnose",
-	"GET /api/instances/:id/diagnostic-history": "viewer read", "GET /api/instances/:id/health-report": "viewer read",
+	"GET /api/instances/:id/diagnostic-history": "viewer read", "GET /api/instances/:id/health-report": "viewer read", "GET /api/health-report": "login read",
 	"POST /api/instances/:id/test/user-creation": "operator diagnose",
 	"GET /api/instances/:id/logs":                "viewer logs", "GET /api/instances/:id/diagnostic-logs": "viewer logs", "GET /api/instances/:id/logs/stream": "viewer logs",
 	"POST /api/instances/:id/start": "operator restart", "POST /api/instances/:id/stop": "operator restart", "POST /api/instances/:id/safe-restart": "operator restart",

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/queue"
 )
 
 type diagnosticOut struct {
@@ -183,30 +182,4 @@ func (c *call) history() (any, error) {
 	}
 	list, err := c.Store.Diagnoses(c, c.instance.ID, limit)
 	return historyOut{ok(""), len(list), list}, err
-}
-
-type reportOut struct {
-	Reply
-	queue.Report
-}
-
-func (c *call) healthReport() (any, error) {
-	days, err := c.number("days", 7, 366)
-	if err != nil {
-		return nil, err
-	}
-	format := c.DefaultQuery("format", "json")
-	if format != "json" && format != "csv" {
-		return nil, core.Errorf(core.Invalid, "format=%q is not json or csv", clip(format, 20))
-	}
-	r, err := queue.MakeReport(c, c.Store, c.instance.ID, days, c.Now())
-	if err != nil {
-		return nil, err
-	}
-	if format == "json" {
-		return reportOut{ok(""), r}, nil
-	}
-	c.Header("Content-Type", "text/csv; charset=utf-8")
-	c.Header("Content-Disposition", `attachment; filename="report-`+c.instance.ID+`.csv"`)
-	return nil, r.CSV(c.Writer)
 }

@@ -54,7 +54,7 @@ var good = []struct{ method, path, body string }{
 	{"GET", "/api/instances/check-all-health", ""}, {"GET", "/api/instances/shop", ""}, {"PATCH", "/api/instances/shop", `{"name":"Laden","mode":"control"}`}, {"PATCH", "/api/instances/shop", `{"tags":["paid"]}`},
 	{"POST", "/api/instances/shop/run-diagnostics?mode=deep", ""}, {"GET", "/api/instances/other/run-diagnostics", ""},
 	{"GET", "/api/instances/shop/last-diagnostic", ""}, {"GET", "/api/instances/shop/diagnostics/auth", ""},
-	{"GET", "/api/instances/shop/diagnostic-history?limit=5", ""}, {"GET", "/api/instances/shop/health-report?days=3", ""},
+	{"GET", "/api/instances/shop/diagnostic-history?limit=5", ""}, {"GET", "/api/instances/shop/health-report?days=3", ""}, {"GET", "/api/health-report?days=3", ""},
 	{"POST", "/api/instances/shop/test/user-creation", ""}, {"GET", "/api/instances/shop/logs?range=1h&level=error&service=auth", ""},
 	{"GET", "/api/instances/shop/diagnostic-logs?services=auth,db", ""},
 	{"POST", "/api/instances/shop/repairs/plan", `{"playbook":"restart-auth"}`}, {"POST", "/api/instances/shop/repairs", `{"playbook":"restart-auth","plan_hash":"x"}`},

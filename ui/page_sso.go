@@ -121,7 +121,7 @@ func (c *call) codeAfterIssuer() (any, error) {
 	text, _ := c.Cookie(attemptCookie)
 	v := access.OpenVouched(c.Store.Key(), text, c.Now())
 	if v.UserID == "" {
-		return c.notLetIn(core.Errorf(core.Forbidden, "this login is past; begin it again"))
+		return c.notLetIn(&statusError{http.StatusUnauthorized, "this login is past; begin it again"})
 	}
 	u, err := c.enabled(c, v.UserID)
 	if err != nil {

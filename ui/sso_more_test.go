@@ -64,10 +64,10 @@ func TestSingleSignOnWantsTheSecondFactor(t *testing.T) {
 	}{
 		"no code":                     {"", waits, http.StatusUnauthorized},
 		"a wrong code":                {"000000", waits, http.StatusUnauthorized},
-		"another browser":             {w.code(secret, 0), nil, http.StatusForbidden},
-		"a login that only began":     {w.code(secret, 0), i.begin(w), http.StatusForbidden},
-		"what the browser made up":    {w.code(secret, 0), &http.Cookie{Name: attemptCookie, Value: "AAAA"}, http.StatusForbidden},
-		"a changed one of the server": {w.code(secret, 0), &http.Cookie{Name: attemptCookie, Value: waits.Value[:len(waits.Value)-2] + "AA"}, http.StatusForbidden},
+		"another browser":             {w.code(secret, 0), nil, http.StatusUnauthorized},
+		"a login that only began":     {w.code(secret, 0), i.begin(w), http.StatusUnauthorized},
+		"what the browser made up":    {w.code(secret, 0), &http.Cookie{Name: attemptCookie, Value: "AAAA"}, http.StatusUnauthorized},
+		"a changed one of the server": {w.code(secret, 0), &http.Cookie{Name: attemptCookie, Value: waits.Value[:len(waits.Value)-2] + "AA"}, http.StatusUnauthorized},
 	} {
 		if rec := i.enterCode(w, row.code, row.cookie); rec.Code != row.want || sessionOf(rec) != nil {
 			t.Errorf("%s: %d, login %v", name, rec.Code, sessionOf(rec))
@@ -81,7 +81,7 @@ func TestSingleSignOnWantsTheSecondFactor(t *testing.T) {
 		t.Errorf("the code counts twice: %d", rec.Code)
 	}
 	now = now.Add(time.Hour)
-	if rec := i.enterCode(w, w.code(secret, 0), waits); rec.Code != http.StatusForbidden || sessionOf(rec) != nil {
+	if rec := i.enterCode(w, w.code(secret, 0), waits); rec.Code != http.StatusUnauthorized || sessionOf(rec) != nil {
 		t.Errorf("an hour later: %d", rec.Code)
 	}
 	if rec := i.enterCode(w, codes[0].(string), door()); rec.Code != http.StatusOK || sessionOf(rec) == nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/store"
 )
 
@@ -48,54 +47,4 @@ func historyCommand(g *global) *cobra.Command {
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many")
 	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
 	return cmd
-}
-
-func reportCommand(g *global) *cobra.Command {
-	var days int
-	var output string
-	cmd := &cobra.Command{
-		Use: "report INSTANCE", Short: "Uptime, trend and most common findings of an instance", Example: "  basewright report shop --days 7 --output csv", Args: exactly(1, "one instance"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if days < 1 || days > 366 {
-				return core.Errorf(core.Invalid, "--days %d is not from 1 to 366", days)
-			}
-			return withStore(g, func(s *store.Store) error {
-				if _, err := s.Instance(cmd.Context(), args[0]); err != nil {
-					return err
-				}
-				r, err := queue.MakeReport(cmd.Context(), s, args[0], days, time.Now())
-				if err != nil {
-					return err
-				}
-				switch output {
-				case "json":
-					return g.indented(r)
-				case "csv":
-					return r.CSV(g.out)
-				case "text":
-					return printHealth(g, r)
-				}
-				return core.Errorf(core.Invalid, "--output %q is not one of: text, json, csv", output)
-			})
-		},
-	}
-	cmd.Flags().IntVar(&days, "days", 7, "how far back")
-	cmd.Flags().StringVar(&output, "output", "text", "how to print: text, json or csv")
-	return cmd
-}
-
-func printHealth(g *global, r queue.Report) error {
-	uptime := "nothing is known"
-	if r.Uptime != nil {
-		uptime = fmt.Sprintf("%.2f %% of the time that is known", *r.Uptime)
-	}
-	fmt.Fprintf(g.out, "%s, %d days: %s; %d diagnoses\n", r.InstanceID, r.Days, uptime, r.Total)
-	t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
-	for _, c := range r.Issues {
-		fmt.Fprintf(t, "  %s\t%d×\n", c.Code, c.Count)
-	}
-	for _, d := range r.Trend {
-		fmt.Fprintf(t, "  %s\t%s\t%d diagnoses\n", d.Day, d.Worst, d.Runs)
-	}
-	return t.Flush()
 }

@@ -12,6 +12,7 @@ func (a *agent) measure() {
 	a.Changes.Ended, a.Diagnoses.Ended, a.Scheduler.Ended = m.Change, m.Diagnosis, m.Schedule
 	m.Gauge("basewright_changes_running", "Changes under way.", func() float64 { return float64(a.Changes.Running()) })
 	m.Gauge("basewright_diagnosis_waiters", "Requests that wait for a diagnosis.", func() float64 { return float64(a.Diagnoses.Waiting()) })
+	m.Gauge("basewright_instances_flapping", "Instances whose status changes too often.", func() float64 { return float64(a.Diagnoses.Flapping()) })
 	m.Gauge("basewright_event_readers", "Readers of events.", func() float64 { return float64(a.Hub.Readers()) })
 	m.Gauge("basewright_audit_entries", "Entries of the audit log.", func() float64 {
 		last, err := a.store.Audit(context.Background(), 1)

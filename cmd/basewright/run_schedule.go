@@ -3,11 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -44,7 +41,11 @@ func (a *agent) runSchedule(ctx context.Context, s core.Schedule) (string, error
 	if len(list) == 0 && quiet != nil {
 		return "", &queue.Skipped{Why: fmt.Sprintf("%s until %s", quiet.Reason, quiet.Ends.Format(time.RFC3339))}
 	}
-	last, errs := "nothing to do", []error{}
+	last, done, errs := "nothing to do", 0, []error{}
+	if s.Kind == core.ScheduleReport && s.Instance == core.EveryInstance {
+		_, err := a.writeFleetReport(ctx, list)
+		errs = append(errs, err)
+	}
 	for _, i := range list {
 		if ctx.Err() != nil {
 			return last, ctx.Err()
@@ -54,10 +55,10 @@ func (a *agent) runSchedule(ctx context.Context, s core.Schedule) (string, error
 			errs = append(errs, fmt.Errorf("%s: %w", i.ID, err))
 			continue
 		}
-		last = text
+		last, done = text, done+1
 	}
 	if len(list) > 1 {
-		last = fmt.Sprintf("%d of %d instances", len(list)-len(errs), len(list))
+		last = fmt.Sprintf("%d of %d instances", done, len(list))
 	}
 	return last, errors.Join(errs...)
 }
@@ -163,29 +164,4 @@ func (a *agent) drillByHand(ctx context.Context, i core.Instance, s core.Snapsho
 		return s, err
 	}
 	return a.drillSnapshot(ctx, e, s)
-}
-
-// writeReport keeps the report of a week in the data folder, as JSON and CSV.
-func (a *agent) writeReport(ctx context.Context, i core.Instance) (string, error) {
-	r, err := queue.MakeReport(ctx, a.store, i.ID, 7, time.Now())
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(a.data(), "reports", i.ID)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, r.To.Format("2006-01-02")+".json")
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		return "", err
-	}
-	f, err := os.OpenFile(path[:len(path)-len("json")]+"csv", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return "", err
-	}
-	return path, errors.Join(r.CSV(f), f.Close())
 }

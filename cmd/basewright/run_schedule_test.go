@@ -54,8 +54,11 @@ func TestNothingHappensByItselfInMaintenance(t *testing.T) {
 	if left, ok := errors.AsType[*queue.Skipped](err); !ok || !strings.Contains(left.Why, "new disk until ") || made("shop") != 0 {
 		t.Errorf("in the window: %v, %d reports", err, made("shop"))
 	}
-	if _, err := report("*"); err != nil || made("blog") == 0 || made("shop") != 0 {
+	if _, err := report("*"); err != nil || made("blog") != 3 || made("shop") != 0 {
 		t.Errorf("of all but one: %v, %d and %d reports", err, made("blog"), made("shop"))
+	}
+	if page, err := os.ReadFile(filepath.Join(a.data(), "reports", time.Now().UTC().Format(time.DateOnly)+".html")); err != nil || !strings.Contains(string(page), "blog") || strings.Contains(string(page), "shop") {
+		t.Errorf("of the fleet: %v %s", err, page)
 	}
 	add("*", -time.Minute, time.Hour)
 	if _, err := report("blog"); err == nil {

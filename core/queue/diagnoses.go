@@ -45,6 +45,7 @@ type Diagnoses struct {
 	mu      sync.Mutex
 	flights map[flightKey]*flight
 	manual  map[string]time.Time
+	pulses  map[string]*pulse
 	waiting int
 	slots   chan struct{}
 }
@@ -64,7 +65,7 @@ type flight struct {
 // NewDiagnoses returns a desk at which nothing runs.
 func NewDiagnoses(look Look, s *store.Store, hub *Hub, log *slog.Logger) *Diagnoses {
 	return &Diagnoses{Look: look, Store: s, Hub: hub, Log: log, Now: time.Now,
-		flights: map[flightKey]*flight{}, manual: map[string]time.Time{}, slots: make(chan struct{}, atOnce)}
+		flights: map[flightKey]*flight{}, manual: map[string]time.Time{}, pulses: map[string]*pulse{}, slots: make(chan struct{}, atOnce)}
 }
 
 // Manual runs a diagnosis that a person asked for: at most one per instance in
@@ -154,6 +155,7 @@ func (q *Diagnoses) Keep(ctx context.Context, i core.Instance, d *core.Diagnosis
 	if err := q.Store.SaveDiagnosis(context.WithoutCancel(ctx), d); err != nil {
 		q.Log.Error("a diagnosis could not be kept", "instance", i.ID, "error", err) // it is shown all the same
 	}
+	q.feel(context.WithoutCancel(ctx), d)
 	q.Hub.Publish("diagnosis", i.ID, map[string]any{"id": d.ID, "instance_id": i.ID, "status": d.Status, "root_causes": d.RootCauses, "timestamp": d.Timestamp})
 }
 

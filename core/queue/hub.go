@@ -22,7 +22,7 @@ const (
 // Event is something that happened to an instance; it holds no secret.
 type Event struct {
 	ID       string // of this process and the number in it
-	Kind     string // "change", "diagnosis" or "schedule"
+	Kind     string // "change", "diagnosis", "flapping" or "schedule"
 	Instance string
 	Data     json.RawMessage
 

@@ -349,11 +349,11 @@ func TestReport(t *testing.T) {
 		}
 	}
 	r, err := MakeReport(t.Context(), s, "shop", 7, now)
-	if err != nil || r.Uptime == nil || *r.Uptime != 75 || r.Total != 4 || len(r.Issues) != 1 || r.Issues[0] != (Count{"PG-01", 1}) {
+	if err != nil || r.Uptime == nil || *r.Uptime != 75 || r.Total != 4 || len(r.Issues) != 1 || r.Issues[0] != (core.Count{Code: "PG-01", Count: 1}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	var b strings.Builder
-	if err := r.CSV(&b); err != nil || b.String() != "instance,day,diagnostics,up_seconds,down_seconds,worst,root_causes\nshop,2026-11-21,4,10800,3600,unhealthy,PG-01×1\n" {
+	if err := r.CSV(&b); err != nil || b.String() != "instance,day,diagnostics,up_seconds,down_seconds,worst,root_causes,status_changes,outages\nshop,2026-11-21,4,10800,3600,unhealthy,PG-01×1,2,1\n" {
 		t.Errorf("%q, %v", b.String(), err)
 	}
 }

@@ -44,6 +44,8 @@ type dayRow struct {
 	Up, Down int64
 	Worst    core.Status
 	Codes    map[string]int `gorm:"serializer:json"`
+	Turns    int
+	Falls    int
 }
 
 func (dayRow) TableName() string { return "diagnosis_days" }
@@ -83,12 +85,12 @@ func thin(tx *gorm.DB, instance string) error {
 	}
 	end := rows[len(rows)-1].At
 	var old []dayRow
-	days := core.Days(list[:len(list)-1], list[0].At, end)
+	days := core.Days(list, list[0].At, end) // of the last one no more than that it came
 	if err := tx.Find(&old, "instance = ? and day >= ?", instance, days[0].Day).Error; err != nil {
 		return err
 	}
 	for _, d := range core.MergeDays(days, daysOf(old)) {
-		row := dayRow{instance, d.Day, d.Runs, d.Up, d.Down, d.Worst, d.Codes}
+		row := dayRow{instance, d.Day, d.Runs, d.Up, d.Down, d.Worst, d.Codes, d.Turns, d.Falls}
 		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
 			return err
 		}
@@ -116,7 +118,7 @@ func outlines(rows []diagnosisRow) ([]core.Outline, error) {
 func daysOf(rows []dayRow) []core.Day {
 	days := make([]core.Day, len(rows))
 	for i, r := range rows {
-		days[i] = core.Day{Instance: r.Instance, Day: r.Day, Runs: r.Runs, Up: r.Up, Down: r.Down, Worst: r.Worst, Codes: r.Codes}
+		days[i] = core.Day{Instance: r.Instance, Day: r.Day, Runs: r.Runs, Up: r.Up, Down: r.Down, Worst: r.Worst, Codes: r.Codes, Turns: r.Turns, Falls: r.Falls}
 	}
 	return days
 }
@@ -134,6 +136,18 @@ func (s *Store) Diagnoses(ctx context.Context, instance string, limit int) ([]co
 			return nil, err
 		}
 	}
+	return list, nil
+}
+
+// Statuses returns the last statuses of an instance, oldest first, without that
+// of one diagnosis.
+func (s *Store) Statuses(ctx context.Context, instance, without string, limit int) ([]core.Status, error) {
+	var list []core.Status
+	err := s.read.WithContext(ctx).Model(&diagnosisRow{}).Where("instance = ? and id <> ?", instance, without).Order("at desc, id desc").Limit(limit).Pluck("status", &list).Error
+	if err != nil {
+		return nil, fmt.Errorf("read statuses of %s: %w", instance, explain(s.name, err))
+	}
+	slices.Reverse(list)
 	return list, nil
 }
 

@@ -14,6 +14,9 @@ import (
 //go:embed report.html
 var source string
 
+//go:embed style.html
+var style string
+
 // page is what the template shows.
 type page struct {
 	Title  string
@@ -35,7 +38,7 @@ type tally struct {
 	N      int
 }
 
-var pages = template.Must(template.New("report").Funcs(template.FuncMap{
+var pages = template.Must(template.Must(template.New("report").Funcs(template.FuncMap{
 	"text":     text,
 	"add":      func(a, b int) int { return a + b },
 	"plural":   plural,
@@ -50,7 +53,7 @@ var pages = template.Must(template.New("report").Funcs(template.FuncMap{
 	"rest":     func(all []core.Evidence) []core.Evidence { return all[min(len(all), shown):] },
 	"of":       func(c Cause, d *core.Diagnosis) any { return one{c, d} },
 	"alone":    func(c Cause) any { return one{c, &core.Diagnosis{}} },
-}).Parse(source))
+}).Parse(source)).Parse(style))
 
 // shown is how many lines of proof are not folded.
 const shown = 4

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/ui/report"
+)
+
+// reportDays is how far back a scheduled report goes.
+const reportDays = 7
+
+// writeReport keeps the report of a week in the data folder, as JSON, CSV and
+// HTML, and returns where the first is.
+func (a *agent) writeReport(ctx context.Context, i core.Instance) (string, error) {
+	r, err := queue.MakeReport(ctx, a.store, i.ID, reportDays, time.Now())
+	if err != nil {
+		return "", err
+	}
+	return a.keepReport(filepath.Join("reports", i.ID), r.To, r, r.CSV, func(w io.Writer) error { return report.Health(w, r, meaning) })
+}
+
+// writeFleetReport does the same for all of them together.
+func (a *agent) writeFleetReport(ctx context.Context, list []core.Instance) (string, error) {
+	f, err := queue.MakeFleetReport(ctx, a.store, idsOf(list), reportDays, time.Now())
+	if err != nil {
+		return "", err
+	}
+	return a.keepReport("reports", f.To, f, f.CSV, func(w io.Writer) error { return report.FleetHealth(w, f, meaning) })
+}
+
+func (a *agent) keepReport(folder string, day time.Time, value any, csv, html func(io.Writer) error) (string, error) {
+	dir := filepath.Join(a.data(), folder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, day.Format(time.DateOnly))
+	asJSON := func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(value)
+	}
+	return name + ".json", errors.Join(writeBy(name+".json", asJSON), writeBy(name+".csv", csv), writeBy(name+".html", html))
+}
+
+// writeBy makes a file for the owner alone.
+func writeBy(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}

@@ -1,0 +1,100 @@
+package queue
+
+import (
+	"context"
+
+	"github.com/basewright/basewright/core"
+)
+
+// An instance flaps when its status changed so often in the last diagnoses; it
+// is steady again when it changed hardly any more in as many.
+const (
+	flapWindow = 12
+	flapMany   = 5
+	flapFew    = 2
+)
+
+// pulse is the last statuses of an instance, and what was last said of it.
+type pulse struct {
+	last  []core.Status // oldest first
+	flaps bool
+}
+
+// beat takes one more status, and reports whether there is something to say.
+func (p *pulse) beat(s core.Status) (news bool) {
+	p.last = append(p.last, s)
+	p.last = p.last[max(0, len(p.last)-flapWindow):]
+	was := p.flaps
+	switch n := turnsOf(p.last); {
+	case n >= flapMany:
+		p.flaps = true
+	case n <= flapFew:
+		p.flaps = false
+	}
+	return p.flaps != was
+}
+
+// turnsOf counts changes of status. That nobody could look is none.
+func turnsOf(list []core.Status) (n int) {
+	var before core.Status
+	for _, s := range list {
+		if s == core.Unknown {
+			continue
+		}
+		if before != "" && s != before {
+			n++
+		}
+		before = s
+	}
+	return n
+}
+
+// feel notes the status of a diagnosis, and says once that an instance flaps,
+// and once that it is steady again.
+func (q *Diagnoses) feel(ctx context.Context, d *core.Diagnosis) {
+	q.mu.Lock()
+	p := q.pulses[d.InstanceID]
+	q.mu.Unlock()
+	if p == nil {
+		var err error
+		if p, err = q.firstPulse(ctx, d); err != nil {
+			q.Log.Error("the last statuses of an instance cannot be read", "instance", d.InstanceID, "error", err)
+			return
+		}
+	}
+	q.mu.Lock()
+	news, flaps := p.beat(d.Status), p.flaps
+	if len(q.pulses) > manyPulses {
+		clear(q.pulses) // of instances that are long gone
+	}
+	q.pulses[d.InstanceID] = p
+	q.mu.Unlock()
+	if news {
+		q.Log.Warn("the status of an instance changes again and again", "instance", d.InstanceID, "flapping", flaps)
+		q.Hub.Publish("flapping", d.InstanceID, map[string]any{"instance_id": d.InstanceID, "flapping": flaps, "at": d.Timestamp})
+	}
+}
+
+const manyPulses = 10_000
+
+// firstPulse is what was known of an instance before its diagnosis d.
+func (q *Diagnoses) firstPulse(ctx context.Context, d *core.Diagnosis) (*pulse, error) {
+	list, err := q.Store.Statuses(ctx, d.InstanceID, d.ID, flapWindow)
+	p := &pulse{}
+	for _, s := range list {
+		p.beat(s)
+	}
+	return p, err
+}
+
+// Flapping returns how many instances change their status too often now.
+func (q *Diagnoses) Flapping() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, p := range q.pulses {
+		if p.flaps {
+			n++
+		}
+	}
+	return n
+}

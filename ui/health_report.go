@@ -1,0 +1,104 @@
+package ui
+
+import (
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/ui/report"
+)
+
+type reportOut struct {
+	Reply
+	core.HealthReport
+}
+
+type fleetReportOut struct {
+	Reply
+	core.FleetReport
+}
+
+var askReport = asks("days: 1 to 366", "format: json, csv or html")
+
+// reportAs reads how far back a report goes, and its format.
+func (c *call) reportAs() (days int, format string, err error) {
+	if days, err = c.number("days", 7, 366); err != nil {
+		return 0, "", err
+	}
+	format = c.DefaultQuery("format", "json")
+	if !slices.Contains([]string{"json", "csv", "html"}, format) {
+		return 0, "", core.Errorf(core.Invalid, "format=%q is not json, csv or html", clip(format, 20))
+	}
+	return days, format, nil
+}
+
+func (c *call) healthReport() (any, error) {
+	days, format, err := c.reportAs()
+	if err != nil {
+		return nil, err
+	}
+	r, err := queue.MakeReport(c, c.Store, c.instance.ID, days, c.Now())
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case "csv":
+		return nil, c.sendCSV(c.instance.ID, r.CSV)
+	case "html":
+		return nil, c.sendReport(func(w io.Writer) error { return report.Health(w, r, c.explain) })
+	}
+	return reportOut{ok(""), r}, nil
+}
+
+// fleetReport is the report of every instance that the caller may see.
+func (c *call) fleetReport() (any, error) {
+	days, format, err := c.reportAs()
+	if err != nil {
+		return nil, err
+	}
+	mine, _, err := c.visible()
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, i := range mine {
+		ids = append(ids, i.ID)
+	}
+	f, err := queue.MakeFleetReport(c, c.Store, ids, days, c.Now())
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case "csv":
+		return nil, c.sendCSV("fleet", f.CSV)
+	case "html":
+		return nil, c.sendReport(func(w io.Writer) error { return report.FleetHealth(w, f, c.explain) })
+	}
+	return fleetReportOut{ok(""), f}, nil
+}
+
+func (c *call) sendCSV(name string, write func(io.Writer) error) error {
+	c.Header("Content-Type", "text/csv; charset=utf-8")
+	c.Header("Content-Disposition", `attachment; filename="report-`+name+`.csv"`)
+	return write(c.Writer)
+}
+
+// sendReport sends a page that has its styles in itself and needs nothing else.
+func (c *call) sendReport(write func(io.Writer) error) error {
+	c.Header("Content-Type", "text/html; charset=utf-8")
+	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-same-origin")
+	c.Status(http.StatusOK)
+	return write(c.Writer)
+}
+
+// explain says what a code means.
+func (a *Agent) explain(code string) (core.Explanation, bool) {
+	for _, k := range a.Checks() {
+		if n := slices.IndexFunc(k.Finds, func(e core.Explanation) bool { return e.Code == code }); n >= 0 {
+			return k.Finds[n], true
+		}
+	}
+	return core.Explanation{}, false
+}
