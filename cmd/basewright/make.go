@@ -19,7 +19,7 @@ func (w *workshop) place(host *docker.Host, root string) *create.Place {
 	if root == "" {
 		root = filepath.Join(w.data(), "instances")
 	}
-	return &create.Place{Host: host, Kept: w.store, Root: absolute(root), Known: w.store.Instances, Lint: w.lintFolder}
+	return &create.Place{Host: host, Kept: w.store, Root: absolute(root), Known: w.store.Instances, Lint: w.lintFolder, Key: w.store.Key()}
 }
 
 // lintFolder runs the checks of files on a folder.

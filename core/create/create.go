@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,6 +84,7 @@ func (j *Job) plan(s core.Survey) (core.Plan, error) {
 		"gateway": j.Order.Ports.Gateway, "session": j.Order.Ports.Session, "transaction": j.Order.Ports.Transaction,
 		"compose": strings.Join(j.Order.composeFiles(), ":"), "memory_limits": j.Order.MemoryLimits, "keep": j.Order.Keep,
 	}
+	maps.Copy(args, j.chosen())
 	p := core.Plan{
 		Instance: j.Instance.ID, Playbook: Title, Title: "Create " + j.Order.Name, Risk: core.LowRisk,
 		Basis: map[string]string{"engine": s.EngineID},
@@ -108,6 +110,30 @@ func (j *Job) plan(s core.Survey) (core.Plan, error) {
 	return p, p.Seal()
 }
 
+// chosen is what else a person said of the instance, so that a plan's hash is of
+// that, too. A password is only its fingerprint.
+func (j *Job) chosen() map[string]any {
+	o := j.Order
+	said := map[string]any{}
+	if o.SMTP.Password != "" {
+		said["smtp_password"] = j.place.Key.Of(o.SMTP.Password)
+	}
+	for name, text := range map[string]string{
+		"url": o.URL, "site_url": o.SiteURL, "images": o.Images, "dashboard_username": o.DashboardUser,
+		"smtp_host": o.SMTP.Host, "smtp_user": o.SMTP.User, "smtp_from": o.SMTP.From,
+	} {
+		if text != "" {
+			said[name] = text
+		}
+	}
+	for name, n := range map[string]int{"postgres": o.PG, "smtp_port": o.SMTP.Port} {
+		if n != 0 {
+			said[name] = n
+		}
+	}
+	return said
+}
+
 // cloning adds to a plan what makes the instance a clone.
 func (j *Job) cloning(p *core.Plan) {
 	of := j.Order.Clone
@@ -123,6 +149,9 @@ func (j *Job) cloning(p *core.Plan) {
 	if of.Snapshot != "" {
 		title, target, when = "from snapshot "+of.Snapshot+" of "+of.Of, "snapshot "+of.Snapshot+" of "+of.Of, "as they were in snapshot "+of.Snapshot
 		args["snapshot"] = of.Snapshot
+	}
+	if of.Rehearsal {
+		args["rehearsal"] = true
 	}
 	p.Title = fmt.Sprintf("Create %s %s", j.Order.Name, title)
 	p.Actions = slices.Insert(p.Actions, len(p.Actions)-1,
@@ -141,6 +170,15 @@ func (j *Job) Make(ctx context.Context, change string) error {
 
 // URL is where browsers reach the instance.
 func (j *Job) URL() string { return j.Order.url() }
+
+// Rehearses reports whether a change made the clone of a rehearsal, which is to be
+// removed when that has ended.
+func Rehearses(c core.Change) bool {
+	return c.Plan.Playbook == Title && slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool {
+		yes, _ := a.Args["rehearsal"].(bool)
+		return a.Op == core.OpTransplant && yes
+	})
+}
 
 // Finish takes the mark off the folder, so that nothing removes it any more.
 func (p *Place) Finish(inst core.Instance) error {

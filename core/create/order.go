@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/basewright/basewright/configs"
 	"github.com/basewright/basewright/core"
@@ -46,6 +47,7 @@ type Clone struct {
 	Of         string // instance; empty for a new one
 	SchemaOnly bool   // tables and functions, and no row
 	Snapshot   string // id of the snapshot of Of that it gets; empty takes one now
+	Rehearsal  bool   // an upgrade is tried with it, and then it is removed
 }
 
 // Ports are what a stack publishes on the host.
@@ -99,7 +101,7 @@ var reserved = []string{"adopt", "all", "api", "audit", "basewright", "check-all
 func (o Order) complete() (Order, []Problem) {
 	var p problems
 	o.Name = strings.TrimSpace(o.Name)
-	if o.ID == "" && o.Name != "" {
+	if o.ID == "" && spells(o.Name) {
 		o.ID = core.Slug(o.Name)
 	}
 	o.Name = cmp.Or(o.Name, o.ID)
@@ -123,8 +125,18 @@ func (p *problems) taken(what, text string) {
 	*p = append(*p, Problem{What: what, Text: text, Taken: true})
 }
 
+// spells reports whether an id that is made of a name still tells of it: a name in
+// other letters than a to z leaves nothing.
+func spells(name string) bool {
+	latin := strings.ContainsFunc(name, func(r rune) bool { return r|0x20 >= 'a' && r|0x20 <= 'z' })
+	digits := strings.ContainsFunc(name, func(r rune) bool { return r >= '0' && r <= '9' })
+	return latin || digits && !strings.ContainsFunc(name, unicode.IsLetter)
+}
+
 func (o Order) checkName(p *problems) {
 	switch {
+	case o.ID == "" && o.Name != "":
+		p.add("name", "of the name "+quoted(o.Name)+" no id can be made, since it has no letter from a to z; give an id, too")
 	case o.ID == "":
 		p.add("name", "the instance needs a name")
 	case !core.ValidID(o.ID):

@@ -13,6 +13,8 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		want  []string // "what: part of the text"
 	}{
 		"no name":                       {Order{}, []string{"name: needs a name"}},
+		"a name of other letters":       {Order{Name: "Магазин"}, []string{`name: of the name "Магазин" no id can be made, since it has no letter from a to z; give an id, too`}},
+		"other letters with a number":   {Order{Name: "店 2"}, []string{"name: of the name"}},
 		"a name of nothing but symbols": {Order{Name: "☃", ID: "☃"}, []string{"name: 3 to 40 small letters"}},
 		"a path for an id":              {Order{Name: "x", ID: "../etc"}, []string{"name: 3 to 40 small letters"}},
 		"capitals in the id":            {Order{Name: "x", ID: "Shop"}, []string{"name: 3 to 40 small letters"}},

@@ -44,6 +44,8 @@ type Place struct {
 	Known func(ctx context.Context) ([]core.Instance, error)
 	// Lint returns what is wrong with the files in a folder; nil skips it.
 	Lint func(ctx context.Context, dir string) ([]core.Finding, error)
+	// Key makes the fingerprints that plans show of secrets.
+	Key core.FingerprintKey
 }
 
 // Preflight returns the order with all that is chosen filled in, but for ports
