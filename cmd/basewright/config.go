@@ -17,8 +17,9 @@ import (
 )
 
 type configFlags struct {
-	plan, yes, stdin bool
-	output, from     string
+	approval
+	stdin bool
+	from  string
 }
 
 func configCommand(g *global) *cobra.Command {
@@ -49,22 +50,10 @@ Exit code: 0 shown, planned or committed, 1 refused, rolled back or (diff) diffe
 			return config(cmd.Context(), g, f, args)
 		},
 	}
-	cmd.Flags().BoolVar(&f.plan, "plan", false, "show what would change and change nothing")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "apply without asking")
+	f.register(cmd)
 	cmd.Flags().BoolVar(&f.stdin, "stdin", false, "read more KEY=VALUE lines from the standard input")
 	cmd.Flags().StringVar(&f.from, "from", "", "file with the new text, for edit; - is the standard input")
-	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
 	return cmd
-}
-
-func (f configFlags) validate() error {
-	switch {
-	case f.plan && f.yes:
-		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
-	case f.output != "text" && f.output != "json":
-		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", f.output)
-	}
-	return nil
 }
 
 func config(ctx context.Context, g *global, f configFlags, args []string) error {
@@ -176,16 +165,8 @@ func changeConfig(ctx context.Context, g *global, f configFlags, name string,
 	if err := w.applier.Check(plan, obs); err != nil {
 		return refused(err)
 	}
-	if f.output == "text" {
-		printPlan(g.console, plan)
+	if ok, err := w.approved(f.approval, plan); !ok {
+		return err
 	}
-	if f.plan {
-		return w.printJSON(f.output, plan)
-	}
-	if !f.yes {
-		if err := w.confirm(plan); err != nil {
-			return err
-		}
-	}
-	return w.apply(ctx, instance, plan, nil, repairFlags{output: f.output})
+	return w.apply(ctx, instance, plan, nil, f.output)
 }

@@ -21,10 +21,8 @@ type orderFlags struct {
 	order        create.Order
 	root         string
 	passwordFile string
-	output       string
 	identity     string // file with the age identity that opens the snapshot
-	plan         bool
-	yes          bool
+	approval
 }
 
 func createCommand(g *global) *cobra.Command {
@@ -54,9 +52,7 @@ Exit code: 0 planned or made, 1 refused or removed again, 2 could not start.`,
 
 func (f *orderFlags) register(cmd *cobra.Command) {
 	f.registerOrder(cmd.Flags())
-	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
-	cmd.Flags().BoolVar(&f.plan, "plan", false, "show what would be made and make nothing")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "make it without asking")
+	f.approval.register(cmd)
 }
 
 // registerOrder adds the flags that say what the new instance is to be.
@@ -87,14 +83,8 @@ func (f *orderFlags) registerOrder(flags *pflag.FlagSet) {
 }
 
 func (f *orderFlags) validate() error {
-	switch {
-	case f.plan && f.yes:
-		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
-	case f.output != "text" && f.output != "json":
-		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", f.output)
-	}
-	if f.passwordFile == "" {
-		return nil
+	if err := f.approval.validate(); err != nil || f.passwordFile == "" {
+		return err
 	}
 	file, err := os.Open(f.passwordFile)
 	if err != nil {
@@ -127,19 +117,8 @@ func createInstance(ctx context.Context, g *global, f orderFlags) error {
 	if err != nil {
 		return refused(err)
 	}
-	if f.output == "text" {
-		printPlan(g.console, plan)
-	}
-	if f.plan {
-		return errors.Join(place.Abandon(ctx, job), w.printJSON(f.output, plan))
-	}
-	if !f.yes {
-		if err := w.confirm(plan); err != nil {
-			return errors.Join(place.Abandon(ctx, job), err)
-		}
-	}
-	if f.output == "text" {
-		w.applier.Progress, w.folder.Progress = stepPrinter(w.console), progressPrinter(w.console)
+	if ok, err := w.approved(f.approval, plan); !ok {
+		return errors.Join(err, place.Abandon(ctx, job))
 	}
 	how := w.creation(job, actor(), w.books)
 	how.Transplant = transplant

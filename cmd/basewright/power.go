@@ -10,57 +10,6 @@ import (
 	"github.com/basewright/basewright/core/apply"
 )
 
-// approval is how a person says to a command that makes a plan what becomes of it.
-type approval struct {
-	plan, yes bool
-	output    string
-}
-
-func (a *approval) register(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&a.plan, "plan", false, "show the plan and change nothing")
-	cmd.Flags().BoolVar(&a.yes, "yes", false, "apply the plan without asking")
-	cmd.Flags().StringVar(&a.output, "output", "text", "how to print: text or json")
-}
-
-func (a approval) validate() error {
-	if a.plan && a.yes {
-		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
-	}
-	return textOrJSON(a.output)
-}
-
-// carry shows a plan, has it approved, and applies it unless it was only to be
-// seen.
-func (w *workshop) carry(a approval, plan core.Plan, do func() (*core.Change, error)) error {
-	if a.output == "text" {
-		printPlan(w.console, plan)
-	}
-	if a.plan {
-		return w.printJSON(a.output, plan)
-	}
-	if !a.yes {
-		if err := w.confirm(plan); err != nil {
-			return err
-		}
-	}
-	if a.output == "text" {
-		w.applier.Progress = stepPrinter(w.console)
-	}
-	c, err := do()
-	if c == nil {
-		return refused(err)
-	}
-	if a.output == "text" {
-		printReceipt(w.console, *c)
-	} else if err := w.indented(c); err != nil {
-		return err
-	}
-	if c.State != core.Committed {
-		return exit{code: exitFound}
-	}
-	return nil
-}
-
 // known returns an instance as the engine has it or, where it has nothing of it,
 // as Basewright keeps it.
 func (w *workshop) known(ctx context.Context, name string) (core.Instance, error) {

@@ -20,10 +20,8 @@ type repairFlags struct {
 	finding string
 	params  []string
 	hash    string
-	output  string
 	confirm string
-	plan    bool
-	yes     bool
+	approval
 }
 
 func repairCommand(g *global) *cobra.Command {
@@ -50,9 +48,7 @@ Exit code: 0 planned or committed, 1 refused or rolled back, 2 could not start.`
 	cmd.Flags().StringVar(&f.finding, "finding", "", "mend this finding; the playbook may then be left out")
 	cmd.Flags().StringArrayVar(&f.params, "param", nil, "a parameter of the playbook, as name=value")
 	cmd.Flags().StringVar(&f.hash, "hash", "", "apply only if the plan is still the one with this hash")
-	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
-	cmd.Flags().BoolVar(&f.plan, "plan", false, "show the plan and change nothing")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "apply the plan without asking")
+	f.register(cmd)
 	cmd.Flags().StringVar(&f.confirm, "confirm", "", "the instance's name, typed; a guided plan wants it beside --yes")
 	return cmd
 }
@@ -65,12 +61,8 @@ func (f repairFlags) validate(args []string) error {
 		return core.Errorf(core.Invalid, "repair takes one instance and one playbook, not %d arguments", len(args))
 	case len(args) == 1 && f.finding == "":
 		return core.Errorf(core.Invalid, "repair %s needs a playbook or --finding CODE; `basewright doctor %s` names them", printable(args[0]), printable(args[0]))
-	case f.plan && f.yes:
-		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
-	case f.output != "text" && f.output != "json":
-		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", f.output)
 	}
-	return nil
+	return f.approval.validate()
 }
 
 func repair(ctx context.Context, g *global, f repairFlags, args []string) error {
@@ -87,24 +79,21 @@ func repair(ctx context.Context, g *global, f repairFlags, args []string) error 
 	if err != nil {
 		return refused(err)
 	}
-	if f.output == "text" {
-		printPlan(g.console, plan)
+	if ok, err := w.approved(f.approval, plan, f.objection(plan)); !ok {
+		return err
 	}
-	if f.hash != "" && f.hash != plan.Hash {
-		return refused(core.Errorf(core.Conflict, "the plan is no longer the one with hash %s; the instance or the playbook changed since", printable(f.hash)))
-	}
-	if f.plan {
-		return w.printJSON(f.output, plan)
-	}
+	return w.apply(ctx, instance, plan, finding, f.output)
+}
+
+// objection is what speaks against a plan, whoever approves it.
+func (f repairFlags) objection(plan core.Plan) error {
 	switch {
-	case !f.yes:
-		if err := w.confirm(plan); err != nil {
-			return err
-		}
-	case plan.Guided && f.confirm != instance.ID:
-		return refused(core.Errorf(core.Forbidden, "this plan prepares what may lose data; type the instance's name beside --yes: --confirm %s", instance.ID))
+	case f.hash != "" && f.hash != plan.Hash:
+		return core.Errorf(core.Conflict, "the plan is no longer the one with hash %s; the instance or the playbook changed since", printable(f.hash))
+	case f.yes && plan.Guided && f.confirm != plan.Instance:
+		return core.Errorf(core.Forbidden, "this plan prepares what may lose data; type the instance's name beside --yes: --confirm %s", plan.Instance)
 	}
-	return w.apply(ctx, instance, plan, finding, f)
+	return nil
 }
 
 // refused marks an error as an answer about the instance, not a failure to look.
@@ -233,7 +222,7 @@ func (w *workshop) withMode(ctx context.Context, i core.Instance) (core.Instance
 }
 
 // apply carries the plan out and prints each step and the receipt.
-func (w *workshop) apply(ctx context.Context, instance core.Instance, plan core.Plan, finding *core.Finding, f repairFlags) error {
+func (w *workshop) apply(ctx context.Context, instance core.Instance, plan core.Plan, finding *core.Finding, output string) error {
 	instance, err := w.withMode(ctx, instance)
 	if err != nil {
 		return err
@@ -241,24 +230,8 @@ func (w *workshop) apply(ctx context.Context, instance core.Instance, plan core.
 	w.applier.Basis = func(o *core.Observation, _ core.Plan) map[string]string {
 		return repairs.Basis(o, finding, w.store.Key())
 	}
-	if f.output == "text" {
-		w.applier.Progress = stepPrinter(w.console)
-	}
 	c, err := w.applier.ApplyGiven(ctx, instance, plan, actor(), plan.Hash, w.given)
-	if c == nil {
-		return refused(err)
-	}
-	if f.output == "json" {
-		if err := w.printJSON(f.output, c); err != nil {
-			return err
-		}
-	} else {
-		printReceipt(w.console, *c)
-	}
-	if c.State != core.Committed {
-		return exit{code: exitFound}
-	}
-	return nil
+	return w.receipt(output, c, err)
 }
 
 // printJSON prints v where the output is JSON, and nothing else.

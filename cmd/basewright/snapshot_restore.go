@@ -12,13 +12,12 @@ import (
 )
 
 type restoreFlags struct {
+	approval
 	only           []string
 	onlyFiles      bool
 	into, identity string
 	intoNew        string
 	order          orderFlags // of the new instance
-	output         string
-	plan, yes      bool
 }
 
 func snapshotRestore(g *global) *cobra.Command {
@@ -59,9 +58,7 @@ With --into the snapshot is unpacked into a new folder and nothing else is touch
 	cmd.Flags().StringVar(&f.intoNew, "into-new", "", "make a new instance of this name with the data of the snapshot; the flags of instance create say the rest")
 	f.order.registerOrder(cmd.Flags())
 	cmd.Flags().StringVar(&f.identity, "identity-file", "", "file with the age identity that opens it (default: BASEWRIGHT_AGE_IDENTITY)")
-	cmd.Flags().StringVar(&f.output, "output", "text", "how to print: text or json")
-	cmd.Flags().BoolVar(&f.plan, "plan", false, "show the plan and change nothing")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "restore without asking")
+	f.register(cmd)
 	return cmd
 }
 
@@ -75,13 +72,10 @@ func (f *restoreFlags) validate(flags *pflag.FlagSet) error {
 	if err := knownParts(f.parts()); err != nil {
 		return err
 	}
-	switch {
-	case f.plan && f.yes:
-		return core.Errorf(core.Invalid, "--plan and --yes exclude each other; --plan changes nothing")
-	case f.into != "" && (f.plan || len(f.only) > 0):
+	if f.into != "" && (f.plan || len(f.only) > 0) {
 		return core.Errorf(core.Invalid, "--into unpacks the whole snapshot and touches no instance; leave --plan and --only out")
 	}
-	return textOrJSON(f.output)
+	return f.approval.validate()
 }
 
 // parts are those that were asked for.
@@ -142,16 +136,8 @@ func (w *workshop) restoreSnapshot(ctx context.Context, id string, f restoreFlag
 	if err != nil {
 		return exit{exitFound, err}
 	}
-	if f.output == "text" {
-		printPlan(w.console, plan)
-	}
-	if f.plan {
-		return w.printJSON(f.output, plan)
-	}
-	if !f.yes {
-		if err := w.confirm(plan); err != nil {
-			return err
-		}
+	if ok, err := w.approved(f.approval, plan); !ok {
+		return err
 	}
 	return w.applyRestore(ctx, inst, plan, r, f)
 }
@@ -180,25 +166,12 @@ func (w *workshop) applyRestore(ctx context.Context, inst core.Instance, plan co
 	if err != nil {
 		return err
 	}
-	if f.output == "text" {
-		w.applier.Progress, w.folder.Progress = stepPrinter(w.console), progressPrinter(w.console)
-	}
 	c, err := w.applier.Restore(ctx, inst, plan, r, actor(), plan.Hash)
-	if c == nil {
-		return refused(err)
-	}
-	if f.output == "json" {
-		if err := w.indented(c); err != nil {
-			return err
-		}
-	} else {
-		printReceipt(w.console, *c)
+	err = w.receipt(f.output, c, err)
+	if c != nil && f.output == "text" {
 		w.printAside(ctx, *c)
 	}
-	if c.State != core.Committed {
-		return exit{code: exitFound}
-	}
-	return nil
+	return err
 }
 
 // printAside tells what of before is still there, under other names.
