@@ -83,7 +83,8 @@ type Engine interface {
 	// differs and starts.
 	Up(ctx context.Context, r UpRequest) error
 	// Start, Stop and Restart act on the containers that exist. Stopping waits
-	// for the service's own grace period.
+	// for the service's own grace period. A compose service that is none of
+	// Supabase's goes by its own name.
 	Start(ctx context.Context, s Service) error
 	Stop(ctx context.Context, s Service) error
 	Restart(ctx context.Context, s Service) error
@@ -112,6 +113,8 @@ type Dismantler interface {
 	// on is a core.Conflict, and then nothing is removed. What is gone already is
 	// no error. Recover brings everything back.
 	Down(ctx context.Context) error
+	// Alone returns the core.Conflict with which Down would refuse.
+	Alone(ctx context.Context) error
 }
 
 // Wiring changes how the containers of an instance are named and connected,
@@ -129,6 +132,7 @@ type Wiring interface {
 type UpRequest struct {
 	Services []Service     // empty means all
 	Recreate bool          // also recreate containers that match
+	Leave    []string      // compose services whose containers are made and not started
 	Wait     time.Duration // how long to wait until they are healthy; zero does not wait
 }
 

@@ -144,6 +144,10 @@ const (
 	// Nor these: only deletion takes an instance off the engine.
 	OpRemove     Op = "remove"     // its containers and networks
 	OpUnregister Op = "unregister" // once the change is committed, Basewright keeps it no longer
+
+	// Nor this: only an upgrade saves what users own in the middle of its steps,
+	// when nothing writes any more.
+	OpSnapshot Op = "snapshot"
 )
 
 // Ops lists the closed set of operations.

@@ -73,6 +73,7 @@ type Works struct {
 	// for one, if the plan is still the approved one.
 	PlanClone func(ctx context.Context, source core.Instance, o CloneOrder) (core.Plan, error)
 	Clone     func(ctx context.Context, source core.Instance, o CloneOrder, actor string) (core.Instance, queue.Job, error)
+	Upgrades
 	// AuditStacks looks at all stacks of the host together.
 	AuditStacks func(ctx context.Context) (StackAudit, error)
 

@@ -25,6 +25,10 @@ func TestApprovedByHash(t *testing.T) {
 		"a text where one only looks":     {"PUT", "/api/instances/other/config/file", `{"file":".env","text":"A=b","plan_hash":"x"}`, http.StatusForbidden, "only observed"},
 		"a text that was approved":        {"PUT", "/api/instances/shop/config/file", `{"file":".env","text":"A=b","plan_hash":"x"}`, http.StatusAccepted, ""},
 		"a clone without a hash":          {"POST", "/api/instances/shop/clone", `{"name":"Twin"}`, http.StatusBadRequest, "plan_hash is missing"},
+		"an upgrade without a hash":       {"POST", "/api/instances/other/upgrade", `{"confirm":"other"}`, http.StatusBadRequest, "plan_hash is missing"},
+		"an upgrade without a word":       {"POST", "/api/instances/other/upgrade", `{"plan_hash":"x"}`, http.StatusBadRequest, `"confirm" must be the instance's id, other`},
+		"an upgrade that is undecided":    {"POST", "/api/instances/other/upgrade/plan", `{"to":"0.8.0"}`, http.StatusConflict, "changed the same: .env IMAGE_GOTRUE"},
+		"an upgrade that is decided":      {"POST", "/api/instances/other/upgrade/plan", `{"to":"0.8.0","take":{".env":"ours"}}`, http.StatusOK, "nothing is changed; apply it"},
 		"a clone with a field too many":   {"POST", "/api/instances/shop/clone/plan", `{"name":"Twin","of":"other"}`, http.StatusBadRequest, `unknown field "of"`},
 		"a clone of what one only looks":  {"POST", "/api/instances/other/clone", `{"name":"Twin","plan_hash":"x"}`, http.StatusAccepted, ""},
 		"a clone of what is not there":    {"POST", "/api/instances/ghost/clone/plan", `{"name":"Twin"}`, http.StatusNotFound, `there is no instance "ghost"`},
@@ -42,5 +46,20 @@ func TestApprovedByHash(t *testing.T) {
 				t.Errorf("status %d, want %d with %q: %s", rec.Code, tt.status, tt.says, said)
 			}
 		})
+	}
+}
+
+// TestUndecidedUpgrade lists what a person must decide, so that a program can ask.
+func TestUndecidedUpgrade(t *testing.T) {
+	w := newWorld(t)
+	close(w.hold)
+	_, login := w.user("root", map[string]core.Role{"shop": core.Admin})
+	rec := w.ask("POST", "/api/instances/shop/upgrade/plan", login, `{"to":"0.8.0"}`)
+	const want = `"conflicts":[{"file":".env","where":"IMAGE_GOTRUE","base":"gotrue:1","ours":"gotrue:2","theirs":"gotrue:3"}]`
+	if rec.Code != http.StatusConflict || !strings.Contains(rec.Body.String(), want) {
+		t.Errorf("status %d: %s", rec.Code, rec.Body)
+	}
+	if rec := w.ask("POST", "/api/instances/shop/upgrade", login, `{"to":"0.8.0","plan_hash":"x","confirm":"shop"}`); rec.Code != http.StatusAccepted {
+		t.Errorf("the job: status %d: %s", rec.Code, rec.Body)
 	}
 }

@@ -61,7 +61,8 @@ var good = []struct{ method, path, body string }{
 	{"POST", "/api/instances/other/rotate/plan", `{"what":"api-keys"}`},
 	{"PATCH", "/api/instances/new-one", `{"mode":"control"}`}, {"POST", "/api/instances/other/start", ""}, {"POST", "/api/instances/new-one/stop", ""},
 	{"POST", "/api/instances", `{"name":"Fresh"}`}, {"GET", "/api/instances/shop/config", ""}, {"PUT", "/api/instances/shop/config", `{"field":"name","value":"Laden"}`},
-	{"GET", "/api/instances/audit", ""}, {"POST", "/api/instances/new-one/clone/plan", `{"name":"Twin","schema_only":true}`}, {"POST", "/api/instances/new-one/clone", `{"name":"Twin","plan_hash":"x"}`},
+	{"GET", "/api/instances/audit", ""}, {"POST", "/api/instances/new-one/upgrade/plan", `{"take":{".env SITE_URL":"ours"}}`},
+	{"POST", "/api/instances/new-one/clone/plan", `{"name":"Twin","schema_only":true}`}, {"POST", "/api/instances/new-one/clone", `{"name":"Twin","plan_hash":"x"}`},
 	{"POST", "/api/instances/shop/config/file/plan", `{"file":".env","text":"A=b\n"}`},
 	{"GET", "/api/instances/shop/changes", ""}, {"GET", "/api/changes/change-shop", ""},
 	{"GET", "/api/instances/shop/snapshots", ""}, {"POST", "/api/instances/shop/snapshots", `{"scope":"database","reason":"before the sale"}`},
@@ -123,7 +124,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	w.a.Changes.Close(1 << 40)
 	elsewhere := []string{ // asked by tests of their own
 		"POST /api/snapshots/:sid/restore", "POST /api/instances/:id/rotate", "POST /api/instances/:id/safe-restart",
-		"POST /api/changes/:cid/undo", "DELETE /api/instances/:id", "PUT /api/instances/:id/config/file",
+		"POST /api/changes/:cid/undo", "DELETE /api/instances/:id", "PUT /api/instances/:id/config/file", "POST /api/instances/:id/upgrade",
 	}
 	for _, r := range routes {
 		if r.out == nil || seen[r.method+" "+r.path] || r.path == "/api/login" || r.path == "/api/session" || r.path == "/api/logout" || strings.HasPrefix(r.path, "/api/me/") {

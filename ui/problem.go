@@ -25,6 +25,8 @@ type Problem struct {
 	Last      string `json:"last_diagnostic_url,omitempty"`
 	Factor    bool   `json:"second_factor_required,omitempty" doc:"the password was right; send a code, too"`
 	Retry     int    `json:"retry_after,omitempty" doc:"seconds"`
+
+	Conflicts []UpgradeConflict `json:"conflicts,omitempty" doc:"what a person must decide before an upgrade"`
 }
 
 // statusError is an error that HTTP has a number for and package core has not.
@@ -55,6 +57,9 @@ func problemOf(err error) Problem {
 		p.Status, p.Detail = statuses[code], err.Error()
 	} else if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		p.Status, p.Detail = http.StatusServiceUnavailable, "this took too long and was given up"
+	}
+	if u, ok := errors.AsType[*Undecided](err); ok {
+		p.Conflicts = u.Conflicts
 	}
 	if p.Status == http.StatusServiceUnavailable && p.Retry == 0 {
 		p.Retry = 5

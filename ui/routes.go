@@ -73,6 +73,8 @@ var routes = []route{
 	to(put, "/api/instances/:id/config/file", admin, everything, "Give one of its files the text with this plan_hash", (*call).editFile, takes[FileEdit], accepts),
 	to(post, "/api/instances/:id/clone/plan", admin, everything, "How a clone of it would be made", (*call).planClone, takes[CloneOrder], gives[planOut]),
 	to(post, "/api/instances/:id/clone", admin, everything, "Make a clone of it, by the plan with this hash", (*call).clone, takes[CloneOrder], accepts),
+	to(post, "/api/instances/:id/upgrade/plan", admin, oneInstance, "How it would go to a newer release of Supabase, its own changes kept; 409 lists what a person must decide first", (*call).planUpgrade, takes[UpgradeOrder], gives[planOut]),
+	to(post, "/api/instances/:id/upgrade", admin, oneInstance, "Upgrade it by the plan with this hash; put back when it is worse", (*call).upgrade, takes[UpgradeOrder], accepts),
 	to(post, "/api/instances/:id/repairs/plan", mend, oneInstance, "Exactly what a playbook would do now", (*call).planRepair, takes[RepairOrder], gives[planOut]),
 	to(post, "/api/instances/:id/repairs", mend, oneInstance, "Apply the plan with this hash", (*call).repair, takes[RepairOrder], accepts),
 	to(post, "/api/instances/:id/rotate/plan", mend, oneInstance, "How secrets would be made anew, and who must be told", (*call).planRotation, takes[RotateOrder], gives[rotationOut]),

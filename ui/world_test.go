@@ -172,6 +172,15 @@ func (w *world) works() Works {
 			i := core.Instance{ID: "twin", Name: o.Name, Project: "twin", Origin: core.Created, Mode: core.Control}
 			return i, job(i), nil
 		},
+		Upgrades: Upgrades{
+			PlanUpgrade: func(_ context.Context, i core.Instance, o UpgradeOrder) (core.Plan, error) {
+				if o.To == "0.8.0" && len(o.Take) == 0 {
+					return core.Plan{}, &Undecided{[]UpgradeConflict{{".env", "IMAGE_GOTRUE", "gotrue:1", "gotrue:2", "gotrue:3"}}, core.Errorf(core.Conflict, "shop and release 0.8.0 changed the same: .env IMAGE_GOTRUE")}
+				}
+				return plan(i), nil
+			},
+			Upgrade: func(i core.Instance, _ UpgradeOrder, _ string) queue.Job { return job(i) },
+		},
 		AuditStacks: func(context.Context) (StackAudit, error) {
 			return StackAudit{Stacks: 2, Concerns: []Concern{{ID: "ports", Title: "Ports that two want", Codes: []string{"DK-03"},
 				Findings: []StackFinding{{"shop", core.Finding{Code: "DK-03", Evidence: []core.Evidence{}, Remedies: []core.Remedy{}}}}}}}, nil

@@ -171,6 +171,13 @@ func (a *agent) putBack(ctx context.Context) {
 		w.RecoverWithin = unasked
 		done, err := w.Recover(ctx)
 		err = errors.Join(err, a.folder.Wake(ctx, func(i core.Instance) (core.Engine, error) { return w.Open(ctx, i) }))
+		if host, none := a.engines.get(ctx); none == nil { // without one, Recover has said so
+			gone, left := a.sweepRehearsals(ctx, host)
+			err = errors.Join(err, left)
+			for _, id := range gone {
+				a.Log.Warn("what an interrupted rehearsal left was removed", "instance", id)
+			}
+		}
 		for _, c := range done {
 			a.Log.Warn("an interrupted change was put back", "change", c.ID, "instance", c.Instance, "state", c.State)
 		}

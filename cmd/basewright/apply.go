@@ -74,6 +74,11 @@ func openBench(ctx context.Context, g *global) (*workshop, error) {
 func (w *workshop) recover(ctx context.Context) (int, error) {
 	recovered, err := w.applier.Recover(ctx)
 	err = errors.Join(err, w.folder.Wake(ctx, func(i core.Instance) (core.Engine, error) { return w.applier.Open(ctx, i) }))
+	gone, left := w.sweepRehearsals(ctx, w.host)
+	err = errors.Join(err, left)
+	for _, id := range gone {
+		fmt.Fprintf(w.err, "basewright: %s was left by a rehearsal that was interrupted, and is removed\n", id)
+	}
 	for _, c := range recovered {
 		fmt.Fprintf(w.err, "basewright: change %s of %s was interrupted and is now %s\n", c.ID, c.Instance, c.State)
 	}

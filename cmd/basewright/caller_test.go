@@ -166,7 +166,7 @@ func (c *caller) ended(begun answer, state string) answer {
 	if begun["change_url"] != "/api/changes/"+id {
 		c.t.Errorf("the change %q is at %v", id, begun["change_url"])
 	}
-	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(300 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); time.Sleep(300 * time.Millisecond) {
 		a := c.want(http.StatusOK, "GET", "/api/changes/"+id, nil)
 		switch now := at(a, "change", "state").(string); now {
 		case state:

@@ -11,6 +11,7 @@ import (
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/create"
 	"github.com/basewright/basewright/core/diagnose"
+	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/upgrade"
 )
 
@@ -25,19 +26,10 @@ type rehearsal struct {
 // at it as deeply as can be, and removes it. The instance itself goes on as it is.
 func (w *workshop) rehearse(ctx context.Context, f upgradeFlags, inst core.Instance, o upgrade.Order, plan core.Plan) error {
 	if f.output == "text" {
-		printPlan(w.console, plan)
-		fmt.Fprintf(w.out, "\nThis is done with a clone, which has the data of %s: cron jobs and webhooks in the database run there, too, until it is removed.\n", printable(inst.ID))
+		fmt.Fprintf(w.out, "This is done with a clone, which has the data of %s: cron jobs and webhooks in the database run there, too, until it is removed.\n\n", printable(inst.ID))
 	}
-	if f.plan {
-		return w.printJSON(f.output, plan)
-	}
-	if !f.yes {
-		if err := w.confirm(plan); err != nil {
-			return err
-		}
-	}
-	if f.output == "text" {
-		w.applier.Progress = stepPrinter(w.console)
+	if ok, err := w.approved(f.approval, plan); !ok {
+		return err
 	}
 	r, err := w.rehearsed(ctx, inst, o)
 	if err != nil {
@@ -60,6 +52,11 @@ func (w *workshop) rehearse(ctx context.Context, f upgradeFlags, inst core.Insta
 }
 
 func (w *workshop) rehearsed(ctx context.Context, inst core.Instance, o upgrade.Order) (r rehearsal, err error) {
+	release, err := w.applier.HoldRehearsal(rehearsalOf(inst))
+	if err != nil {
+		return r, err
+	}
+	defer release()
 	place, job, plan, own, err := w.stage(ctx, inst)
 	if err != nil {
 		return r, err
@@ -76,7 +73,7 @@ func (w *workshop) rehearsed(ctx context.Context, inst core.Instance, o upgrade.
 	if err != nil {
 		return r, fmt.Errorf("make a clone to rehearse with: %w", err)
 	}
-	defer func() { err = errors.Join(err, w.strike(ctx, *made)) }()
+	defer func() { err = errors.Join(err, w.strike(ctx, w.host, *made)) }()
 	next, err := w.planUpgrade(ctx, w.host, job.Instance, o)
 	if err != nil {
 		return r, err
@@ -120,21 +117,69 @@ func (w *workshop) stage(ctx context.Context, inst core.Instance) (*create.Place
 	if err != nil {
 		return no(err)
 	}
-	const suffix = "-rehearsal"
-	order.Name = strings.TrimRight(inst.ID[:min(len(inst.ID), 40-len(suffix))], "-") + suffix
-	order.Clone.Of = inst.ID
+	order.Name = rehearsalOf(inst)
+	order.Clone = create.Clone{Of: inst.ID, Rehearsal: true}
 	place := w.place(w.host, filepath.Dir(inst.Dir))
 	job, plan, err := place.Prepare(ctx, order)
 	return place, job, plan, own, err
 }
 
+// rehearsalEnd is how the id of a clone ends that an upgrade is tried with.
+const rehearsalEnd = "-rehearsal"
+
+// rehearsalOf is the id of the clone with which the upgrade of an instance is tried.
+func rehearsalOf(inst core.Instance) string {
+	return strings.TrimRight(inst.ID[:min(len(inst.ID), 40-len(rehearsalEnd))], "-") + rehearsalEnd
+}
+
+// sweepRehearsals removes the clones of rehearsals that were killed, and returns
+// their ids. That a clone is one is proven by the change that made it; one whose
+// rehearsal lives is left to it.
+func (w *workshop) sweepRehearsals(ctx context.Context, host *docker.Host) (gone []string, err error) {
+	kept, err := w.store.Instances(ctx)
+	for _, i := range kept {
+		if !strings.HasSuffix(i.ID, rehearsalEnd) || i.Origin != core.Created {
+			continue
+		}
+		removed, left := w.sweepRehearsal(ctx, host, i)
+		if err = errors.Join(err, left); removed {
+			gone = append(gone, i.ID)
+		}
+	}
+	return gone, err
+}
+
+func (w *workshop) sweepRehearsal(ctx context.Context, host *docker.Host, clone core.Instance) (removed bool, err error) {
+	release, err := w.applier.HoldRehearsal(clone.ID)
+	if core.CodeOf(err) == core.Conflict {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	changes, err := w.store.Changes(ctx, clone.ID, 0)
+	for _, c := range changes { // the newest first
+		if !c.State.Ended() {
+			return false, err // it is put back first
+		}
+		if c.Plan.Playbook == create.Title && c.State == core.Committed {
+			if !create.Rehearses(c) {
+				return false, err
+			}
+			return true, w.strike(ctx, host, c)
+		}
+	}
+	return false, err
+}
+
 // strike removes the clone of a rehearsal with all that was made for it. Its folder
 // still bears the mark of the change that made it, so nothing else can be meant.
-func (w *workshop) strike(ctx context.Context, made core.Change) error {
+func (w *workshop) strike(ctx context.Context, host *docker.Host, made core.Change) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
 	gone, err := w.folder.Forget(made.Instance, made.Created)
-	err = errors.Join(err, w.store.ForgetSnapshots(ctx, gone...), w.unmake(ctx, w.host, made))
+	err = errors.Join(err, w.store.ForgetSnapshots(ctx, gone...), w.unmake(ctx, host, made))
 	if err != nil {
 		return fmt.Errorf("remove the clone %s of the rehearsal: %w", made.Instance, err)
 	}

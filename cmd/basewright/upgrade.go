@@ -13,8 +13,10 @@ import (
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/upgrade"
 	"github.com/basewright/basewright/repairs"
+	"github.com/basewright/basewright/ui"
 )
 
 // upgradeFlags is how a person asks for an upgrade.
@@ -35,12 +37,14 @@ line by line. Where both changed the same, nothing is done until somebody decide
 --take FILE=ours or FILE=theirs (also --take ".env KEY=ours"), or edits the file.
 
 The plan lists images, settings, files and what a person must do beside. It is a change
-like any other: a full snapshot first, the database last to stop and first to start,
-verified by a diagnosis, and put back when a service does not come up or something is
-worse; the databases and files, too, when a service has migrated its schema by then.
+like any other: everything but the database is stopped, then a full snapshot is taken,
+so that nothing that was written is lost; the database is last to stop and first to
+start; what somebody had stopped before stays stopped. It is verified by a diagnosis,
+and put back when a service does not come up or something is worse; the databases and
+files, too, when a service has migrated its schema by then. Nothing answers meanwhile.
 --rehearse does it with a clone, which is removed afterwards, and changes nothing of
-INSTANCE; its cron jobs and webhooks run in the clone, too. A rehearsal that is killed
-leaves INSTANCE-rehearsal, to be deleted as any instance. An instance whose compose files
+INSTANCE; its cron jobs and webhooks run in the clone, too. What a rehearsal that is
+killed leaves is removed by whatever command comes next. An instance whose compose files
 were edited is not rehearsed: its copy could mount the same folders. The major version of
 PostgreSQL is never changed.
 
@@ -100,6 +104,9 @@ func (w *workshop) upgrade(ctx context.Context, f upgradeFlags, name string, o u
 func (w *workshop) planUpgrade(ctx context.Context, host *docker.Host, inst core.Instance, o upgrade.Order) (upgrade.Made, error) {
 	e := host.Open(inst)
 	obs, err := e.Observe(ctx)
+	if err == nil {
+		err = e.Alone(ctx)
+	}
 	if err != nil {
 		return upgrade.Made{}, err
 	}
@@ -138,6 +145,49 @@ func (w *workshop) applyUpgrade(ctx context.Context, by apply.Applier, host *doc
 		noted = nil
 	}
 	return c, errors.Join(err, noted)
+}
+
+// planOfUpgrade plans an upgrade over the API.
+func (a *agent) planOfUpgrade(ctx context.Context, i core.Instance, in ui.UpgradeOrder) (upgrade.Made, error) {
+	host, err := a.engines.get(ctx)
+	if err != nil {
+		return upgrade.Made{}, err
+	}
+	o := upgrade.Order{To: in.To, Take: map[string]upgrade.Side{}}
+	for what, side := range in.Take {
+		o.Take[what] = upgrade.Side(side)
+	}
+	made, err := a.planUpgrade(ctx, host, i, o)
+	if refusal, ok := errors.AsType[*upgrade.Refusal](err); ok {
+		undecided := &ui.Undecided{Err: err}
+		for _, c := range refusal.Conflicts {
+			undecided.Conflicts = append(undecided.Conflicts, ui.UpgradeConflict(c))
+		}
+		return made, undecided
+	}
+	return made, err
+}
+
+// upgradeJob carries out the plan of an upgrade that was approved.
+func (a *agent) upgradeJob(i core.Instance, in ui.UpgradeOrder, who string) queue.Job {
+	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
+		i, _, err := a.open(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		made, err := a.planOfUpgrade(ctx, i, in)
+		if err != nil {
+			return nil, err
+		}
+		if made.Plan.Hash != in.PlanHash {
+			return nil, planMoved()
+		}
+		host, err := a.engines.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return a.applyUpgrade(ctx, w, host, i, made, who)
+	})
 }
 
 // undecided prints every conflict of an upgrade.

@@ -1,22 +1,14 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
-	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/docker/docker/api/types/build"
-	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/client"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
@@ -48,12 +40,13 @@ func TestUpgrade(t *testing.T) {
 		host.Close()
 	})
 	u.make()
-	secrets := p.madeSecrets(u.dir)
+	u.secrets = p.madeSecrets(u.dir)
 	u.refusesMajor()
 	u.takesBack()
 	u.rehearses()
+	u.refusesLoss()
 	u.succeeds()
-	p.noSecrets(secrets)
+	p.noSecrets(u.secrets)
 	p.basewright(0, "audit", "verify")
 }
 
@@ -63,6 +56,7 @@ type upgrading struct {
 	host            *docker.Host
 	mirror          *mirror
 	name, root, dir string
+	secrets         map[string]string
 }
 
 func (u *upgrading) make() {
@@ -126,11 +120,7 @@ func (u *upgrading) migrations() string {
 func (u *upgrading) refusesMajor() {
 	u.t.Helper()
 	was := u.read(".env")
-	write := func(text string) {
-		if err := os.WriteFile(filepath.Join(u.dir, ".env"), []byte(text), 0o600); err != nil {
-			u.t.Fatal(err)
-		}
-	}
+	write := func(text string) { u.write(".env", text) } // which keeps its mode
 	write(strings.Replace(was, "postgres:15.8.1.060", "postgres:17.6.1.136", 1))
 	out := u.basewright(1, "instance", "upgrade", u.name, "--yes")
 	for _, want := range []string{"is PostgreSQL 15 and", "cannot read its data", "IMAGE_POSTGRES", "upstream's guide"} {
@@ -166,17 +156,31 @@ func (u *upgrading) takesBack() {
 	u.mirror.mendAuth()
 }
 
-// rehearses upgrades a clone, of which nothing is left, and not the instance.
+// rehearses upgrades a clone, of which nothing is left, and not the instance. The
+// first rehearsal is killed when the clone is made.
 func (u *upgrading) rehearses() {
 	u.t.Helper()
 	files := u.files()
-	out := u.basewright(0, "instance", "upgrade", u.name, "--rehearse", "--yes")
+	out, code := u.run("basewright", []string{"BASEWRIGHT_DATA=" + u.data, "BASEWRIGHT_FAILPOINT=images.do.after:kill"}, "instance", "upgrade", u.name, "--rehearse", "--yes")
+	if code != -1 || !strings.Contains(u.basewright(0, "instance", "list"), u.name+"-rehearsal") {
+		u.t.Fatalf("it was not killed with the clone there: exit code %d\n%s", code, out)
+	}
+	if out := u.basewright(0, "change", "recover"); !strings.Contains(out, u.name+"-rehearsal was left by a rehearsal that was interrupted, and is removed") {
+		u.t.Errorf("what was left was not removed:\n%s", out)
+	}
+	u.nothingOfClone()
+	out = u.basewright(0, "instance", "upgrade", u.name, "--rehearse", "--yes")
 	if !strings.Contains(out, "The rehearsal went well") || !strings.Contains(out, u.name+"-rehearsal") {
 		u.t.Errorf("it does not say how the rehearsal went:\n%s", out)
 	}
 	if got := u.files(); got != files {
 		u.t.Error("the rehearsal changed the instance's files")
 	}
+	u.nothingOfClone()
+}
+
+func (u *upgrading) nothingOfClone() {
+	u.t.Helper()
 	s, err := u.host.Survey(u.t.Context())
 	if err != nil {
 		u.t.Fatal(err)
@@ -189,19 +193,35 @@ func (u *upgrading) rehearses() {
 	}
 }
 
+// overHTTP upgrades it by the API: what was planned and approved, and nothing else.
+func (u *upgrading) overHTTP() {
+	u.t.Helper()
+	s := startServe(u.t, u.data).ready()
+	c := newCaller(u.t, s)
+	base := "/api/instances/" + u.name + "/upgrade"
+	order := answer{"to": "0.8.1"}
+	order["plan_hash"] = at(c.want(http.StatusOK, "POST", base+"/plan", order), "plan", "plan_hash")
+	c.want(http.StatusBadRequest, "POST", base, order)
+	order["confirm"] = u.name
+	c.want(http.StatusConflict, "POST", base, answer{"to": "0.8.1", "confirm": u.name, "plan_hash": strings.Repeat("0", 64)})
+	c.want(http.StatusConflict, "POST", base+"/plan", answer{"to": "0.6.0"})
+	c.ended(c.want(http.StatusAccepted, "POST", base, order), "committed")
+	s.stop()
+	c.noneOf(u.secrets)
+}
+
 func (u *upgrading) succeeds() {
 	u.t.Helper()
+	volume := u.kept()
 	rows := u.rowsOf(u.host, u.name, u.dir)
 	plan := u.basewright(0, "instance", "upgrade", u.name, "--plan")
-	for _, want := range []string{"API_EXTERNAL_URL ends in /auth/v1", "service api-gw", "gotrue:v2.196.0", "your own changes stay"} {
+	for _, want := range []string{"API_EXTERNAL_URL ends in /auth/v1", "service api-gw", "gotrue:v2.196.0", "your own changes stay", "meta, spare: stopped now, and so afterwards"} {
 		if !strings.Contains(plan, want) {
 			u.t.Errorf("the plan does not say %q:\n%s", want, plan)
 		}
 	}
-	out := u.basewright(0, "instance", "upgrade", u.name, "--to", "0.8.1", "--yes")
-	if !strings.Contains(out, "committed") {
-		u.t.Fatalf("it was not upgraded:\n%s", out)
-	}
+	u.overHTTP()
+	u.keepsWhatRan(volume)
 	if d := u.diagnosis(0, u.name); d.Status != core.Healthy || len(d.Findings) > 0 {
 		u.t.Errorf("after the upgrade it is %s: %+v", d.Status, d.Findings)
 	}
@@ -219,96 +239,5 @@ func (u *upgrading) succeeds() {
 	}
 	if again := u.basewright(1, "instance", "upgrade", u.name, "--yes"); !strings.Contains(again, "is of release 0.8.1 already") {
 		u.t.Errorf("a second time: %s", again)
-	}
-}
-
-// mirror is a prefix of its own for the lab's images, in which one can be spoilt.
-type mirror struct {
-	t            *testing.T
-	api          *client.Client
-	from, prefix string
-}
-
-// mirrorOf gives every image of the lab a second name.
-func mirrorOf(t *testing.T) *mirror {
-	t.Helper()
-	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &mirror{t: t, api: api, from: cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab")}
-	m.prefix = m.from + "-mirror"
-	t.Cleanup(m.remove)
-	for _, ref := range m.refs(m.from + "/*") {
-		m.tag(ref, m.prefix+strings.TrimPrefix(ref, m.from))
-	}
-	return m
-}
-
-func (m *mirror) refs(pattern string) []string {
-	m.t.Helper()
-	list, err := m.api.ImageList(context.Background(), image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", pattern))})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	var refs []string
-	for _, i := range list {
-		for _, tag := range i.RepoTags {
-			if strings.HasPrefix(tag, strings.TrimSuffix(pattern, "*")) {
-				refs = append(refs, tag)
-			}
-		}
-	}
-	return refs
-}
-
-func (m *mirror) tag(ref, name string) {
-	m.t.Helper()
-	if err := m.api.ImageTag(context.Background(), ref, name); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func (m *mirror) remove() {
-	for _, ref := range m.refs(m.prefix + "/*") {
-		if _, err := m.api.ImageRemove(context.Background(), ref, image.RemoveOptions{Force: true}); err != nil {
-			m.t.Error(err)
-		}
-	}
-	_ = m.api.Close()
-}
-
-const newAuth = "/gotrue:v2.196.0"
-
-func (m *mirror) mendAuth() { m.tag(m.from+newAuth, m.prefix+newAuth) }
-
-// spoilAuth puts an image in the place of the new auth that does what a failing
-// migration would: it notes one, and dies.
-func (m *mirror) spoilAuth() {
-	m.t.Helper()
-	dockerfile := `FROM ` + m.from + `/postgres:15.8.1.060 AS postgres
-FROM scratch
-COPY --from=postgres / /
-ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin
-ENTRYPOINT ["sh", "-c", "psql \"$GOTRUE_DB_DATABASE_URL\" -c \"insert into auth.schema_migrations values ('99990101000000')\"; exit 1"]
-`
-	var files bytes.Buffer
-	t := tar.NewWriter(&files)
-	if err := t.WriteHeader(&tar.Header{Name: "Dockerfile", Mode: 0o644, Size: int64(len(dockerfile))}); err != nil {
-		m.t.Fatal(err)
-	}
-	if _, err := t.Write([]byte(dockerfile)); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := t.Close(); err != nil {
-		m.t.Fatal(err)
-	}
-	answer, err := m.api.ImageBuild(m.t.Context(), &files, build.ImageBuildOptions{Tags: []string{m.prefix + newAuth}, Remove: true, ForceRemove: true, Version: build.BuilderV1})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if out, err := io.ReadAll(answer.Body); err != nil || !bytes.Contains(out, []byte("Successfully tagged")) {
-		m.t.Fatalf("%v\n%s", err, out)
 	}
 }

@@ -57,11 +57,12 @@ type Ports interface {
 // DataSnapshots takes snapshots of what users own: of the scope database, volumes
 // or full. An Applier without one refuses plans that may change data.
 type DataSnapshots interface {
-	// Save takes a snapshot of that scope and verifies it.
-	Save(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error)
+	// Save takes a snapshot of that scope and verifies it. Its configuration is that
+	// of the config snapshot, which may be from before services were stopped.
+	Save(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string, config core.Snapshot) (core.Snapshot, error)
 	// SaveStopped is Save with the database stopped while its data directory is
 	// copied, and started again if it ran.
-	SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error)
+	SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string, config core.Snapshot) (core.Snapshot, error)
 	// Prove reads all that was saved, down to its contents.
 	Prove(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
 	// Load puts back what Save saved; the instance's configuration and

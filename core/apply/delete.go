@@ -12,9 +12,10 @@ import (
 // Deleting is the Playbook of plans that take an instance off the engine.
 const Deleting = "delete"
 
-// endings are the operations that only such plans have.
+// endings are the operations that only such plans and those of upgrades have.
 var endings = map[core.Op]operation{
-	core.OpRemove: {do: func(ctx context.Context, t *transaction, _ core.Action) error { return t.e.Down(ctx) }, moves: true},
+	core.OpRemove:   {do: func(ctx context.Context, t *transaction, _ core.Action) error { return t.e.Down(ctx) }, moves: true},
+	core.OpSnapshot: {do: func(ctx context.Context, t *transaction, _ core.Action) error { return t.keepData(ctx) }},
 	// The journal does it together with the commit: there is no moment in which
 	// the instance is gone and kept, or there and forgotten.
 	core.OpUnregister: {do: func(context.Context, *transaction, core.Action) error { return nil }},
@@ -121,7 +122,12 @@ func (a *Applier) Delete(ctx context.Context, inst core.Instance, plan core.Plan
 		}
 	}
 	return a.carryOut(ctx, inst, plan, actor, work{
-		ready:  func(_ context.Context, t *transaction, obs *core.Observation) error { return t.sameBasis(obs) },
+		ready: func(ctx context.Context, t *transaction, obs *core.Observation) error {
+			if err := t.sameBasis(obs); err != nil {
+				return err
+			}
+			return t.e.Alone(ctx)
+		},
 		do:     func(ctx context.Context, t *transaction) error { return t.act(ctx) },
 		verify: func(ctx context.Context, t *transaction) error { return t.verifyGone(ctx) },
 		writes: noFiles,

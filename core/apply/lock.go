@@ -20,13 +20,23 @@ import (
 // process and of any other. The kernel lets go when the holder dies, however
 // that happens. A second one gets a core.Conflict that names the first.
 func (a *Applier) hold(instance, change string) (release func(), err error) {
+	return a.lock(instance, "", change)
+}
+
+// HoldRehearsal takes the clone of a rehearsal as long as that lasts: its changes
+// hold it one after the other, and between them nobody may take it for a leftover.
+func (a *Applier) HoldRehearsal(clone string) (release func(), err error) {
+	return a.lock(clone, ".rehearsal", "(a rehearsal)")
+}
+
+func (a *Applier) lock(instance, end, change string) (release func(), err error) {
 	if !core.ValidID(instance) {
 		return nil, core.Errorf(core.Invalid, "%q is not the id of an instance", instance)
 	}
 	if err := os.MkdirAll(a.LockDir, 0o700); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", instance, err)
 	}
-	f, err := os.OpenFile(filepath.Join(a.LockDir, instance), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(a.LockDir, instance+end), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", instance, err)
 	}

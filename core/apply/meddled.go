@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -39,10 +40,10 @@ func (t *transaction) meddled(ctx context.Context) (meddling, error) {
 	}
 	roles := map[string]core.Service{}
 	for _, s := range obs.Compose.Services {
-		roles[s.Name] = s.Service
+		roles[s.Name] = named(s.Service, s.Name)
 	}
 	for _, c := range obs.Containers {
-		roles[c.ComposeService] = c.Service
+		roles[c.ComposeService] = named(c.Service, c.ComposeService)
 	}
 	for _, c := range was {
 		service := c.ComposeService
@@ -58,6 +59,10 @@ func (t *transaction) meddled(ctx context.Context) (meddling, error) {
 	}
 	return m, nil
 }
+
+// named is how actions name a service: by its role, or by its compose name when it
+// has none.
+func named(role core.Service, name string) core.Service { return cmp.Or(role, core.Service(name)) }
 
 // fate says what became of the containers of a compose service that ran: "" when
 // that tells of nobody's hand.
@@ -117,8 +122,10 @@ func (t *transaction) untouched(ctx context.Context, a core.Action) error {
 		return err
 	}
 	for i, service := range m.services {
-		d := slices.IndexFunc(obs.Compose.Services, func(s core.ComposeService) bool { return s.Name == service && s.Service == a.Service })
-		c := slices.IndexFunc(obs.Containers, func(c core.Container) bool { return c.ComposeService == service && c.Service == a.Service })
+		d := slices.IndexFunc(obs.Compose.Services, func(s core.ComposeService) bool { return s.Name == service && named(s.Service, s.Name) == a.Service })
+		c := slices.IndexFunc(obs.Containers, func(c core.Container) bool {
+			return c.ComposeService == service && named(c.Service, service) == a.Service
+		})
 		if a.Service == "" || d >= 0 || c >= 0 {
 			return core.Errorf(core.Conflict, "the instance changed under us: %s by somebody else", m.what[i])
 		}

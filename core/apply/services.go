@@ -33,6 +33,7 @@ func up(ctx context.Context, t *transaction, a core.Action) error {
 	if a.Service != "" {
 		r.Services = []core.Service{a.Service}
 	}
+	r.Leave = words(a, "leave")
 	return t.e.Up(ctx, r)
 }
 

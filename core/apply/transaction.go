@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/basewright/basewright/core"
 )
@@ -74,13 +75,18 @@ func (t *transaction) prepare(ctx context.Context) error {
 	if err := t.saveConfig(ctx); err != nil {
 		return err
 	}
-	if s := t.c.Plan.Scope; s == "" || s == core.ConfigScope {
+	if s := t.c.Plan.Scope; s == "" || s == core.ConfigScope || t.savesLater() {
 		return nil
 	}
 	if err := t.saveData(ctx); err != nil || !t.c.Plan.Guided {
 		return err
 	}
 	return t.proveData(ctx)
+}
+
+// savesLater reports whether an action of the plan snapshots what users own.
+func (t *transaction) savesLater() bool {
+	return slices.ContainsFunc(t.c.Plan.Actions, func(a core.Action) bool { return a.Op == core.OpSnapshot })
 }
 
 // evidence returns the proof of the finding that the plan is to mend, for the

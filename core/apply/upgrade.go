@@ -16,7 +16,7 @@ const UpgradePlaybook = "upgrade"
 
 // upgrading are all operations of such plans.
 var upgrading = []core.Op{
-	core.OpNote, core.OpStop, core.OpRemove, core.OpWriteFile, core.OpSetEnv, core.OpUnsetEnv, core.OpGenerateSecret, core.OpUp, core.OpWaitHealthy,
+	core.OpNote, core.OpStop, core.OpSnapshot, core.OpRemove, core.OpWriteFile, core.OpSetEnv, core.OpUnsetEnv, core.OpGenerateSecret, core.OpUp, core.OpWaitHealthy,
 }
 
 // upgradeRollback is how long putting an upgrade back may take: it may load all
@@ -33,8 +33,11 @@ func (a *Applier) Upgrade(ctx context.Context, inst core.Instance, plan core.Pla
 	}
 	return a.carryOut(ctx, inst, plan, actor, work{
 		given: secrets,
-		ready: func(_ context.Context, t *transaction, obs *core.Observation) error {
+		ready: func(ctx context.Context, t *transaction, obs *core.Observation) error {
 			if err := t.sameBasis(obs); err != nil {
+				return err
+			}
+			if err := t.e.Alone(ctx); err != nil {
 				return err
 			}
 			return checkPlanData(inst, obs, plan, t.env)
@@ -60,21 +63,30 @@ func (a *Applier) checkUpgrade(inst core.Instance, plan core.Plan, approvedHash 
 		return core.Errorf(core.Invalid, "the plan is not one of upgrading %s", inst.ID)
 	case plan.Hash != sealed.Hash || approvedHash != plan.Hash:
 		return core.Errorf(core.Conflict, "what was approved is not this plan; look at it again")
-	case plan.Scope != core.FullScope || a.Data == nil:
-		return core.Errorf(core.Invalid, "an upgrade takes a full snapshot first, and this one does not")
+	case plan.Scope != core.FullScope || a.Data == nil || !savesFirst(plan):
+		return core.Errorf(core.Invalid, "an upgrade takes a full snapshot before anything is removed, and this one does not")
 	}
 	for _, x := range plan.Actions {
 		if !slices.Contains(upgrading, x.Op) {
 			return core.Errorf(core.Invalid, "operation %s upgrades no instance", x.Op)
 		}
-		if x.Op == core.OpRemove {
-			continue // which only plans of whole instances have, so that it has no arguments to check
+		if x.Op == core.OpRemove || x.Op == core.OpSnapshot {
+			continue // which only plans of whole instances have, so that they have no arguments to check
 		}
 		if err := validateAction(x); err != nil {
 			return err
 		}
 	}
 	return allGiven(plan, secrets)
+}
+
+// savesFirst reports whether everything is saved while the database still runs,
+// and before anything but stopping is done.
+func savesFirst(plan core.Plan) bool {
+	at := slices.IndexFunc(plan.Actions, func(x core.Action) bool { return x.Op == core.OpSnapshot })
+	return at >= 0 && !slices.ContainsFunc(plan.Actions[:at], func(x core.Action) bool {
+		return x.Op != core.OpNote && (x.Op != core.OpStop || x.Service == core.DB)
+	})
 }
 
 // rollbackTime bounds a rollback.

@@ -44,8 +44,8 @@ func upgradeWorld(t *testing.T) (*world, *vault, *ledger, core.Plan) {
 		t.Fatal(err)
 	}
 	p := w.plan(
-		core.Action{Op: core.OpStop, Service: core.Gateway}, core.Action{Op: core.OpStop, Service: core.Auth}, core.Action{Op: core.OpStop, Service: core.DB},
-		core.Action{Op: core.OpRemove},
+		core.Action{Op: core.OpStop, Service: core.Gateway}, core.Action{Op: core.OpStop, Service: core.Auth}, core.Action{Op: core.OpSnapshot},
+		core.Action{Op: core.OpStop, Service: core.DB}, core.Action{Op: core.OpRemove},
 		core.Action{Op: core.OpWriteFile, Args: map[string]any{"path": "docker-compose.yml", "content": handle("given:CONTENT_1")}},
 		core.Action{Op: core.OpSetEnv, Args: map[string]any{"key": "RELEASE", "value": "new"}},
 		core.Action{Op: core.OpUp, Args: map[string]any{"migrations": ran}},
@@ -70,8 +70,8 @@ func TestUpgrade(t *testing.T) {
 	if err != nil || c.State != core.Committed {
 		t.Fatalf("%+v, %v", c, err)
 	}
-	if !slices.Equal(v.calls, []string{"save full"}) {
-		t.Errorf("what users own: %q", v.calls)
+	if !slices.Equal(v.calls, []string{"save full"}) || !slices.Equal(v.ran, []string{"db"}) {
+		t.Errorf("what users own: %q, while %q ran", v.calls, v.ran)
 	}
 	now := w.state()
 	if string(now.Files["docker-compose.yml"].Data) != "services: {db: {}}\n" || !strings.Contains(string(now.Files[".env"].Data), "RELEASE=new") {
@@ -140,6 +140,95 @@ func TestUpgradeIsPutBack(t *testing.T) {
 	}
 }
 
+// TestUpgradeLeavesWhatIsStopped keeps the gateway down, which somebody stopped: that
+// it is made anew and not started is nothing worse.
+func TestUpgradeLeavesWhatIsStopped(t *testing.T) {
+	w, _, _, p := upgradeWorld(t)
+	if err := w.e.Stop(t.Context(), core.Gateway); err != nil {
+		t.Fatal(err)
+	}
+	p.Actions = slices.Delete(p.Actions, 0, 1)
+	p.Actions[len(p.Actions)-2].Args["leave"] = []string{"api-gw"}
+	p.Actions = p.Actions[:len(p.Actions)-1]
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	codes := []string{"SVC-02", "DK-11"}
+	w.spoil = func(d *core.Diagnosis) {
+		*d = core.Diagnosis{Status: core.Unhealthy, Findings: []core.Finding{{Code: codes[0], Service: core.Gateway, Severity: core.Critical}}}
+		codes = codes[1:]
+	}
+	c, err := w.upgrade(t.Context(), p, nil)
+	if err != nil || c.State != core.Committed {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if got := w.e.State(core.Gateway); got != "created" {
+		t.Errorf("the gateway is %s", got)
+	}
+}
+
+// TestOwnServicesComeBack: what an upgrade stopped itself, no person did, and comes
+// back when the upgrade is put back, whether the containers were removed by then or
+// not.
+func TestOwnServicesComeBack(t *testing.T) {
+	for name, op := range map[string]string{"before anything is removed": "down", "after that": "up"} {
+		t.Run(name, func(t *testing.T) {
+			w, v, _, p := upgradeWorld(t)
+			w.e.Edit(func(e *coretest.Engine) {
+				e.Containers = append(e.Containers, core.Container{ID: "w", Name: "shop-worker-1", ComposeService: "worker", State: "running"})
+				for i := range e.Containers {
+					e.Containers[i].RestartPolicy = "unless-stopped"
+				}
+				e.Fail = failing(op, errors.New("it is broken"))
+			})
+			p.Actions = slices.Insert(p.Actions, 0, core.Action{Op: core.OpStop, Service: "worker"})
+			if err := p.Seal(); err != nil {
+				t.Fatal(err)
+			}
+			before := w.state()
+			c, err := w.upgrade(t.Context(), p, nil)
+			if err == nil || c.State != core.RolledBack || strings.Contains(c.Reason, "somebody else") || !slices.Equal(v.ran, []string{"db"}) {
+				t.Fatalf("%+v, %v, while %q ran", c, err, v.ran)
+			}
+			w.mustBe(t, before)
+		})
+	}
+}
+
+// TestWhatIsSharedIsNotTakenDown refuses while somebody else's container is on the
+// network, before anything is stopped.
+func TestWhatIsSharedIsNotTakenDown(t *testing.T) {
+	for name, do := range map[string]func(w *world, p core.Plan) error{
+		"an upgrade": func(w *world, p core.Plan) error { _, err := w.upgrade(t.Context(), p, nil); return err },
+		"a deletion": func(w *world, _ core.Plan) error {
+			obs, err := w.e.Observe(t.Context())
+			if err != nil {
+				return err
+			}
+			p, err := w.a.Deletion(shop, obs, false)
+			if err == nil {
+				_, err = w.a.Delete(t.Context(), shop, p, "cli:ana")
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, v, _, p := upgradeWorld(t)
+			w.e.Edit(func(e *coretest.Engine) {
+				e.Fail = failing("alone", core.Errorf(core.Conflict, "other, which is none of shop, is on its network"))
+			})
+			before := w.state()
+			if err := do(w, p); err == nil || !strings.Contains(err.Error(), "is on its network") {
+				t.Errorf("got %v", err)
+			}
+			if did := w.e.Did(); len(did) > 0 || len(v.calls) > 0 {
+				t.Errorf("it began: %q, %q", did, v.calls)
+			}
+			w.mustBe(t, before)
+		})
+	}
+}
+
 func onlyUp(op string) error {
 	if op == "up" {
 		return errors.New("auth exited (1)")
@@ -161,17 +250,20 @@ func TestUpgradeRefuses(t *testing.T) {
 		want   string
 	}{
 		"images that cannot be had": {func(*core.Plan) {}, errors.New("no such host"), "no such host"},
-		"no snapshot of data":       {func(p *core.Plan) { p.Scope = core.ConfigScope }, nil, "full snapshot first"},
-		"an operation of its own":   {func(p *core.Plan) { p.Actions = append(p.Actions, core.Action{Op: core.OpExec, Service: core.DB}) }, nil, "exec upgrades no instance"},
-		"another plan":              {func(p *core.Plan) { p.Playbook = "align" }, nil, "not one of upgrading"},
+		"no snapshot of data":       {func(p *core.Plan) { p.Scope = core.ConfigScope }, nil, "full snapshot before"},
+		"a snapshot that comes too late": {func(p *core.Plan) {
+			p.Actions[2], p.Actions[4] = p.Actions[4], p.Actions[2]
+		}, nil, "full snapshot before"},
+		"an operation of its own": {func(p *core.Plan) { p.Actions = append(p.Actions, core.Action{Op: core.OpExec, Service: core.DB}) }, nil, "exec upgrades no instance"},
+		"another plan":            {func(p *core.Plan) { p.Playbook = "align" }, nil, "not one of upgrading"},
 		"facts that are not so any more": {func(p *core.Plan) {
 			p.Basis = map[string]string{".env POSTGRES_PASSWORD": "another"}
 		}, nil, "changed since the plan was made"},
 		"a file of data": {func(p *core.Plan) {
-			p.Actions[4] = core.Action{Op: core.OpWriteFile, Args: map[string]any{"path": "volumes/db/data/x", "content": "x"}}
+			p.Actions[5] = core.Action{Op: core.OpWriteFile, Args: map[string]any{"path": "volumes/db/data/x", "content": "x"}}
 		}, nil, "is data"},
 		"a text that nobody gave": {func(p *core.Plan) {
-			p.Actions[4] = core.Action{Op: core.OpWriteFile, Args: map[string]any{"path": "x.yml", "content": handle("given:CONTENT_9")}}
+			p.Actions[5] = core.Action{Op: core.OpWriteFile, Args: map[string]any{"path": "x.yml", "content": handle("given:CONTENT_9")}}
 		}, nil, "CONTENT_9"},
 	} {
 		t.Run(name, func(t *testing.T) {

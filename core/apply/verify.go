@@ -59,7 +59,7 @@ func (t *transaction) judge(d *core.Diagnosis) error {
 	}
 	var fresh []string
 	for _, f := range outlook(d).Critical {
-		if !slices.Contains(t.c.Before.Critical, f) {
+		if !slices.Contains(t.c.Before.Critical, f) && !t.stillDown(f) {
 			fresh = append(fresh, f)
 		}
 	}
@@ -67,6 +67,18 @@ func (t *transaction) judge(d *core.Diagnosis) error {
 		return core.Errorf(core.Conflict, "new after the change: %s", strings.Join(fresh, ", "))
 	}
 	return nil
+}
+
+// down are the codes of a service that does not run.
+var down = []string{"SVC-01", "SVC-02", "DK-11", "DK-13"}
+
+// stillDown reports whether a finding is of a service that did not run before this
+// upgrade either: a container that was stopped and one that was made anew and not
+// started do not have the same codes.
+func (t *transaction) stillDown(finding string) bool {
+	code, service, _ := strings.Cut(finding, " ")
+	return t.c.Plan.Playbook == UpgradePlaybook && slices.Contains(down, code) &&
+		slices.ContainsFunc(down, func(was string) bool { return slices.Contains(t.c.Before.Critical, was+" "+service) })
 }
 
 // blind returns a check that could look before the change and cannot now, in a

@@ -154,16 +154,22 @@ func TestCommandsNeedPermissionAndAWayBack(t *testing.T) {
 type vault struct {
 	w     *world
 	calls []string
+	ran   []string // the services that ran when it saved
 	fail  error
 }
 
-func (v *vault) Save(_ context.Context, _ core.Engine, inst core.Instance, _ *core.Observation, scope core.Scope, reason string) (core.Snapshot, error) {
-	v.calls = append(v.calls, "save "+string(scope))
+func (v *vault) Save(_ context.Context, _ core.Engine, inst core.Instance, _ *core.Observation, scope core.Scope, reason string, _ core.Snapshot) (core.Snapshot, error) {
+	v.calls, v.ran = append(v.calls, "save "+string(scope)), nil
+	for _, c := range v.w.state().Containers {
+		if c.State == "running" {
+			v.ran = append(v.ran, c.ComposeService)
+		}
+	}
 	return core.Snapshot{ID: "data1", Instance: inst.ID, Scope: scope, Reason: reason, Path: "/nowhere"}, v.fail
 }
 
-func (v *vault) SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error) {
-	return v.Save(ctx, e, inst, obs, scope, reason)
+func (v *vault) SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string, config core.Snapshot) (core.Snapshot, error) {
+	return v.Save(ctx, e, inst, obs, scope, reason, config)
 }
 
 func (v *vault) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error) {

@@ -43,6 +43,7 @@ var contract = map[string]func(t *testing.T, e core.Engine){
 	"what has no container is not found":           hasNoContainer,
 	"up brings back what was stopped":              upBringsBack,
 	"up of a service that nobody declares":         upOfNothing,
+	"up leaves what it is to leave":                upLeaves,
 	"a connection is answered":                     connects,
 	"a closed port refuses":                        refuses,
 	"a service that does not run is not found":     notRunning,
@@ -146,6 +147,20 @@ func upBringsBack(t *testing.T, e core.Engine) {
 
 func upOfNothing(t *testing.T, e core.Engine) {
 	wantCode(t, e.Up(t.Context(), core.UpRequest{Services: []core.Service{core.Studio}}), core.NotFound)
+}
+
+func upLeaves(t *testing.T, e core.Engine) {
+	name := state(t, e, core.Auth).ComposeService
+	must(t, e.Alone(t.Context()))
+	must(t, e.Down(t.Context()))
+	must(t, e.Up(t.Context(), core.UpRequest{Leave: []string{name}}))
+	if db, auth := state(t, e, core.DB), state(t, e, core.Auth); db.State != "running" || auth.State != "created" {
+		t.Fatalf("db is %s, auth is %s", db.State, auth.State)
+	}
+	must(t, e.Start(t.Context(), core.Auth))
+	if c := state(t, e, core.Auth); c.State != "running" {
+		t.Fatalf("after start it is %s", c.State)
+	}
 }
 
 func connects(t *testing.T, e core.Engine) {

@@ -48,7 +48,7 @@ type Engine struct {
 	Commands func(core.Service, core.Command) (string, error)
 
 	// Fail makes a call fail before it does anything: "observe", "dial",
-	// "login", "query", "read", "up", "down", "start", "stop", "restart", "exec",
+	// "login", "query", "read", "up", "alone", "down", "start", "stop", "restart", "exec",
 	// "write", "capture" or "recover", with what it is about.
 	Fail func(op, about string) error
 	// OnCall runs after a change, with the engine unlocked.
@@ -123,7 +123,13 @@ func (e *Engine) change(ctx context.Context, op, about string, do func() error) 
 }
 
 func (e *Engine) index(s core.Service) int {
-	return slices.IndexFunc(e.Containers, func(c core.Container) bool { return c.Service == s })
+	return slices.IndexFunc(e.Containers, func(c core.Container) bool { return fills(c, s) })
+}
+
+// fills reports whether a container is meant by s: a role, or the compose name of a
+// service that has none.
+func fills(c core.Container, s core.Service) bool {
+	return c.Service == s || c.Service == "" && s != "" && c.ComposeService == string(s)
 }
 
 func (e *Engine) running(s core.Service) error {
@@ -157,7 +163,7 @@ func (e *Engine) Up(ctx context.Context, r core.UpRequest) error {
 			}
 		}
 		for _, d := range e.Compose.Services {
-			if wanted(d.Service) && e.index(d.Service) < 0 {
+			if wanted(d.Service) && e.index(cmp.Or(d.Service, core.Service(d.Name))) < 0 {
 				e.Containers = append(e.Containers, core.Container{ID: e.newID(), Service: d.Service, ComposeService: d.Name, Image: d.Image,
 					Name: cmp.Or(d.ContainerName, e.Instance.Project+"-"+d.Name+"-1"), Env: d.Env, Health: "starting"})
 			}
@@ -167,12 +173,19 @@ func (e *Engine) Up(ctx context.Context, r core.UpRequest) error {
 				if r.Recreate {
 					c.ID = e.newID()
 				}
+				if slices.Contains(r.Leave, c.ComposeService) {
+					c.State = cmp.Or(c.State, "created")
+					continue
+				}
 				start(c)
 			}
 		}
 		return nil
 	})
 }
+
+// Alone implements core.Dismantler.
+func (e *Engine) Alone(ctx context.Context) error { return e.fails(ctx, "alone", "") }
 
 // Down implements core.Dismantler.
 func (e *Engine) Down(ctx context.Context) error {
@@ -211,7 +224,7 @@ func (e *Engine) each(ctx context.Context, op string, s core.Service, do func(*c
 			return core.Errorf(core.NotFound, "there is no container of %s", s)
 		}
 		for i := range e.Containers {
-			if e.Containers[i].Service == s {
+			if fills(e.Containers[i], s) {
 				do(&e.Containers[i])
 			}
 		}

@@ -15,6 +15,7 @@ import (
 func fake(*testing.T) core.Engine {
 	return &coretest.Engine{
 		Containers: coretest.Running(core.DB, core.Auth),
+		Compose:    core.Compose{Services: []core.ComposeService{{Name: "db", Service: core.DB}, {Name: "auth", Service: core.Auth}}},
 		Files:      map[string]core.File{".env": {Data: []byte("A=1\n"), Mode: 0o600}},
 		Ports: map[core.Address]func(net.Conn){
 			{Service: core.Auth, Port: coretest.HTTPPort}: coretest.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

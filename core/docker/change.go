@@ -27,7 +27,7 @@ func (e *Engine) Up(ctx context.Context, r core.UpRequest) error {
 	if err := e.noStranger(ctx); err != nil {
 		return err
 	}
-	o := upOptions{recreate: r.Recreate, wait: r.Wait}
+	o := upOptions{recreate: r.Recreate, wait: r.Wait, leave: r.Leave}
 	for _, role := range r.Services {
 		before := len(o.services)
 		for name, s := range p.Services {

@@ -47,6 +47,7 @@ func (h *Host) Down(ctx context.Context, project string, volumes bool) error {
 // that differ, without waiting.
 type upOptions struct {
 	services []string // compose service names
+	leave    []string // compose services that are made and not started
 	recreate bool
 	wait     time.Duration
 }
@@ -63,6 +64,13 @@ func (h *Host) up(ctx context.Context, p *types.Project, o upOptions) error {
 	}
 	start := api.StartOptions{Project: p, Wait: o.wait > 0, WaitTimeout: o.wait}
 	return h.compose(ctx, p.Name, "bringing up "+p.Name, func(svc api.Compose) error {
+		if len(o.leave) > 0 {
+			if err := svc.Create(ctx, p, create); err != nil {
+				return err
+			}
+			start.Project = p.WithServicesDisabled(o.leave...) // of which nothing else waits for them, either
+			return svc.Start(ctx, p.Name, start)
+		}
 		return svc.Up(ctx, p, api.UpOptions{Create: create, Start: start})
 	})
 }

@@ -43,6 +43,15 @@ func (e *Engine) Down(ctx context.Context) error {
 	return nil
 }
 
+// Alone implements core.Dismantler.
+func (e *Engine) Alone(ctx context.Context) error {
+	listed, err := e.listed(ctx)
+	if err == nil {
+		_, err = e.ownNetworks(ctx, slices.DeleteFunc(listed, func(c container.Summary) bool { return !e.owns(c.Labels) }))
+	}
+	return e.host.wrap(ctx, "looking who is on the networks of "+e.instance.Project, err)
+}
+
 // takeDown stops a container gracefully and removes it. Volumes stay, also those
 // without a name.
 func (h *Host) takeDown(ctx context.Context, id string) error {

@@ -76,7 +76,8 @@ func (e *Engine) role(ctx context.Context, s core.Service) ([]core.Container, er
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(c core.Container) bool { return c.Service != s })
+	own := func(c core.Container) bool { return c.Service == "" && s != "" && c.ComposeService == string(s) }
+	all = slices.DeleteFunc(slices.Clone(all), func(c core.Container) bool { return c.Service != s && !own(c) })
 	if len(all) == 0 {
 		return nil, absent(s)
 	}

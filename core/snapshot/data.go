@@ -12,15 +12,16 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// Save takes a snapshot of that scope, for a change that may alter data.
-func (f *Folder) Save(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error) {
-	return f.TakeScope(ctx, e, inst, obs, Request{Scope: scope, Reason: reason})
+// Save takes a snapshot of that scope, for a change that may alter data. Its
+// configuration is that of the config snapshot.
+func (f *Folder) Save(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string, config core.Snapshot) (core.Snapshot, error) {
+	return f.TakeScope(ctx, e, inst, obs, Request{Scope: scope, Reason: reason, Config: config})
 }
 
 // SaveStopped is Save with the data directory of the database, which is stopped for
 // as long as that is read.
-func (f *Folder) SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string) (core.Snapshot, error) {
-	return f.TakeScope(ctx, e, inst, obs, Request{Scope: scope, Reason: reason, Stop: true})
+func (f *Folder) SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string, config core.Snapshot) (core.Snapshot, error) {
+	return f.TakeScope(ctx, e, inst, obs, Request{Scope: scope, Reason: reason, Config: config, Stop: true})
 }
 
 // Prove reads the whole snapshot and notes that it was.

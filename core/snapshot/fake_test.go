@@ -139,6 +139,8 @@ func (f *fake) Capture(context.Context) ([]byte, error) {
 	return b, errors.Join(err, f.fail["capture"])
 }
 
+func (f *fake) Alone(context.Context) error { return f.fail["alone"] }
+
 func (f *fake) Down(context.Context) error {
 	f.calls, f.boxes = append(f.calls, "down"), nil
 	return nil

@@ -59,6 +59,10 @@ type Request struct {
 	Also       []string        // files that the coming change will write
 	Stop       bool            // stop the database while volumes are copied, so that its data directory is one of them
 	Recipients []age.Recipient // who can open it; none means it is not encrypted
+
+	// Config is a config snapshot whose configuration this one holds, too. Without
+	// an ID it holds what is there now.
+	Config core.Snapshot
 }
 
 // Take makes a config snapshot of what obs saw, and of the files named in also,
@@ -84,7 +88,7 @@ func (f *Folder) take(ctx context.Context, e core.Engine, inst core.Instance, ob
 	if err != nil {
 		return core.Snapshot{}, err
 	}
-	c, err := gather(ctx, e, inst, obs, r.Also)
+	c, err := f.configuration(ctx, e, inst, obs, r)
 	if err != nil {
 		return core.Snapshot{}, err
 	}
@@ -108,6 +112,14 @@ func (f *Folder) take(ctx context.Context, e core.Engine, inst core.Instance, ob
 		return core.Snapshot{}, err
 	}
 	return c.Manifest.snapshot(path), nil
+}
+
+// configuration is what a snapshot holds beside data.
+func (f *Folder) configuration(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, r Request) (*Contents, error) {
+	if r.Config.ID != "" {
+		return f.open(r.Config, inst.ID)
+	}
+	return gather(ctx, e, inst, obs, r.Also)
 }
 
 // snapshot returns the snapshot that a manifest describes.

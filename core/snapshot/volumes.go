@@ -41,6 +41,9 @@ func volumeSources(inst core.Instance, obs *core.Observation, m *Manifest) ([]so
 	m.Skipped = append(m.Skipped, left...)
 	without, running := runningData(obs)
 	say := "volumes file by file, while services may run; "
+	if quiet(obs) {
+		say = "volumes file by file, while nothing but the database ran; "
+	}
 	if running {
 		m.Skipped = append(m.Skipped, Skipped{Name: without, Why: "it is the data directory of a running database, whose copy would be no backup; scope database or full holds the data"})
 		say += "not the data directory of the running database"
@@ -74,6 +77,13 @@ func volumeSources(inst core.Instance, obs *core.Observation, m *Manifest) ([]so
 		})
 	}
 	return all, nil
+}
+
+// quiet reports whether nothing of the instance runs but its database.
+func quiet(obs *core.Observation) bool {
+	return !slices.ContainsFunc(obs.Containers, func(c core.Container) bool {
+		return c.Service != core.DB && (c.State == "running" || c.State == "restarting")
+	})
 }
 
 // label is how people know a volume.

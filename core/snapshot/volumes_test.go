@@ -203,6 +203,10 @@ func TestVolumesOfAnInstance(t *testing.T) {
 	if want := []string{"shop_db-config", "storage"}; !slices.Equal(held, want) || len(m.Skipped) != 2 || !strings.Contains(m.Consistency, "running database") {
 		t.Errorf("of a running database: %v, %+v, %q", held, m.Skipped, m.Consistency)
 	}
+	obs.Containers[1].State = "exited"
+	if _, m := names(); !strings.Contains(m.Consistency, "nothing but the database ran") {
+		t.Errorf("of a database alone: %q", m.Consistency)
+	}
 	obs.Containers[0].State = "exited"
 	held, m = names()
 	if want := []string{"data", "shop_db-config", "storage"}; !slices.Equal(held, want) || !strings.Contains(m.Consistency, "stopped database") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -12,8 +13,8 @@ import (
 	"github.com/basewright/basewright/core/supabase"
 )
 
-// Playbook is what plans of upgrades are called.
-const Playbook = "upgrade"
+// playbook is what plans of upgrades are called.
+const playbook = "upgrade"
 
 // Made is a plan, not sealed, with what it needs.
 type Made struct {
@@ -38,6 +39,9 @@ func Plan(ctx context.Context, in core.Inspector, obs *core.Observation, o Order
 	if err != nil {
 		return Made{}, err
 	}
+	if err := m.comeBack(after); err != nil {
+		return Made{}, err
+	}
 	if err := m.sameMajor(ctx, in, after); err != nil {
 		return Made{}, err
 	}
@@ -50,7 +54,7 @@ func Plan(ctx context.Context, in core.Inspector, obs *core.Observation, o Order
 		made.Images = append(made.Images, s.Image)
 	}
 	made.Plan = core.Plan{
-		Instance: obs.Instance.ID, Playbook: Playbook, Title: fmt.Sprintf("Upgrade from release %s to %s", m.from.release, m.to),
+		Instance: obs.Instance.ID, Playbook: playbook, Title: fmt.Sprintf("Upgrade from release %s to %s", m.from.release, m.to),
 		Risk: core.HighRisk, Scope: core.FullScope, Downtime: 90 * time.Second,
 		Actions: m.actions(after, ran, key, made.Given), Diff: m.diff(after, key),
 	}
@@ -125,28 +129,31 @@ func (m *merging) decided(d decisions) error {
 	return nil
 }
 
-// actions are the steps: what a person must know, everything down in order, files
-// and settings, everything up, and waiting until all of it is well.
+// actions are the steps: what a person must know, everything down in order with the
+// snapshot before the database goes, files and settings, everything up that ran, and
+// waiting until all of it is well.
 func (m *merging) actions(after core.Compose, ran string, key core.FingerprintKey, given map[string]core.Secret) []core.Action {
 	var out []core.Action
-	for _, text := range m.notes() {
+	left := m.left(after)
+	for _, text := range m.notes(left) {
 		out = append(out, core.Action{Op: core.OpNote, Args: map[string]any{"text": text}})
 	}
-	for _, s := range slices.Backward(core.Services) {
-		if c, ok := m.obs.Container(s); ok && (c.State == "running" || c.State == "restarting") {
-			out = append(out, core.Action{Op: core.OpStop, Service: s})
-		}
-	}
-	out = append(out, core.Action{Op: core.OpRemove, Why: "containers and networks, which are made anew; no volume"})
+	out = append(out, m.down()...)
 	for i, f := range m.files {
 		out = append(out, f.action(i+1, key, given))
 	}
 	for _, s := range m.settings {
 		out = append(out, s.action(given))
 	}
-	out = append(out, core.Action{Op: core.OpUp, Args: map[string]any{"migrations": ran}, Why: "the new images; services migrate their schemas when they start"})
+	up := map[string]any{"migrations": ran}
+	if len(left) > 0 {
+		up["leave"] = left
+	}
+	out = append(out, core.Action{Op: core.OpUp, Args: up, Why: "the new images; services migrate their schemas when they start"})
 	for _, s := range core.Services {
-		if slices.ContainsFunc(after.Services, func(c core.ComposeService) bool { return c.Service == s && !c.Job && !c.Optional }) {
+		if slices.ContainsFunc(after.Services, func(c core.ComposeService) bool {
+			return c.Service == s && !c.Job && !c.Optional && !slices.Contains(left, c.Name)
+		}) {
 			out = append(out, core.Action{Op: core.OpWaitHealthy, Service: s, Args: map[string]any{"timeout": "2m"}})
 		}
 	}
@@ -154,15 +161,19 @@ func (m *merging) actions(after core.Compose, ran string, key core.FingerprintKe
 }
 
 // notes are what a person must know before saying yes.
-func (m *merging) notes() []string {
+func (m *merging) notes(left []string) []string {
 	var out []string
 	if m.from.how != "" {
 		out = append(out, "that it is of release "+m.from.release+" is "+m.from.how)
 	}
-	for _, b := range BreakingBetween(m.from.release, m.to) {
-		out = append(out, fmt.Sprintf("%s: %s: %s", b.Release, b.What, b.Do))
+	for _, b := range breakingBetween(m.from.release, m.to) {
+		out = append(out, fmt.Sprintf("%s: %s: %s", b.release, b.what, b.do))
 	}
-	out = append(out, "a full snapshot is taken first, while everything runs; when a service has migrated its schema and the upgrade is taken back, the databases and files are those of that snapshot again")
+	out = append(out, "nothing answers from the first stop to the end: a full snapshot is taken when only the database still runs, which takes the longer the more data there is (a snapshot before tells how long), and coming up takes about 90 seconds; "+
+		"when a service has migrated its schema and the upgrade is taken back, the databases and files are those of that snapshot again")
+	if len(left) > 0 {
+		out = append(out, strings.Join(left, ", ")+": stopped now, and so afterwards")
+	}
 	for _, s := range m.settings {
 		if s.key == "JWT_SECRET" || s.key == "POSTGRES_PASSWORD" {
 			out = append(out, s.key+" changes: every client must be told")

@@ -19,7 +19,7 @@ func TestPlainUpgrade(t *testing.T) {
 		t.Errorf("from %s to %s with %d images", made.From, made.To, len(made.Images))
 	}
 	for _, want := range []string{
-		"stop gateway\nstop auth\nstop db\nremove\n", "set_env key=IMAGE_GOTRUE value=mirror.example/supabase/gotrue:v2.196.0\n",
+		"stop gateway\nstop auth\nsnapshot\nstop db\nremove\n", "set_env key=IMAGE_GOTRUE value=mirror.example/supabase/gotrue:v2.196.0\n",
 		"set_env key=API_EXTERNAL_URL value=https://shop.example.com/auth/v1\n", "up migrations=", "wait_healthy db", "wait_healthy functions",
 	} {
 		if !strings.Contains(made.lines(), want) {
@@ -199,6 +199,70 @@ func TestRefusals(t *testing.T) {
 		old, _ := fileOf("0.6.0", "docker-compose.yml")
 		s.edit("docker-compose.yml", old, made.written("docker-compose.yml"))
 		if _, err := s.plan(Order{To: "0.6.0"}); err == nil || !strings.Contains(err.Error(), "restore a snapshot") && !strings.Contains(err.Error(), "an older one") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestWhatRunsIsKept starts nothing that somebody stopped, and takes own services down
+// before those that they use.
+func TestWhatRunsIsKept(t *testing.T) {
+	s := older(t, create.Order{})
+	s.edit("docker-compose.yml", "\n  kong:\n", "\n  worker:\n    image: worker:1\n    volumes: [\"kept:/kept\"]\n  spare:\n    image: worker:1\n\n  kong:\n", "\nvolumes:\n", "\nvolumes:\n  kept:\n")
+	s.boxes[2].State = "exited"
+	s.boxes = append(s.boxes,
+		core.Container{ID: "w", Name: "shop-worker-1", ComposeService: "worker", State: "running", Mounts: []core.Mount{{Type: "volume", Name: "shop_kept", Target: "/kept"}}},
+		core.Container{ID: "s", Name: "shop-spare-1", ComposeService: "spare", State: "exited"})
+	made, err := s.plan(Order{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"stop worker\nstop auth\nsnapshot\nstop db\nremove\n", "up leave=[api-gw spare] migrations="} {
+		if !strings.Contains(made.lines(), want) {
+			t.Errorf("the plan does not say %q:\n%s", want, made.lines())
+		}
+	}
+	if strings.Contains(made.lines(), "wait_healthy gateway") {
+		t.Error("it waits for what is not started")
+	}
+	for _, want := range []string{"api-gw, spare: stopped now, and so afterwards", "nothing answers from the first stop to the end"} {
+		if !strings.Contains(s.notes(made), want) {
+			t.Errorf("no note says %q:\n%s", want, s.notes(made))
+		}
+	}
+}
+
+// TestNothingIsLost refuses an upgrade after which something would not be there.
+func TestNothingIsLost(t *testing.T) {
+	const id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	unnamed := core.Container{ID: "w", Name: "shop-worker-1", ComposeService: "worker", State: "running", Mounts: []core.Mount{{Type: "volume", Name: id, Target: "/kept"}}}
+	for name, tt := range map[string]struct {
+		box     core.Container
+		service string
+		want    string
+	}{
+		"a volume of the image's own":     {unnamed, "image: worker:1", "worker keeps data at /kept in a volume without a name"},
+		"a volume without a name":         {unnamed, "image: worker:1\n    volumes: [/kept]", "worker keeps data at /kept in a volume without a name"},
+		"a profile that is not chosen":    {core.Container{ID: "w", Name: "shop-worker-1", ComposeService: "worker", State: "running"}, "image: worker:1\n    profiles: [extra]", "shop-worker-1 runs, and the compose files would not bring it up again"},
+		"a service that is in no file":    {core.Container{ID: "w", Name: "shop-gone-1", ComposeService: "gone", State: "running"}, "image: worker:1", "shop-gone-1 runs, and the compose files would not bring it up again"},
+		"a container of another folder":   {core.Container{ID: "w", Name: "other-1", State: "running"}, "image: worker:1", "other-1 carries the labels of shop"},
+		"a volume that a name leads to":   {unnamed, "image: worker:1\n    volumes: [\"kept:/kept\"]", ""},
+		"a folder in place of the volume": {unnamed, "image: worker:1\n    volumes: [\"./kept:/kept\"]", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := older(t, create.Order{})
+			s.edit("docker-compose.yml", "\n  kong:\n", "\n  worker:\n    "+tt.service+"\n\n  kong:\n", "\nvolumes:\n", "\nvolumes:\n  kept: {external: true, name: "+id+"}\n")
+			s.boxes = append(s.boxes, tt.box)
+			_, err := s.plan(Order{})
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || core.CodeOf(err) != core.Conflict || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+	t.Run("a database that does not run", func(t *testing.T) {
+		s := older(t, create.Order{})
+		s.boxes[0].State = "exited"
+		if _, err := s.plan(Order{}); err == nil || !strings.Contains(err.Error(), "the database of shop does not run") {
 			t.Errorf("got %v", err)
 		}
 	})

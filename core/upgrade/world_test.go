@@ -33,6 +33,7 @@ type stack struct {
 	inst  core.Instance
 	major string
 	ran   string // the answer to what has migrated
+	boxes []core.Container
 }
 
 // older makes a stack of release 0.6.0.
@@ -47,7 +48,7 @@ func older(t *testing.T, o create.Order) *stack {
 	if err := job.Make(t.Context(), "change"); err != nil {
 		t.Fatal(err)
 	}
-	return &stack{t: t, inst: job.Instance, major: "17", ran: "70"}
+	return &stack{t: t, inst: job.Instance, major: "17", ran: "70", boxes: coretest.Running(core.DB, core.Auth, core.Gateway)}
 }
 
 func (s *stack) ReadFile(_ context.Context, name string) (core.File, error) {
@@ -103,7 +104,7 @@ func (s *stack) plan(o Order) (Made, error) {
 		s.t.Fatal(err)
 	}
 	obs := &core.Observation{
-		Instance: s.inst, Env: core.EnvFile{Path: filepath.Join(s.inst.Dir, ".env"), Vars: vars}, Containers: coretest.Running(core.DB, core.Auth, core.Gateway),
+		Instance: s.inst, Env: core.EnvFile{Path: filepath.Join(s.inst.Dir, ".env"), Vars: vars}, Containers: s.boxes,
 		Compose: supabase.Render(s.t.Context(), supabase.Source{Dir: s.inst.Dir, Compose: s.inst.Files, Project: s.inst.Project}),
 	}
 	if obs.Compose.Err != nil {
