@@ -69,6 +69,12 @@ type Works struct {
 	// plan is still the approved one.
 	PlanFile func(ctx context.Context, i core.Instance, e FileEdit) (core.Plan, error)
 	EditFile func(ctx context.Context, i core.Instance, e FileEdit, actor string) (queue.Job, error)
+	// Files lists the files that a stack is made of. ShowFile is the text of one with
+	// the lines that hold secrets masked; WholeFile brings those back that were left
+	// alone in an edit of that, and says how the file would differ, masked.
+	Files     func(ctx context.Context, i core.Instance) ([]string, error)
+	ShowFile  func(ctx context.Context, i core.Instance, name string) (string, error)
+	WholeFile func(ctx context.Context, i core.Instance, name, edited string) (core.Secret, core.Diff, error)
 	// PlanClone says how a clone would be made, and keeps nothing; Clone is Create
 	// for one, if the plan is still the approved one.
 	PlanClone func(ctx context.Context, source core.Instance, o CloneOrder) (core.Plan, error)

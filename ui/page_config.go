@@ -15,6 +15,10 @@ type draft struct {
 	user, instance string
 	changes        map[string]core.Secret
 	made           time.Time
+
+	file string // in place of settings: a file, its new text, and how it differs
+	text core.Secret
+	diff core.Diff
 }
 
 const (
@@ -98,21 +102,21 @@ func (c *call) previewConfig() (any, error) {
 		}
 		return nil, err
 	}
-	id := c.panel.keepDraft(draft{c.who.user.ID, c.instance.ID, changes, c.Now()})
+	id := c.panel.keepDraft(draft{user: c.who.user.ID, instance: c.instance.ID, changes: changes, made: c.Now()})
 	return c.goTo(c.home()+"/config/"+id, "")
 }
 
-// myDraft returns an edit of this user on this instance.
-func (c *call) myDraft() (draft, error) {
+// myDraft returns an edit of this user on this instance, of settings or of a file.
+func (c *call) myDraft(ofFile bool) (draft, error) {
 	d, found := c.panel.draft(c.Param("draft"), c.Now())
-	if !found || d.user != c.who.user.ID || d.instance != c.instance.ID {
+	if !found || d.user != c.who.user.ID || d.instance != c.instance.ID || (d.file != "") != ofFile {
 		return d, core.Errorf(core.NotFound, "%s", c.framed("", "").Lang.T("config.gone"))
 	}
 	return d, nil
 }
 
 func (c *call) draftPage() (any, error) {
-	d, err := c.myDraft()
+	d, err := c.myDraft(false)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +135,7 @@ func (c *call) draftPage() (any, error) {
 
 // applyDraft begins the change when its plan is still the one that was shown.
 func (c *call) applyDraft() (any, error) {
-	d, err := c.myDraft()
+	d, err := c.myDraft(false)
 	if err != nil {
 		return nil, err
 	}

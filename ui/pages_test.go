@@ -20,6 +20,7 @@ var whoPages = map[string]string{
 	"GET /instances/:id": "viewer", "POST /instances/:id/diagnose": "operator", "POST /instances/:id/power": "operator", "POST /instances/:id/edit": "admin",
 	"GET /instances/:id/history": "viewer", "GET /instances/:id/fix": "operator", "POST /instances/:id/fix": "operator", "GET /instances/:id/changes": "viewer",
 	"GET /changes/:cid": "viewer", "POST /changes/:cid/undo": "operator", "GET /instances/:id/logs": "viewer",
+	"GET /instances/:id/files": "root", "POST /instances/:id/files": "root", "GET /instances/:id/files/:draft": "root", "POST /instances/:id/files/:draft": "root",
 	"GET /instances/:id/clone": "root", "GET /instances/:id/clone/plan": "root", "POST /instances/:id/clone": "root",
 	"GET /instances/:id/keys": "admin", "POST /instances/:id/keys": "admin",
 	"GET /instances/:id/config": "viewer", "POST /instances/:id/config": "operator", "GET /instances/:id/config/:draft": "operator", "POST /instances/:id/config/:draft": "operator",

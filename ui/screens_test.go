@@ -16,6 +16,7 @@ var screens = []struct{ name, path, until string }{
 	{"history", "/instances/shop/history", ".timeline"},
 	{"logs", "/instances/shop/logs", ".log li"},
 	{"config", "/instances/shop/config", ".settings"},
+	{"files", "/instances/shop/files?file=volumes/api/kong.yml", ".files textarea"},
 	{"snapshots", "/instances/shop/snapshots", ".list"},
 	{"schedules", "/instances/shop/schedules", ".list"},
 	{"changes", "/instances/shop/changes", ".list"},

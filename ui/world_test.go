@@ -100,6 +100,9 @@ func entryOf(action string) core.AuditEntry {
 	return core.AuditEntry{At: time.Now(), Actor: "test", Action: action, Outcome: "ok"}
 }
 
+// someFile is a file of a stack, as it is shown.
+const someFile = "consumers:\n  - username: anon\n    key: ••• (1ba91c8a)\nservices:\n  - name: auth\n    url: http://auth:9999/\n    routes:\n      - paths: [/auth/v1/]\n"
+
 // works answer as the other rooms would.
 func (w *world) works() Works {
 	plan := func(i core.Instance) core.Plan {
@@ -164,6 +167,13 @@ func (w *world) works() Works {
 			return plan(i), nil
 		},
 		PlanFile: func(_ context.Context, i core.Instance, _ FileEdit) (core.Plan, error) { return plan(i), nil },
+		Files: func(context.Context, core.Instance) ([]string, error) {
+			return []string{".env", "volumes/api/kong.yml"}, nil
+		},
+		ShowFile: func(context.Context, core.Instance, string) (string, error) { return someFile, nil },
+		WholeFile: func(_ context.Context, _ core.Instance, name, edited string) (core.Secret, core.Diff, error) {
+			return core.Secret(strings.ReplaceAll(edited, "\r\n", "\n")), core.Diff{Target: name, Before: someFile, After: strings.ReplaceAll(edited, "\r\n", "\n")}, nil
+		},
 		EditFile: func(_ context.Context, i core.Instance, _ FileEdit, _ string) (queue.Job, error) { return job(i), nil },
 		PlanClone: func(_ context.Context, i core.Instance, _ CloneOrder) (core.Plan, error) {
 			return plan(i), nil

@@ -35,7 +35,7 @@ func (a *agent) works() ui.Works {
 		},
 		Category: a.category, SignUp: a.signUp, Logs: a.logs,
 		Create: a.create, Settings: a.settings, Configure: a.configure, PlanConfig: a.planConfig,
-		PlanFile: a.planFile, EditFile: a.editFile, PlanClone: a.planClone, Clone: a.clone, AuditStacks: a.auditStacks,
+		PlanFile: a.planFile, EditFile: a.editFile, Files: a.files, ShowFile: a.showFile, WholeFile: a.wholeFile, PlanClone: a.planClone, Clone: a.clone, AuditStacks: a.auditStacks,
 		Upgrades: ui.Upgrades{
 			PlanUpgrade: func(ctx context.Context, i core.Instance, o ui.UpgradeOrder) (core.Plan, error) {
 				i, _, err := a.open(ctx, i)

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/basewright/basewright/core"
@@ -11,33 +12,66 @@ import (
 type DiffLine struct{ Kind, Text string }
 
 const (
-	aroundLines = 3   // that stay the same, before and after what changes
-	mostDiff    = 400 // lines of each side
+	aroundLines = 3    // that stay the same, before and after what changes
+	mostDiff    = 1500 // lines of each side
 )
 
-// hunk compares the two sides of an effect. Lines at the beginning and the end
-// that are the same on both are left out, but for a few around the change.
+// hunk compares the two sides of an effect. Long runs of lines that are the same
+// on both are left out, but for a few around what changes.
 func hunk(d core.Diff) []DiffLine {
-	was, will := lines(d.Before), lines(d.After)
-	head := 0
-	for head < len(was) && head < len(will) && was[head] == will[head] {
-		head++
+	return around(compared(lines(d.Before), lines(d.After)))
+}
+
+// compared lays two texts side by side by their longest common sequence of
+// lines.
+func compared(was, will []string) []DiffLine {
+	common := make([][]int, len(was)+1) // of was[i:] and will[j:]
+	for i := range common {
+		common[i] = make([]int, len(will)+1)
 	}
-	tail := 0
-	for tail < len(was)-head && tail < len(will)-head && was[len(was)-1-tail] == will[len(will)-1-tail] {
-		tail++
-	}
-	var out []DiffLine
-	add := func(kind string, list []string) {
-		for _, text := range list {
-			out = append(out, DiffLine{kind, text})
+	for i := len(was) - 1; i >= 0; i-- {
+		for j := len(will) - 1; j >= 0; j-- {
+			common[i][j] = max(common[i+1][j], common[i][j+1])
+			if was[i] == will[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			}
 		}
 	}
-	end := len(was) - tail
-	add("same", was[max(0, head-aroundLines):head])
-	add("was", was[head:end])
-	add("will", will[head:len(will)-tail])
-	add("same", was[end:min(len(was), end+aroundLines)])
+	var out []DiffLine
+	i, j := 0, 0
+	for i < len(was) || j < len(will) {
+		switch {
+		case i < len(was) && j < len(will) && was[i] == will[j]:
+			out = append(out, DiffLine{"same", was[i]})
+			i, j = i+1, j+1
+		case j == len(will) || i < len(was) && common[i+1][j] >= common[i][j+1]:
+			out = append(out, DiffLine{"was", was[i]})
+			i++
+		default:
+			out = append(out, DiffLine{"will", will[j]})
+			j++
+		}
+	}
+	return out
+}
+
+// around keeps what changes and a few lines around it; what is left out in
+// between is marked.
+func around(all []DiffLine) []DiffLine {
+	var out []DiffLine
+	left := false
+	for i, line := range all {
+		near := slices.ContainsFunc(all[max(0, i-aroundLines):min(len(all), i+aroundLines+1)], func(l DiffLine) bool { return l.Kind != "same" })
+		switch {
+		case near:
+			if left && len(out) > 0 {
+				out = append(out, DiffLine{"same", "⋯"})
+			}
+			out, left = append(out, line), false
+		default:
+			left = true
+		}
+	}
 	return out
 }
 

@@ -45,6 +45,16 @@ type Setting struct {
 	Allowed, Services                 []string
 }
 
+// FileText is one of the files that a stack is made of, as a text.
+type FileText struct {
+	Frame
+	Of         Instance
+	May        bool
+	Problem    string
+	Files      []string
+	File, Text string
+}
+
 // Snapshots lists what was kept of an instance.
 type Snapshots struct {
 	Frame
@@ -94,5 +104,6 @@ type Window struct {
 
 func (*Logs) Template() string      { return "logs" }
 func (*Config) Template() string    { return "config" }
+func (*FileText) Template() string  { return "files" }
 func (*Snapshots) Template() string { return "snapshots" }
 func (*Schedules) Template() string { return "schedules" }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/basewright/basewright/core"
 )
 
 var (
@@ -127,5 +129,19 @@ func TestIcons(t *testing.T) {
 	}
 	if names, _ := fs.Glob(sources, "templates/*.html"); len(names) < 5 {
 		t.Errorf("only %v", names)
+	}
+}
+
+// TestHunk wants each line that changed, those around it, and a mark for what is
+// left out.
+func TestHunk(t *testing.T) {
+	before := "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\nn\n"
+	after := strings.Replace(strings.Replace(before, "b\n", "B\n", 1), "m\n", "m\nM\n", 1)
+	var got strings.Builder
+	for _, l := range hunk(core.Diff{Before: before, After: after}) {
+		got.WriteString(map[string]string{"same": " ", "was": "-", "will": "+"}[l.Kind] + l.Text)
+	}
+	if want := " a-b+B c d e ⋯ k l m+M n"; got.String() != want {
+		t.Errorf("%q, want %q", got.String(), want)
 	}
 }

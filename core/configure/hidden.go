@@ -1,0 +1,115 @@
+package configure
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/basewright/basewright/core"
+)
+
+const (
+	mostShown = 256 << 10 // bytes of a file that is edited as a text
+	mostFiles = 60
+	dots      = "•••"
+)
+
+// Files lists the files that a stack is made of and that EditFile takes, by
+// their names in its folder: the .env, the compose files, and what they mount.
+func Files(ctx context.Context, in core.Inspector, obs *core.Observation) []string {
+	names := []string{".env"}
+	add := func(path string) {
+		name, err := filepath.Rel(obs.Instance.Dir, filepath.Clean(path))
+		if err != nil || !filepath.IsLocal(name) || slices.Contains(names, name) || path == obs.Env.Path || len(names) >= mostFiles {
+			return
+		}
+		if f, err := in.ReadFile(ctx, name); err == nil && len(f.Data) <= mostShown && !bytes.ContainsRune(f.Data, 0) {
+			names = append(names, name)
+		}
+	}
+	for _, path := range obs.Instance.Files {
+		add(path)
+	}
+	own := len(names)
+	for _, s := range obs.Compose.Services {
+		for _, m := range s.Mounts {
+			if m.Type == "bind" {
+				add(m.Source)
+			}
+		}
+	}
+	slices.Sort(names[own:])
+	return names
+}
+
+// Shown is the text of a file with each line that holds a secret masked, and
+// told apart from others by a fingerprint of the line.
+func Shown(ctx context.Context, in core.Inspector, obs *core.Observation, name string, key core.FingerprintKey) (string, error) {
+	f, err := in.ReadFile(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", core.Errorf(core.NotFound, "there is no file %s in %s", name, obs.Instance.Dir)
+	case err != nil:
+		return "", err
+	case len(f.Data) > mostShown:
+		return "", core.Errorf(core.Invalid, "%s is larger than %d KiB; edit it with `basewright config`", name, mostShown>>10)
+	}
+	shown, _ := hide(unix(f.Data), core.NewMask(obs), key)
+	return shown, nil
+}
+
+// Whole is the text that somebody made of what Shown gave them: masked lines
+// that were left alone are what they were. The diff has secrets masked.
+func Whole(ctx context.Context, in core.Inspector, obs *core.Observation, name, edited string, key core.FingerprintKey) (core.Secret, core.Diff, error) {
+	f, err := in.ReadFile(ctx, name)
+	if err != nil {
+		return "", core.Diff{}, err
+	}
+	mask := core.NewMask(obs)
+	before, lines := hide(unix(f.Data), mask, key)
+	text := strings.ReplaceAll(edited, "\r\n", "\n")
+	all := strings.Split(text, "\n")
+	for i, line := range all {
+		if was, hidden := lines[line]; hidden {
+			all[i] = was
+		} else if strings.Contains(line, dots) {
+			return "", core.Diff{}, core.Errorf(core.Invalid, "line %d of %s holds a masked secret and was changed; leave the line as it was, or write the secret out", i+1, name)
+		} else if k, v, set := strings.Cut(line, "="); set {
+			mask.Know(strings.TrimSpace(k), core.Secret(strings.Trim(strings.TrimSpace(v), `"'`)))
+		}
+	}
+	whole := strings.Join(all, "\n")
+	after, _ := hide(whole, mask, key)
+	if bytes.Contains(f.Data, []byte("\r\n")) {
+		whole = strings.ReplaceAll(whole, "\n", "\r\n")
+	}
+	return core.Secret(whole), core.Diff{Target: name, Before: before, After: after}, nil
+}
+
+// unix is a text with the ends of lines that forms send, too.
+func unix(data []byte) string { return strings.ReplaceAll(string(data), "\r\n", "\n") }
+
+// hide masks the lines of a text that hold a secret, and returns what each that
+// it masked was.
+func hide(text string, mask *core.Mask, key core.FingerprintKey) (string, map[string]string) {
+	all, was := strings.Split(text, "\n"), map[string]string{}
+	for i, line := range all {
+		masked := mask.Values(line)
+		if !strings.Contains(line, "$") { // a variable is no secret, however it is called
+			masked = mask.Text(line)
+		}
+		if masked == line {
+			continue
+		}
+		if !strings.Contains(masked, dots) {
+			masked = dots
+		}
+		all[i] = strings.ReplaceAll(masked, dots, dots+" ("+key.Of(core.Secret(line))+")")
+		was[all[i]] = line
+	}
+	return strings.Join(all, "\n"), was
+}

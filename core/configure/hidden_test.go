@@ -1,0 +1,58 @@
+package configure
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/coretest"
+)
+
+// TestFilesAsTexts shows files without their secrets, and brings these back in
+// what somebody made of them.
+func TestFilesAsTexts(t *testing.T) {
+	const dir, anon, service = "/srv/shop", "an0n-pl4nted-key", "s3rvice-pl4nted-key"
+	env := "# keys\r\nANON_KEY=" + anon + "\r\nSERVICE_ROLE_KEY=" + service + "\r\nSITE_URL=http://a\r\n"
+	kong := "consumers:\n  - key: " + anon + "\n  - key: " + service + "\n  - key: $JWT_SECRET\n"
+	e := &coretest.Engine{Files: map[string]core.File{}}
+	for n, text := range map[string]string{".env": env, "docker-compose.yml": "services: {}\n", "volumes/api/kong.yml": kong, "volumes/db/data.bin": "a\x00b", "notes.txt": "y"} {
+		e.Files[n] = core.File{Name: n, Data: []byte(text)}
+	}
+	obs := &core.Observation{Instance: core.Instance{ID: "shop", Dir: dir, Files: []string{dir + "/docker-compose.yml"}},
+		Env: core.EnvFile{Path: dir + "/.env", Vars: []core.EnvVar{{Key: "ANON_KEY", Value: anon}, {Key: "SERVICE_ROLE_KEY", Value: service}}}}
+	mount := func(name string) core.Mount {
+		return core.Mount{Type: "bind", Source: filepath.Join(dir, name)}
+	}
+	obs.Compose.Services = []core.ComposeService{{Name: "kong", Mounts: []core.Mount{mount("volumes/api/kong.yml"), mount("volumes/db/data.bin"), mount("volumes/none"), mount("../../etc/passwd"), {Type: "volume", Source: dir + "/notes.txt"}}}}
+	key := core.FingerprintKey("k")
+
+	if got := Files(t.Context(), e, obs); !slices.Equal(got, []string{".env", "docker-compose.yml", "volumes/api/kong.yml"}) {
+		t.Errorf("the files: %q", got)
+	}
+	shown, err := Shown(t.Context(), e, obs, "volumes/api/kong.yml", key)
+	if err != nil || strings.Contains(shown, "pl4nted") || !strings.Contains(shown, "$JWT_SECRET") || strings.Count(shown, "•••") != 2 {
+		t.Errorf("%v: %s", err, shown)
+	}
+	lines := strings.Split(shown, "\n")
+	swapped := strings.Join([]string{lines[0], lines[2], lines[1], lines[3], "  - key: ok", ""}, "\r\n")
+	whole, diff, err := Whole(t.Context(), e, obs, "volumes/api/kong.yml", swapped, key)
+	if want := "consumers:\n  - key: " + service + "\n  - key: " + anon + "\n  - key: $JWT_SECRET\n  - key: ok\n"; err != nil || whole.Reveal() != want {
+		t.Errorf("%v: %s", err, whole.Reveal())
+	}
+	if strings.Contains(diff.Before+diff.After, "pl4nted") || diff.Before != shown {
+		t.Errorf("the difference: %+v", diff)
+	}
+	if _, _, err := Whole(t.Context(), e, obs, "volumes/api/kong.yml", strings.Replace(shown, "  - key: •••", "- key: •••", 1), key); core.CodeOf(err) != core.Invalid || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("a masked line that was changed: %v", err)
+	}
+	shown, err = Shown(t.Context(), e, obs, ".env", key)
+	if err != nil || strings.Contains(shown, "pl4nted") || strings.Contains(shown, "\r") {
+		t.Errorf("%v: %q", err, shown)
+	}
+	whole, diff, err = Whole(t.Context(), e, obs, ".env", shown+"SMTP_PASS=n3w-pl4nted\n", key)
+	if want := env + "SMTP_PASS=n3w-pl4nted\r\n"; err != nil || whole.Reveal() != want || strings.Contains(diff.After, "pl4nted") {
+		t.Errorf("%v: %q, %+v", err, whole.Reveal(), diff)
+	}
+}
