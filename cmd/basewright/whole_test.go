@@ -15,22 +15,22 @@ import (
 )
 
 // whole is everything of a stack that a rollback must bring back, as text: what
-// state holds, its folder, and every role and row of its databases.
+// state holds, all that the engine says of it, its folder, and every role and row of
+// its databases.
 func (w *world) whole(t *testing.T, stack string) string {
 	t.Helper()
-	return w.state(t, stack) + w.tree(t, stack) + w.dump(t, stack)
+	return w.state(t, stack) + w.inspected(t, stack) + entries(t, w.folder(stack)) + w.dump(t, stack)
 }
 
 // note is an extended attribute as people set them.
 const note = "user.note"
 
-// tree is the stack's folder: each file with its bytes, each entry with its mode,
-// owner and extended attributes. The files of the running database change with
-// every checkpoint; dump says what is in them.
-func (w *world) tree(t *testing.T, stack string) string {
+// entries is a folder as text: each file with its bytes, each entry with its mode,
+// owner and extended attributes. The files of the running database change with every
+// checkpoint; dump says what is in them.
+func entries(t *testing.T, top string) string {
 	t.Helper()
 	var b strings.Builder
-	top := w.folder(stack)
 	err := filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -153,6 +153,11 @@ func TestTakenBackWhole(t *testing.T) {
 		{"SQL", "REST-07", []string{"repair", "STACK", "grant-api-usage", "--finding", "REST-07", "--yes"}},
 		{"passwords of roles", "PG-01", []string{"repair", "STACK", "align-database-passwords", "--finding", "PG-01", "--yes"}},
 		{"an edit of the configuration", "", []string{"config", "STACK", "set", "DISABLE_SIGNUP=true", "--yes"}},
+		{"modes", "DK-10", []string{"repair", "STACK", "fix-permissions", "--finding", "DK-10", "--yes"}},
+		{"a compose file", "DK-15", []string{"repair", "STACK", "add-log-rotation", "--finding", "DK-15", "--yes"}},
+		{"containers", "DK-07", []string{"repair", "STACK", "recreate-stale-containers", "--finding", "DK-07", "--yes"}},
+		{"a file that was not there", "FN-01", []string{"repair", "STACK", "fix-file-mounts", "--finding", "FN-01", "--yes"}},
+		{"new keys", "", []string{"rotate", "STACK", "jwt-secret", "--yes"}},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,7 +17,7 @@ const loadedStep = "data loaded: "
 // loadData puts back what users own, when an action began that may have changed
 // it. That may bring back old passwords and containers, too.
 func (t *transaction) loadData(ctx context.Context) error {
-	if t.c.Data == "" || !t.loaded && !t.mayHaveLost(ctx) {
+	if t.c.Data == "" || !t.loaded && !t.risked() && !t.migrated(ctx) {
 		return nil
 	}
 	if t.Data == nil {
@@ -39,13 +40,23 @@ func (t *transaction) loadData(ctx context.Context) error {
 	return t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...)
 }
 
-// mayHaveLost reports whether an action began that may have changed what users own.
-func (t *transaction) mayHaveLost(ctx context.Context) bool {
-	risky := slices.ContainsFunc(t.began, func(i int) bool {
+// risked reports whether an action began that may have changed what users own.
+func (t *transaction) risked() bool {
+	return slices.ContainsFunc(t.began, func(i int) bool {
 		a := t.c.Plan.Actions[i]
 		return ops[a.Op].risk != nil && ops[a.Op].risk(a) != nil
 	})
-	return risky || t.migrated(ctx)
+}
+
+// dataByHand says how a person brings back what users own, when a rollback should
+// have and did not.
+func (t *transaction) dataByHand() string {
+	if t.c.Data == "" || t.loaded || !t.risked() && t.c.Plan.Playbook != UpgradePlaybook {
+		return ""
+	}
+	parts := map[core.Scope]string{core.FullScope: " --only database --only volumes"}
+	return fmt.Sprintf("5. The data may be changed; `basewright snapshot restore %s%s` brings back what was. ",
+		t.c.Data, cmp.Or(parts[t.c.Plan.Scope], " --only "+string(t.c.Plan.Scope)))
 }
 
 // noteLoaded writes down that the data is loaded, once. Unlike other steps of a

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/basewright/basewright/core"
@@ -141,5 +142,34 @@ func TestWhatAnEarlierVersionLoaded(t *testing.T) {
 	defer w.st.Close()
 	if now, err := (&shelf{vault{w: w}}).read(); err != nil || now.Loads != 1 {
 		t.Errorf("%d loads, %v", now.Loads, err)
+	}
+}
+
+// TestALoadThatFails: a person is told where the data of before is, and how it comes
+// back; one whose data was not touched is not.
+func TestALoadThatFails(t *testing.T) {
+	for scope, says := range map[core.Scope]string{
+		core.DatabaseScope: "`basewright snapshot restore data1 --only database`",
+		core.FullScope:     "`basewright snapshot restore data1 --only database --only volumes`",
+	} {
+		w := newWorld(t)
+		w.a.Data = &vault{w: w, loadFails: errors.New("no room")}
+		failsAfter(w)
+		p := w.plan(core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "drop table x"}})
+		p.Risk, p.Scope = core.HighRisk, scope
+		if err := p.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		c, err := w.apply(t.Context(), p)
+		if err == nil || c.State != core.RollbackFailed || !strings.Contains(c.Reason, "no room") || !strings.Contains(c.Reason, says) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%+v, %v", c, err)
+		}
+	}
+	w := newWorld(t)
+	plan := w.cure()
+	w.a.Snapshots = idle{w.shots}
+	w.e.Fail = failing("up", errors.New("no such image"))
+	if c, err := w.apply(t.Context(), plan); err == nil || c.State != core.RollbackFailed || strings.Contains(c.Reason, "snapshot restore") {
+		t.Errorf("%+v, %v", c, err)
 	}
 }

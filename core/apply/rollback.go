@@ -100,9 +100,9 @@ func (t *transaction) byHand() string {
 		"1. `mkdir -m 700 /root/%s && tar --zstd -xpf %s -C /root/%s`. "+
 		"2. Copy what is under files/ to %s with its owner and mode; remove files that the manifest calls absent. "+
 		"3. For each role in roles.json, as superuser in the db container: ALTER ROLE name PASSWORD 'its verifier'. "+
-		"4. In %s: `docker compose -p %s up -d --force-recreate`. "+
-		"5. `basewright doctor %s`, then remove /root/%s",
-		t.c.Instance, t.snap.Path, t.c.ID, archive, t.c.ID, dir, dir, t.inst.Project, t.inst.Project, t.c.ID)
+		"4. In %s: `docker compose -p %s up -d --force-recreate`. %s"+
+		"Then `basewright doctor %s`, and remove /root/%s",
+		t.c.Instance, t.snap.Path, t.c.ID, archive, t.c.ID, dir, dir, t.inst.Project, t.dataByHand(), t.inst.Project, t.c.ID)
 }
 
 // persist tries again: once for any failure, and for as long as it may while the

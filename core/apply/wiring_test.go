@@ -156,6 +156,8 @@ type vault struct {
 	calls []string
 	ran   []string // the services that ran when it saved
 	fail  error
+
+	loadFails error
 }
 
 func (v *vault) Save(_ context.Context, _ core.Engine, inst core.Instance, _ *core.Observation, scope core.Scope, reason string, _ core.Snapshot) (core.Snapshot, error) {
@@ -179,7 +181,7 @@ func (v *vault) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error)
 
 func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.Snapshot) error {
 	v.calls = append(v.calls, "load "+s.ID)
-	return nil
+	return v.loadFails
 }
 
 func (v *vault) Settle(_ context.Context, _ core.Engine, s core.Snapshot, list func([]core.Aside) error) error {

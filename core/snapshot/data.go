@@ -32,7 +32,8 @@ func (f *Folder) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error
 }
 
 // Load brings the data of a snapshot back, not its configuration. What it takes
-// the place of stays aside. An earlier Load that was not settled is taken back first.
+// the place of stays aside. An earlier Load that was not settled is taken back first,
+// and so is this one when it fails: data as a change left it is better than none.
 func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error {
 	dir, err := f.path(s.Instance, s.ID)
 	if err != nil {
@@ -45,7 +46,22 @@ func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s 
 	if len(parts) == 0 {
 		return nil
 	}
-	return f.Replace(ctx, e, inst, s, s, parts)
+	if err := f.Replace(ctx, e, inst, s, s, parts); err != nil {
+		return errors.Join(err, f.unload(ctx, e, s, dir))
+	}
+	return nil
+}
+
+// unload takes back a Load that failed, and lets the services run again.
+func (f *Folder) unload(ctx context.Context, e core.Engine, s core.Snapshot, dir string) error {
+	if err := f.undoSwap(ctx, e, dir); err != nil {
+		return err
+	}
+	c, err := f.open(s, s.Instance)
+	if err != nil {
+		return err
+	}
+	return e.Recover(ctx, c.Containers)
 }
 
 // Settle hands what Load put aside to list. From then on it is not to come back by
