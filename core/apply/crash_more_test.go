@@ -76,19 +76,3 @@ func (w *world) restore() error {
 	_, err = w.a.Restore(ctx, shop, plan, r, "cli:ana", plan.Hash)
 	return err
 }
-
-// rotate gives the database a new password and all that use it, as the plan of a
-// rotation does.
-func (w *world) rotate() error {
-	role := func(name string) core.Action {
-		return core.Action{Op: core.OpSetRolePassword, Args: map[string]any{"role": name, "password": handle("env:POSTGRES_PASSWORD")}}
-	}
-	_, err := w.apply(context.Background(), w.plan(
-		core.Action{Op: core.OpGenerateSecret, Args: map[string]any{"key": "POSTGRES_PASSWORD"}},
-		role("authenticator"), role("supabase_admin"),
-		core.Action{Op: core.OpRecreate, Service: core.Auth},
-		core.Action{Op: core.OpWaitHealthy, Service: core.Auth, Args: map[string]any{"timeout": "5s"}},
-		core.Action{Op: core.OpNote, Args: map[string]any{"text": "whoever connects to the database: use the new POSTGRES_PASSWORD"}},
-	))
-	return err
-}

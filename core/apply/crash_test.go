@@ -68,10 +68,11 @@ var scenarios = map[string]func(w *world) error{
 		}
 		return err
 	},
-	"a restore":  (*world).restore,
-	"a loss":     (*world).loses,
-	"a refusal":  (*world).refused,
-	"a rotation": (*world).rotate,
+	"a restore":                        (*world).restore,
+	"a loss":                           (*world).loses,
+	"a refusal":                        (*world).refused,
+	"a rotation of the JWT secret":     rotation("jwt-secret"),
+	"a rotation of database passwords": rotation("database-passwords"),
 	"a recovery": func(w *world) error {
 		w.a.Data = &shelf{vault{w: w}}
 		_, err := w.a.Recover(context.Background())
@@ -179,7 +180,8 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 	for scenario, prepare := range map[string]func(w *world) error{
 		"a change that cures": nil, "a change of every operation": nil, "a change that is rolled back": nil, "an undo": cured,
-		"a deletion": (*world).keep, "a restore": (*world).settled, "a rotation": nil, "a loss": nil,
+		"a deletion": (*world).keep, "a restore": (*world).settled, "a loss": nil,
+		"a rotation of the JWT secret": (*world).signed, "a rotation of database passwords": (*world).signed,
 	} {
 		base := prepared(t, prepare)
 		t.Run(scenario, func(t *testing.T) {
@@ -192,6 +194,10 @@ func TestKilledAnywhere(t *testing.T) {
 				mustPassEveryOperation(t, points)
 			}
 			before, after := stateOf(t, base), stateOf(t, whole)
+			rotates := strings.HasPrefix(scenario, "a rotation")
+			if why := after.mixed(); rotates && (why != "" || reflect.DeepEqual(before, after)) {
+				t.Fatalf("the rotation did not do what it is for: %s", why)
+			}
 			for _, n := range distinct(points) {
 				if (scenario == "a change that is rolled back" || scenario == "a loss") && n < slices.Index(points, "verify.do.before") {
 					continue // the same as when it cures
@@ -203,6 +209,9 @@ func TestKilledAnywhere(t *testing.T) {
 						t.Fatal("the child was not killed")
 					}
 					mustRecover(t, dir, before, after)
+					if why := stateOf(t, dir).mixed(); rotates && why != "" {
+						t.Error(why)
+					}
 				})
 			}
 		})
@@ -328,7 +337,7 @@ func mustBeClosed(t *testing.T, w *world, change string) {
 }
 
 // drawn are the variables that every run gives another value.
-var drawn = regexp.MustCompile(`(?m)^(POSTGRES_PASSWORD|VAULT_ENC_KEY|ANON_KEY|SERVICE_ROLE_KEY)=.*$`)
+var drawn = regexp.MustCompile(`(?m)^(POSTGRES_PASSWORD|VAULT_ENC_KEY|JWT_SECRET|ANON_KEY|SERVICE_ROLE_KEY)=.*$`)
 
 // unsalted makes worlds comparable that were cured by different processes: the
 // salt of a new password differs, so its verifier counts by what it accepts.
@@ -342,8 +351,11 @@ func unsalted(s worldState) worldState {
 	password := envValue(s.Files, "POSTGRES_PASSWORD")
 	s.Containers = slices.Clone(s.Containers)
 	for i, c := range s.Containers {
-		if c.Env["GOTRUE_DB_PASSWORD"] == core.Secret(password) {
-			s.Containers[i].Env = map[string]core.Secret{"GOTRUE_DB_PASSWORD": "as in .env"}
+		s.Containers[i].Env = maps.Clone(c.Env)
+		for setting, v := range c.Env {
+			if key := filledIn[setting]; key != "" && v.Reveal() == envValue(s.Files, key) {
+				s.Containers[i].Env[setting] = "as in .env"
+			}
 		}
 	}
 	env := s.Files[".env"]

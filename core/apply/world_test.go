@@ -183,13 +183,7 @@ func (w *world) changed(e *coretest.Engine, op, about string) {
 		return // psql saves by itself
 	}
 	if op == "up" {
-		e.Edit(func(e *coretest.Engine) {
-			for i := range e.Containers {
-				if e.Containers[i].Service == core.Auth {
-					e.Containers[i].Env = map[string]core.Secret{"GOTRUE_DB_PASSWORD": core.Secret(envValue(e.Files, "POSTGRES_PASSWORD"))}
-				}
-			}
-		})
+		e.Edit(func(e *coretest.Engine) { fill(e, about) })
 	}
 	w.saveAround("engine " + op + " " + about)
 }
