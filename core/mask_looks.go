@@ -97,7 +97,10 @@ func maskURL(url string) string {
 		return url
 	}
 	at := strings.LastIndexByte(url, '@')
+	port, _, _ := strings.Cut(url[i:], "/")
 	switch {
+	case at < i && reference.MatchString(port):
+		return url
 	case at < i:
 		return url[:i] + masked
 	case reference.MatchString(url[i:at]):

@@ -39,6 +39,8 @@ func TestMaskLooks(t *testing.T) {
 		`nothing to hide here: all is = well`:                               `nothing to hide here: all is = well`,
 		`password: ${POSTGRES_PASSWORD}`:                                    `password: ${POSTGRES_PASSWORD}`,
 		`postgres://admin:${POSTGRES_PASSWORD}@db/postgres`:                 `postgres://admin:${POSTGRES_PASSWORD}@db/postgres`,
+		`postgresql://${POSTGRES_HOST}:${POSTGRES_PORT}/_supabase`:          `postgresql://${POSTGRES_HOST}:${POSTGRES_PORT}/_supabase`,
+		`postgres://admin:${A}hunter2/x`:                                    `postgres://admin:•••`,
 		`password: ${POSTGRES_PASSWORD:-hunter2}`:                           `password: •••`,
 		`apikey: $SUPABASE_ANON_KEY`:                                        `apikey: $SUPABASE_ANON_KEY`,
 		`rolpassword md5d41d8cd98f00b204e9800998ecf8427e.`:                  `rolpassword •••.`,

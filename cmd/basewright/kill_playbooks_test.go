@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,7 +21,7 @@ import (
 var killed = []struct{ fault, playbook string }{
 	{"REST-07", "grant-api-usage"},         // SQL
 	{"DK-31", "fix-permissions"},           // modes
-	{"GW-07", "start-stopped-services"},    // starts
+	{"GW-07", "start-stopped-services"},    // starts; the finding is SVC-02
 	{"SEC-15", "require-function-tokens"},  // a setting, and what uses it made anew
 	{"IMG-01", "share-storage-folder"},     // lines of a file
 	{"FN-01", "fix-file-mounts"},           // a file that was not there
@@ -44,10 +45,12 @@ func TestKilledPlaybooks(t *testing.T) {
 			t.Parallel()
 			stack, p := w.borrow(t), w.person(t)
 			p.lab("break", stack, row.fault)
-			p.has(stack, row.fault, true)
+			i := slices.IndexFunc(cures, func(c cure) bool { return c.fault == row.fault && c.playbook == row.playbook })
+			finding := cures[i].finding
+			p.has(stack, finding, true)
 			state := func() string { return w.state(t, stack) + w.sql(t, stack, grants) }
 			before := state()
-			repair := []string{"repair", stack, row.playbook, "--finding", row.fault, "--yes"}
+			repair := []string{"repair", stack, row.playbook, "--finding", finding, "--yes"}
 			var points []string
 			for _, point := range p.steps(`action-`, repair...) {
 				if strings.HasSuffix(point, ".do.after") && !strings.Contains(point, "wait_") {

@@ -113,7 +113,7 @@ var cures = []cure{
 	{"DK-19", "DK-19", "add-missing-settings", never, true, false},
 	{"AUTH-13", "AUTH-13", "add-missing-settings", never, true, false},
 	{"LOG-08", "LOG-08", "add-missing-settings", never, true, true},
-	{"RT-04", "RT-04", "add-missing-settings", inAll, true, false},
+	{"RT-04", "RT-04", "add-missing-settings", never, true, false}, // what realtime wrote into its tenant stays
 	{"UPG-03", "UPG-03", "name-gateway-kong", inAll, true, false},
 	{"GW-10", "GW-10", "complete-api-keys", inAll, true, false},
 	{"PG-13", "PG-13", "raise-database-limits", never, true, false},
