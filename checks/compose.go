@@ -139,32 +139,50 @@ func secretName(key string) bool {
 	return slices.ContainsFunc([]string{"PASSWORD", "SECRET", "_KEY", "TOKEN", "_PASS"}, func(part string) bool { return strings.Contains(key, part) })
 }
 
-// eatenSecrets looks at the text of .env, since the value no longer shows what
-// was taken from it. A reference to a variable that is set is meant.
-func eatenSecrets(ctx context.Context, t core.Target) []core.Finding {
-	f, err := readFile(ctx, t, ".env")
-	if err != nil {
-		return nil
-	}
-	lines := strings.Split(string(f.Data), "\n")
+// eatenSecrets compares what is written in .env with what Compose leaves of it. A
+// reference to a variable that is set is meant. The finding's details say of each
+// secret what mends it: "quote" what was meant as it is written, "keep" what is
+// left because the API keys are signed with that, "weak" where that is too short
+// to be kept, "braced" what can only be meant as a variable.
+func eatenSecrets(_ context.Context, t core.Target) []core.Finding {
 	var proof []core.Evidence
+	mends := map[string]string{}
 	for _, v := range t.Env.Vars {
-		if v.Line < 1 || v.Line > len(lines) || !secretName(v.Key) {
+		if !secretName(v.Key) || !loses(t, v) {
 			continue
 		}
-		_, raw, _ := strings.Cut(lines[v.Line-1], "=")
-		raw = strings.TrimSpace(raw)
-		if strings.HasPrefix(raw, "'") {
-			continue
+		proof = append(proof, evidence(fmt.Sprintf("file:.env:%d", v.Line), v.Key+" holds a dollar sign that Compose takes for a variable ("+fingerprint(t, v.Value)+" is left)"))
+		mend := "quote"
+		switch anon, _ := t.Env.Lookup("ANON_KEY"); {
+		case strings.Contains(v.Written.Reveal(), "${"):
+			mend = "braced"
+		case v.Key != "JWT_SECRET" || v.Value == "" || !supabase.SignedBy(anon, v.Value):
+		case len(v.Value) < shortestSecret:
+			mend = "weak"
+		default:
+			mend = "keep"
 		}
-		raw, _, _ = strings.Cut(raw, " #") // a comment
-		if m := reference.FindStringSubmatch(raw); m != nil {
-			if _, set := t.Env.Lookup(m[1]); !set && !strings.Contains(m[0], ":-") {
-				proof = append(proof, evidence(fmt.Sprintf("file:.env:%d", v.Line), v.Key+" holds a dollar sign that Compose takes for a variable ("+fingerprint(t, v.Value)+" is left)"))
-			}
+		mends[mend] = strings.TrimPrefix(mends[mend]+","+v.Key, ",")
+	}
+	found := advice(core.Host, proof...)
+	for i := range found {
+		found[i].Details = mends
+	}
+	return found
+}
+
+// shortestSecret is how long a secret must be that signs with HS256 (RFC 7518, 3.2).
+const shortestSecret = 32
+
+// loses reports whether Compose takes a part of a value for a variable that
+// nothing sets.
+func loses(t core.Target, v core.EnvVar) bool {
+	for _, m := range reference.FindAllStringSubmatch(v.Written.Reveal(), -1) {
+		if _, set := t.Env.Lookup(m[1]); !set && !strings.Contains(m[0], ":-") && !strings.Contains(v.Value.Reveal(), m[0]) {
+			return true
 		}
 	}
-	return advice(core.Host, proof...)
+	return false
 }
 
 func openEnv(ctx context.Context, t core.Target) []core.Finding {

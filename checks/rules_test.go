@@ -139,13 +139,14 @@ var composeRows = []ruleRow{
 		s.container(core.Auth).Labels["com.docker.compose.project.working_dir"] = "/srv/a/"
 	}},
 	{"DK-06 host", func(s *scene) {
-		s.o.Env.Vars = []core.EnvVar{{Key: "SMTP_PASS", Value: "ab", Line: 1}, {Key: "SUPABASE_PUBLIC_URL", Value: "https://api.shop.com", Line: 2}}
-		s.files[".env"] = "SMTP_PASS=ab$cd\n"
+		s.o.Env.Vars = append(s.o.Env.Vars, core.EnvVar{Key: "SMTP_PASS", Value: "ab", Written: "ab$cd", Line: 1})
 	}, func(s *scene) {
-		s.o.Env.Vars = []core.EnvVar{{Key: "SMTP_PASS", Value: "ab$cd", Line: 1}}
-		s.files[".env"] = "SMTP_PASS='ab$cd'\n"
-		s.o.Env.Vars = append(s.o.Env.Vars, core.EnvVar{Key: "B_SECRET", Value: "b", Line: 2})
-		s.files[".env"] += "B_SECRET=b # as of $openssl rand\n"
+		s.o.Env.Vars = append(s.o.Env.Vars,
+			core.EnvVar{Key: "SMTP_PASS", Value: "ab$cd", Line: 1},
+			core.EnvVar{Key: "B_SECRET", Value: "a$b", Written: "a$$b", Line: 2},
+			core.EnvVar{Key: "C_SECRET", Value: "x-ab$cd", Written: "x-$SMTP_PASS", Line: 3},
+			core.EnvVar{Key: "D_SECRET", Value: "x", Written: "${ABSENT:-x}", Line: 4},
+			core.EnvVar{Key: "GREETING", Value: "a", Written: "a$absent", Line: 5})
 	}},
 	{"CFG-02 auth", func(s *scene) { s.declared(core.Auth).Restart = "unless-stoppedly" }, func(s *scene) { s.declared(core.Auth).Restart = "on-failure:5" }},
 	{"CFG-02 db", func(s *scene) { s.declared(core.DB).ContainerName = "-db" }, func(s *scene) { s.declared(core.DB).ContainerName, s.declared(core.DB).Optional = "-db", true }},

@@ -112,28 +112,43 @@ func realtimeBase(_ context.Context, t core.Target) []core.Finding {
 const reserved = "@/?#:%&[] \\"
 
 // passwordCharacters matters where the files put the password into connection
-// strings. One that was encoded on purpose holds no such character after a %.
+// strings. One that was encoded on purpose holds no such character after a %. Some
+// of the characters do no harm to some services, so that it weighs more only where
+// one that got such a string fails.
 func passwordCharacters(_ context.Context, t core.Target) []core.Finding {
 	v, ok := t.Env.Lookup("POSTGRES_PASSWORD")
 	if !ok || !strings.ContainsAny(v.Reveal(), reserved) {
 		return nil
 	}
-	var hit []core.Service
-	for _, d := range t.Compose.Services {
-		for _, dsn := range d.Env {
-			if d.Service != "" && strings.Contains(dsn.Reveal(), "://") && strings.Contains(dsn.Reveal(), ":"+v.Reveal()+"@") {
-				hit = append(hit, d.Service)
-				break
+	holds := func(env map[string]core.Secret) bool {
+		for _, dsn := range env {
+			if strings.Contains(dsn.Reveal(), "://") && strings.Contains(dsn.Reveal(), ":"+v.Reveal()+"@") {
+				return true
 			}
+		}
+		return false
+	}
+	var hit []core.Service
+	weight := core.Warning
+	for _, d := range t.Compose.Services {
+		if d.Service == "" || !holds(d.Env) {
+			continue
+		}
+		hit = append(hit, d.Service)
+		if c, runs := t.Container(d.Service); runs && holds(c.Env) && fails(t, c) && severity(d.Service) == core.Critical {
+			weight = core.Critical
 		}
 	}
 	if len(hit) == 0 {
 		return nil
 	}
 	f := fault(core.DB, evidence(fromEnv(t, "POSTGRES_PASSWORD"), "POSTGRES_PASSWORD holds a character of "+reserved), evidence("compose", "connection strings of "+join(hit)+" hold it as it is"))
-	f[0].Severity, f[0].Affects, f[0].Title = core.Warning, hit, "The database password breaks connection strings"
+	f[0].Severity, f[0].Affects, f[0].Title = weight, hit, "The database password breaks connection strings"
 	return f
 }
+
+// fails reports whether a container does not stay up, or says itself that it is ill.
+func fails(t core.Target, c core.Container) bool { return !answers(t, c) || c.Health == "unhealthy" }
 
 // mainFunction looks where the edge runtime's command says that main is.
 func mainFunction(ctx context.Context, t core.Target) []core.Finding {

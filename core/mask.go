@@ -35,6 +35,7 @@ func NewMask(obs *Observation) *Mask {
 	}
 	for _, v := range obs.Env.Vars {
 		m.Know(v.Key, v.Value)
+		m.Know(v.Key, v.Written)
 	}
 	for _, c := range obs.Containers {
 		for k, v := range c.Env {

@@ -113,6 +113,9 @@ type EnvVar struct {
 	Key   string
 	Value Secret
 	Line  int
+	// Written is the value with its dollar signs, where Compose takes one for a
+	// variable; empty where the value is what is written.
+	Written Secret
 }
 
 // Lookup returns the value of key that counts, and whether there is one.
@@ -120,6 +123,16 @@ func (e EnvFile) Lookup(key string) (Secret, bool) {
 	for _, v := range slices.Backward(e.Vars) {
 		if v.Key == key {
 			return v.Value, true
+		}
+	}
+	return "", false
+}
+
+// Written returns the value of key as it is written, where Compose reads another.
+func (e EnvFile) Written(key string) (Secret, bool) {
+	for _, v := range slices.Backward(e.Vars) {
+		if v.Key == key {
+			return v.Written, v.Written != ""
 		}
 	}
 	return "", false

@@ -153,6 +153,9 @@ func (d differ) newSetting(a core.Action) string {
 // meant says which secret a handle stands for.
 func (d differ) meant(handle string) string {
 	what := "value of " + strings.TrimPrefix(handle, "env:")
+	if key, ok := strings.CutPrefix(handle, "written:"); ok {
+		what = "value of " + key + " as it is written, in quotes"
+	}
 	if service, key, ok := strings.Cut(strings.TrimPrefix(handle, "svc:"), ":"); ok && strings.HasPrefix(handle, "svc:") {
 		what = "value of " + key + " in " + service
 	}

@@ -50,7 +50,11 @@ func (f factMaker) setting(handle, key string, v core.Secret) any {
 func (f factMaker) env() map[string]any {
 	env := map[string]any{}
 	for _, v := range f.Env.Vars {
-		env[v.Key] = f.setting("env:"+v.Key, v.Key, v.Value) // of equal keys the last one counts
+		s := f.setting("env:"+v.Key, v.Key, v.Value) // of equal keys the last one counts
+		if handle, ok := s.(map[string]any); ok && v.Written != "" {
+			handle["written"] = f.setting("written:"+v.Key, v.Key, v.Written)
+		}
+		env[v.Key] = s
 	}
 	return env
 }

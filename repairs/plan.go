@@ -179,11 +179,15 @@ func hasSecret(o *core.Observation, handle string) bool {
 	return ok
 }
 
-// lookup returns the value that a handle stands for: env:KEY in the .env, or
+// lookup returns the value that a handle stands for: env:KEY in the .env,
+// written:KEY there with the dollar signs that Compose took from it, or
 // svc:SERVICE:KEY in a container. Nothing else can be named.
 func lookup(o *core.Observation, handle string) (core.Secret, bool) {
 	if key, ok := strings.CutPrefix(handle, "env:"); ok {
 		return o.Env.Lookup(key)
+	}
+	if key, ok := strings.CutPrefix(handle, "written:"); ok {
+		return o.Env.Written(key)
 	}
 	rest, ok := strings.CutPrefix(handle, "svc:")
 	if !ok {

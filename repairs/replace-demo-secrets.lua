@@ -1,8 +1,8 @@
 -- A secret of this stack is one that upstream publishes as an example, so anybody
--- who reaches the stack can use it; or it holds characters that .env or a
--- connection string takes for something else. This makes a new one, tells the
--- database where it is a password there, and makes every container anew that holds
--- the old one.
+-- who reaches the stack can use it, or holds characters that a connection string
+-- takes for something else. This makes a new one, tells the database where it is a
+-- password there, and makes every container anew that holds the old one. A secret
+-- of which Compose reads a part only is not made anew: it is put in quotes.
 local roles = {
   "authenticator", "pgbouncer", "postgres", "supabase_admin", "supabase_auth_admin",
   "supabase_storage_admin", "supabase_functions_admin", "supabase_replication_admin",
@@ -14,26 +14,23 @@ local clients = { "db", "analytics", "meta", "auth", "rest", "realtime", "storag
 -- What data was encrypted with: a new one needs more than itself.
 local withCare = { VAULT_ENC_KEY = "apply fix-pooler-tenant with --param new_key=true first" }
 
--- What this stack alone knows. Any other secret was given by somebody else, as the
--- password of a mail server is, and cannot be made anew here.
-local own = {
-  POSTGRES_PASSWORD = true, JWT_SECRET = true, DASHBOARD_PASSWORD = true, SECRET_KEY_BASE = true, PG_META_CRYPTO_KEY = true,
-  LOGFLARE_PUBLIC_ACCESS_TOKEN = true, LOGFLARE_PRIVATE_ACCESS_TOKEN = true, MINIO_ROOT_PASSWORD = true,
-  S3_PROTOCOL_ACCESS_KEY_ID = true, S3_PROTOCOL_ACCESS_KEY_SECRET = true, VAULT_ENC_KEY = true,
-}
-
--- eaten lists the secrets of which Compose leaves a part only.
+-- eaten maps the secrets of which Compose leaves a part only to what they are to
+-- be: what is written, or what is left where the API keys are signed with that.
 local function eaten(t)
-  local keys = {}
-  for _, e in ipairs(t.finding.evidence or {}) do
-    local key = string.match(e.text, "^([%w_]+) holds a dollar sign ")
-    if key and not own[key] then
-      return nil, key .. " was given by somebody else; put its value in single quotes in .env, and recreate who uses it"
-    end
-    keys[#keys + 1] = key
+  local details, values = t.finding.details or {}, {}
+  local braced, weak = string.match(details.braced or "", "^[%w_]+"), details.weak
+  if braced then
+    return nil, braced .. " refers to a variable that nothing sets; set that, or put the value itself in single quotes"
+  elseif weak then
+    return nil, "the API keys are signed with what is left of " .. weak .. ", which is too short; rotate jwt-secret"
   end
-  table.sort(keys)
-  return keys
+  for key in string.gmatch(details.quote or "", "[%w_]+") do
+    values[key] = t.env[key] and t.env[key].written
+  end
+  for key in string.gmatch(details.keep or "", "[%w_]+") do
+    values[key] = t.env[key]
+  end
+  return sorted_keys(values), nil, values
 end
 
 local function published(t)
@@ -56,7 +53,7 @@ return {
   title = "Replace secrets that are published or cannot be used",
   fixes = { "SEC-01", "PG-02", "DK-06" },
   risk = "medium",
-  needs = { "generate_secret", "mint_keys", "set_role_password", "recreate", "wait_healthy" },
+  needs = { "generate_secret", "set_env", "mint_keys", "set_role_password", "recreate", "wait_healthy" },
   params = {
     timeout = { type = "duration", default = "120s", help = "how long each service may take to be healthy" },
   },
@@ -66,18 +63,18 @@ return {
     if not t.finding then
       return nil, "there is no finding to tell which secret it is; start it with --finding SEC-01"
     end
-    local keys, why
+    local keys, why, values
     if t.finding.code == "PG-02" then
       keys = { "POSTGRES_PASSWORD" }
     elseif t.finding.code == "DK-06" then
-      keys, why = eaten(t)
+      keys, why, values = eaten(t)
     else
       keys, why = published(t)
     end
     if not keys then
       return nil, why
     end
-    local actions, old, again, password = {}, {}, {}, false
+    local actions, old, blank, again, password = {}, {}, {}, {}, false
     for _, key in ipairs(keys) do
       if withCare[key] then
         return nil, key .. " encrypts what the pooler has stored; " .. withCare[key]
@@ -85,15 +82,26 @@ return {
       if type(t.env[key]) ~= "table" then
         return nil, key .. " is no secret that can be made at random; change it in .env"
       end
-      actions[#actions + 1] = { op = "generate_secret", key = key }
-      old[t.env[key].fingerprint] = true
-      if key == "JWT_SECRET" then
+      local kept = values and values[key].fingerprint == t.env[key].fingerprint
+      if values then
+        actions[#actions + 1] = { op = "set_env", key = key, value = values[key], why = kept and "the API keys are signed with it" or "this is what was meant" }
+      else
+        actions[#actions + 1] = { op = "generate_secret", key = key }
+      end
+      if t.env[key].fingerprint == "empty" then
+        blank[#blank + 1] = key -- then only the name of a setting tells who uses it
+      elseif not kept then
+        old[t.env[key].fingerprint] = true
+      end
+      if key == "JWT_SECRET" and not values then
         actions[#actions + 1] = { op = "mint_keys" }
         for _, name in ipairs({ "ANON_KEY", "SERVICE_ROLE_KEY" }) do
           if type(t.env[name]) == "table" then
             old[t.env[name].fingerprint] = true
           end
         end
+      end
+      if key == "JWT_SECRET" and not kept then
         again.gateway, again.rest, again.realtime = true, true, true
       elseif key == "POSTGRES_PASSWORD" then
         if not t.sql.roles then
@@ -120,8 +128,11 @@ return {
     local names = {}
     for name, s in pairs(t.services) do
       local hit = again[name]
-      for _, v in pairs(s.env or {}) do
+      for setting, v in pairs(s.env or {}) do
         hit = hit or type(v) == "table" and v.fingerprint ~= "empty" and old[v.fingerprint]
+        for _, key in ipairs(blank) do
+          hit = hit or string.sub(setting, -#key) == key
+        end
       end
       if hit and not s.missing then
         names[#names + 1] = name
@@ -179,9 +190,55 @@ return {
     },
     {
       given = {
-        finding = { code = "DK-06", service = "host", evidence = { { source = "file:.env:9", text = "SMTP_PASS holds a dollar sign that Compose takes for a variable" } } },
+        finding = { code = "DK-06", service = "host", details = { quote = "SMTP_PASS,POSTGRES_PASSWORD" } },
+        env = {
+          POSTGRES_PASSWORD = { secret = "env:POSTGRES_PASSWORD", fingerprint = "bbbbbbbb", written = { secret = "written:POSTGRES_PASSWORD", fingerprint = "bbbbbbb1" } },
+          SMTP_PASS = { secret = "env:SMTP_PASS", fingerprint = "empty", written = { secret = "written:SMTP_PASS", fingerprint = "ccccccc1" } },
+        },
+        services = {
+          auth = { state = "running", env = { GOTRUE_SMTP_PASS = { secret = "svc:auth:GOTRUE_SMTP_PASS", fingerprint = "empty" } } },
+          db = { state = "running" }, imgproxy = { state = "running", env = { A_TOKEN = { secret = "svc:imgproxy:A_TOKEN", fingerprint = "empty" } } },
+        },
+        sql = { roles = { { "authenticator" } } },
       },
-      refuses = "SMTP_PASS was given by somebody else; put its value in single quotes in .env, and recreate who uses it",
+      plan = {
+        "set_env key=POSTGRES_PASSWORD value=written:POSTGRES_PASSWORD", "set_env key=SMTP_PASS value=written:SMTP_PASS",
+        "set_role_password password=env:POSTGRES_PASSWORD role=authenticator",
+        "recreate db", "recreate auth", "wait_healthy db", "wait_healthy auth",
+      },
+    },
+    {
+      given = {
+        finding = { code = "DK-06", service = "host", details = { quote = "JWT_SECRET,S3_PROTOCOL_ACCESS_KEY_SECRET" } },
+        env = {
+          JWT_SECRET = { secret = "env:JWT_SECRET", fingerprint = "aaaaaaaa", written = { secret = "written:JWT_SECRET", fingerprint = "aaaaaaa1" } },
+          S3_PROTOCOL_ACCESS_KEY_SECRET = { secret = "env:S3_PROTOCOL_ACCESS_KEY_SECRET", fingerprint = "bbbbbbbb", written = { secret = "written:S3_PROTOCOL_ACCESS_KEY_SECRET", fingerprint = "bbbbbbb1" } },
+        },
+        services = {
+          rest = { state = "running" }, meta = { state = "running" },
+          storage = { state = "running", env = { S3_PROTOCOL_ACCESS_KEY_SECRET = { secret = "svc:storage:S3_PROTOCOL_ACCESS_KEY_SECRET", fingerprint = "bbbbbbbb" } } },
+        },
+      },
+      plan = {
+        "set_env key=JWT_SECRET value=written:JWT_SECRET", "set_env key=S3_PROTOCOL_ACCESS_KEY_SECRET value=written:S3_PROTOCOL_ACCESS_KEY_SECRET",
+        "recreate rest", "recreate storage", "wait_healthy rest", "wait_healthy storage",
+      },
+    },
+    {
+      given = {
+        finding = { code = "DK-06", service = "host", details = { keep = "JWT_SECRET" } },
+        env = { JWT_SECRET = { secret = "env:JWT_SECRET", fingerprint = "aaaaaaaa", written = { secret = "written:JWT_SECRET", fingerprint = "aaaaaaa1" } } },
+        services = { auth = { state = "running" }, rest = { state = "running" } },
+      },
+      plan = { "set_env key=JWT_SECRET value=env:JWT_SECRET" },
+    },
+    {
+      given = { finding = { code = "DK-06", service = "host", details = { weak = "JWT_SECRET" } } },
+      refuses = "the API keys are signed with what is left of JWT_SECRET, which is too short; rotate jwt-secret",
+    },
+    {
+      given = { finding = { code = "DK-06", service = "host", details = { braced = "SMTP_PASS,A_TOKEN" } } },
+      refuses = "SMTP_PASS refers to a variable that nothing sets; set that, or put the value itself in single quotes",
     },
     {
       given = {

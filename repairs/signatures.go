@@ -44,7 +44,7 @@ type kind struct {
 
 var (
 	envKeyShape  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	handleShape  = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|svc:[a-z0-9][a-z0-9_.-]*:[A-Za-z_][A-Za-z0-9_]*)$`)
+	handleShape  = regexp.MustCompile(`^((?:env|written):[A-Za-z_][A-Za-z0-9_]*|svc:[a-z0-9][a-z0-9_.-]*:[A-Za-z_][A-Za-z0-9_]*)$`)
 	roleShape    = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 	nameShape    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 	modeShape    = regexp.MustCompile(`^0?[0-7]{3}$`)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/coretest"
+	"github.com/basewright/basewright/core/supabase"
 )
 
 func TestEveryOperationIsDoneOrRefused(t *testing.T) {
@@ -241,6 +242,33 @@ func TestSecretsAreMadeAndResolvedAtTheMomentOfUse(t *testing.T) {
 	p = w.plan(core.Action{Op: core.OpSetEnv, Args: map[string]any{"key": "A", "value": handle("env:NOT_THERE")}})
 	if c, err := w.apply(t.Context(), p); err == nil || c.State != core.RolledBack || !strings.Contains(c.Reason, "env:NOT_THERE has no value") {
 		t.Errorf("a missing secret: %+v, %v", c, err)
+	}
+}
+
+// TestWhatIsWrittenIsPutInQuotes: a secret of which Compose reads a part becomes
+// what stands in the file, and the plan never holds it.
+func TestWhatIsWrittenIsPutInQuotes(t *testing.T) {
+	w := newWorld(t)
+	w.e.Edit(func(e *coretest.Engine) {
+		e.ParseEnv = supabase.ParseEnv
+		f := e.Files[".env"]
+		f.Data = append(f.Data, "SMTP_PASS=pl4nted$ecret # of the provider\n"...)
+		e.Files[".env"] = f
+	})
+	if err := w.signed(); err != nil { // so that nothing else ails it
+		t.Fatal(err)
+	}
+	p := w.plan(core.Action{Op: core.OpSetEnv, Args: map[string]any{"key": "SMTP_PASS", "value": handle("written:SMTP_PASS")}})
+	if c, err := w.apply(t.Context(), p); err != nil || c.State != core.Committed {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if text := string(w.state().Files[".env"].Data); !strings.Contains(text, "\nSMTP_PASS='pl4nted$ecret'\nJWT_SECRET=") {
+		t.Errorf(".env is %q", text)
+	}
+	w.mustHoldNoSecret(t, nil)
+	p = w.plan(core.Action{Op: core.OpSetEnv, Args: map[string]any{"key": "SMTP_PASS", "value": handle("written:SMTP_PASS")}})
+	if c, err := w.apply(t.Context(), p); err == nil || c.State != core.RolledBack || !strings.Contains(c.Reason, "written:SMTP_PASS has no value") {
+		t.Errorf("what is written is the value: %+v, %v", c, err)
 	}
 }
 

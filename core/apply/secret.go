@@ -10,8 +10,8 @@ import (
 )
 
 // secret resolves argument name of an action at the moment of use: a handle
-// env:KEY is what the .env on disk says now, svc:SERVICE:KEY what the running
-// container has, given:KEY what whoever approved the plan gave. A plain string stands for itself.
+// env:KEY is what the .env on disk says now, written:KEY the same with the dollar
+// signs that Compose took from it, svc:SERVICE:KEY what the running container has, given:KEY what whoever approved the plan gave. A plain string stands for itself.
 func (t *transaction) secret(ctx context.Context, a core.Action, name string) (core.Secret, error) {
 	handle := a.SecretHandle(name)
 	if handle == "" {
@@ -33,6 +33,8 @@ func (t *transaction) secret(ctx context.Context, a core.Action, name string) (c
 			return "", fmt.Errorf("look up %s: %w", handle, obs.Env.Err)
 		}
 		v, ok = obs.Env.Lookup(rest)
+	case "written":
+		v, ok = obs.Env.Written(rest)
 	case "svc":
 		service, key, _ := strings.Cut(rest, ":")
 		v, ok = obs.Setting(core.Service(service), key)
@@ -65,7 +67,7 @@ func allGiven(p core.Plan, secrets map[string]core.Secret) error {
 func validHandle(handle string) error {
 	parts := strings.Split(handle, ":")
 	switch {
-	case len(parts) == 2 && (parts[0] == "env" || parts[0] == given) && validKey.MatchString(parts[1]):
+	case len(parts) == 2 && (parts[0] == "env" || parts[0] == "written" || parts[0] == given) && validKey.MatchString(parts[1]):
 		return nil
 	case len(parts) == 3 && parts[0] == "svc" && parts[1] != "" && validKey.MatchString(parts[2]):
 		return nil

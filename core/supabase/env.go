@@ -26,13 +26,40 @@ func ParseEnv(data []byte) ([]core.EnvVar, error) {
 	if err != nil {
 		return nil, err
 	}
+	written := asWritten(data)
 	var vars []core.EnvVar
 	for _, s := range statements(bytes.TrimPrefix(data, byteOrderMark)) {
-		if v, ok := values[s.key]; ok {
-			vars = append(vars, core.EnvVar{Key: s.key, Value: core.Secret(v), Line: s.line})
+		v, ok := values[s.key]
+		if !ok {
+			continue
 		}
+		e := core.EnvVar{Key: s.key, Value: core.Secret(v), Line: s.line}
+		if w := written[s.key]; strings.Count(w, "$") > strings.Count(v, "$") {
+			e.Written = core.Secret(w)
+		}
+		vars = append(vars, e)
 	}
 	return vars, nil
+}
+
+// dollar stands for a dollar sign that is to be nothing but that: no text has it.
+const dollar = "\ue0ff"
+
+// asWritten reads a file that can be read, with every dollar sign as it stands
+// there; nothing of one without them.
+func asWritten(data []byte) map[string]string {
+	if !bytes.ContainsRune(data, '$') || bytes.Contains(data, []byte(dollar)) {
+		return nil
+	}
+	text := strings.NewReplacer(`\$`, dollar, "$", dollar).Replace(string(data))
+	values, err := parseEnv([]byte(text), nil)
+	if err != nil {
+		return nil
+	}
+	for key, v := range values {
+		values[key] = strings.ReplaceAll(v, dollar, "$")
+	}
+	return values
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")

@@ -48,6 +48,32 @@ func TestParseEnv(t *testing.T) {
 	}
 }
 
+// TestParseEnvTellsWhatIsWritten: where Compose takes a dollar sign for a variable,
+// what is written can be had, too.
+func TestParseEnvTellsWhatIsWritten(t *testing.T) {
+	for line, want := range map[string]struct{ value, written string }{
+		`A=ab$cdef`:         {"ab", "ab$cdef"},
+		`A="ab$cdef" # why`: {"ab", "ab$cdef"},
+		`A=$cdef`:           {"", "$cdef"},
+		`A=a${B:-b}`:        {"ab", "a${B:-b}"},
+		`A=a$$b`:            {"a$b", "a$$b"},
+		`A='ab$cdef'`:       {"ab$cdef", ""},
+		`A="ab\$cdef"`:      {"ab$cdef", ""},
+		`A='ab\$cdef'`:      {`ab\$cdef`, ""},
+		`A=ab # a$b`:        {"ab", ""},
+		`A=ab$`:             {"ab$", ""},
+	} {
+		vars, err := ParseEnv([]byte("X=$Y\n" + line + "\n"))
+		if err != nil || len(vars) != 2 {
+			t.Fatalf("%s: %v, %v", line, vars, err)
+		}
+		got := vars[1]
+		if got.Value.Reveal() != want.value || got.Written.Reveal() != want.written || got.Line != 2 {
+			t.Errorf("%s is read as %q, written %q in line %d", line, got.Value.Reveal(), got.Written.Reveal(), got.Line)
+		}
+	}
+}
+
 func TestParseEnvErrorsNameTheLineAndNoSecret(t *testing.T) {
 	for name, tt := range map[string]struct{ file, want string }{
 		"a quote too many":  {"A=1\nB='it''hunter2'\nC=3\n", "line 2"},
