@@ -57,7 +57,34 @@ func (c *call) securityPage() (any, error) {
 		}
 	}
 	c.arrange(p, groups)
-	return p, nil
+	// A part that is asked for again is about diagnoses; all stacks are looked at
+	// when somebody wants that.
+	if c.Query("stacks") != "" && p.Admin && c.GetHeader("HX-Request") == "" {
+		p.Together, err = c.together(p.Lang, mine)
+	}
+	return p, err
+}
+
+// together looks at all stacks of the host now, also at those that nobody
+// adopted.
+func (c *call) together(l panel.Lang, mine []core.Instance) (*panel.Together, error) {
+	found, err := c.AuditStacks(c)
+	if err != nil {
+		return nil, err
+	}
+	out := &panel.Together{Stacks: found.Stacks}
+	for _, k := range found.Concerns {
+		concern := panel.Concern{ID: k.ID, Title: k.Title}
+		for _, f := range k.Findings {
+			s := panel.StackFinding{Stack: f.Stack, Code: f.Code, Title: l.Title(f.Code, f.Title), Severity: f.Severity, Evidence: f.Evidence[:min(len(f.Evidence), shownEvidence)], More: max(0, len(f.Evidence)-shownEvidence)}
+			if n := slices.IndexFunc(mine, func(i core.Instance) bool { return i.Project == f.Stack }); n >= 0 {
+				s.Instance = mine[n].ID
+			}
+			concern.Findings = append(concern.Findings, s)
+		}
+		out.Concerns = append(out.Concerns, concern)
+	}
+	return out, nil
 }
 
 // expose adds a finding to the group of its code.

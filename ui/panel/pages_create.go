@@ -86,6 +86,28 @@ type Security struct {
 	Warnings        int
 	Clean, Total    int // instances
 	Blind           []Choice
+	Together        *Together // what a look at all stacks together found
+}
+
+// Together is what all stacks of the host share or have half written, by
+// concern.
+type Together struct {
+	Stacks   int
+	Concerns []Concern
+}
+
+// Concern is one question of it.
+type Concern struct {
+	ID, Title string
+	Findings  []StackFinding
+}
+
+// StackFinding is a finding in a stack, which may be nobody's instance.
+type StackFinding struct {
+	Stack, Instance, Code, Title string
+	Severity                     core.Severity
+	Evidence                     []core.Evidence
+	More                         int // lines of proof
 }
 
 // Exposure is a code and the instances that have it.
