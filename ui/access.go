@@ -156,12 +156,12 @@ func (c *call) permit() error {
 		return nil
 	}
 	i, err := c.Store.Instance(c, id)
-	if core.CodeOf(err) == core.NotFound && c.route.on == oneChange { // which may have deleted it, and can be undone
+	if core.CodeOf(err) == core.NotFound && (c.route.on == oneChange || c.route.on == oneAside) { // which may have deleted it, and can be undone
 		i, err = c.Store.Departed(c, id)
 	}
 	gone := err != nil && core.CodeOf(err) == core.NotFound
 	switch {
-	case gone && c.route.on == oneChange && c.route.method == http.MethodGet && c.who.may(core.MayAdmin, core.EveryInstance):
+	case gone && (c.route.on == oneChange && c.route.method == http.MethodGet || c.route.on == oneAside) && c.who.may(core.MayAdmin, core.EveryInstance):
 		i = core.Instance{ID: id, Name: id, Project: id, Files: []string{}, Origin: core.Created, Mode: core.Observe} // one that is being made, or could not be
 	case gone || err == nil && !c.who.sees(id):
 		return c.missing()
@@ -223,6 +223,10 @@ func (c *call) instanceID() (string, error) {
 		var w core.Window
 		w, err = c.Store.Window(c, id)
 		instance = w.Instance
+	case oneAside:
+		var a core.Aside
+		a, err = c.Store.Aside(c, id)
+		instance = a.Instance
 	default:
 		instance = id
 	}

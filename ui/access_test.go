@@ -41,6 +41,7 @@ var who = map[string]string{
 	"GET /api/instances/:id/changes": "viewer read", "GET /api/changes/:cid": "viewer read", "POST /api/changes/:cid/undo": "operator repair",
 	"GET /api/instances/:id/snapshots": "viewer read", "POST /api/instances/:id/snapshots": "operator snapshot",
 	"POST /api/snapshots/:sid/verify": "operator snapshot", "POST /api/snapshots/:sid/restore": "operator repair", "POST /api/snapshots/:sid/restore/plan": "operator repair",
+	"GET /api/quarantine": "login read", "POST /api/quarantine/:aside/restore": "operator repair", "POST /api/quarantine/:aside/purge": "admin admin",
 	"GET /api/schedules": "login read", "POST /api/schedules": "login schedule",
 	"PUT /api/schedules/:schedule": "operator schedule", "DELETE /api/schedules/:schedule": "operator schedule",
 	"GET /api/maintenance": "login read", "POST /api/maintenance": "login schedule", "DELETE /api/maintenance/:window": "operator schedule",
@@ -54,7 +55,7 @@ var who = map[string]string{
 
 // pathOf fills in the parameters of a route for what belongs to an instance.
 func pathOf(r route, instance string) string {
-	return strings.NewReplacer(":id", instance, ":cid", "change-"+instance, ":sid", "snap-"+instance, ":schedule", "sched-"+instance, ":window", "window-"+instance,
+	return strings.NewReplacer(":id", instance, ":cid", "change-"+instance, ":sid", "snap-"+instance, ":schedule", "sched-"+instance, ":window", "window-"+instance, ":aside", "aside-"+instance,
 		":category", "database", ":uid", "no-user", ":instance", instance, ":tid", "no-token", ":pid", "my-book").Replace(r.path)
 }
 

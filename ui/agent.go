@@ -105,6 +105,10 @@ type Works struct {
 	PlanRestore func(ctx context.Context, i core.Instance, s core.Snapshot, o RestoreOrder) (core.Plan, error)
 	Restore     func(i core.Instance, s core.Snapshot, o RestoreOrder, actor string) queue.Job
 
+	// RestoreAside puts back what is in quarantine; PurgeAside deletes it.
+	RestoreAside func(ctx context.Context, id, actor string) (core.Aside, error)
+	PurgeAside   func(ctx context.Context, id, actor string) (core.Aside, error)
+
 	Playbooks     func(ctx context.Context) (books []core.Playbook, problems []string, err error)
 	CheckPlaybook func(ctx context.Context, id, source string) (problems []string)
 	SavePlaybook  func(ctx context.Context, id, source string) error

@@ -26,7 +26,7 @@ func init() {
 		"GET /settings/factor": "login", "POST /settings/factor": "login", "POST /settings/factor/remove": "login",
 		"GET /tokens": "login", "POST /tokens": "login", "POST /tokens/:tid/revoke": "login",
 		"GET /users": "root", "POST /users": "root", "POST /users/:uid": "root", "POST /users/:uid/remove": "root", "POST /users/:uid/grants": "root",
-		"GET /audit": "root",
+		"GET /audit": "root", "GET /quarantine": "login", "POST /quarantine/:aside/restore": "operator", "POST /quarantine/:aside/purge": "admin",
 		"GET /adopt": "root", "POST /adopt": "root", "GET /new": "root", "POST /new": "root", "POST /new/check": "root", "POST /instances/:id/handover": "admin",
 		"GET /playbooks": "login", "GET /playbooks/new": "root", "GET /playbooks/:pid": "login", "GET /playbooks/:pid/plan": "login",
 		"GET /playbooks/:pid/edit": "root", "POST /playbooks/:pid/edit": "root", "GET /security": "login",

@@ -67,6 +67,7 @@ var good = []struct{ method, path, body string }{
 	{"GET", "/api/instances/shop/changes", ""}, {"GET", "/api/changes/change-shop", ""},
 	{"GET", "/api/instances/shop/snapshots", ""}, {"POST", "/api/instances/shop/snapshots", `{"scope":"database","reason":"before the sale"}`},
 	{"POST", "/api/snapshots/snap-shop/verify", ""}, {"POST", "/api/snapshots/snap-shop/restore/plan", `{"only":["config"]}`},
+	{"GET", "/api/quarantine?instance=shop", ""}, {"POST", "/api/quarantine/aside-shop/restore", ""}, {"POST", "/api/quarantine/aside-shop/purge", `{"confirm":"aside-shop"}`},
 	{"GET", "/api/schedules", ""}, {"POST", "/api/schedules", `{"instance_id":"shop","kind":"diagnose","spec":"*/5 * * * *","zone":"America/Sao_Paulo","mode":"quick"}`},
 	{"PUT", "/api/schedules/sched-shop", `{"instance_id":"*","kind":"state-backup","spec":"@daily","enabled":false}`}, {"GET", "/api/instances/shop/schedule-config?interval=6h", ""},
 	{"POST", "/api/maintenance", `{"instance_id":"shop","minutes":30,"reason":"new disk"}`}, {"GET", "/api/maintenance", ""}, {"DELETE", "/api/maintenance/WINDOW", ""},

@@ -72,7 +72,7 @@ func page(method, path string, may core.Verb, on scope, does string, serve func(
 // sections are the groups of the navigation, with the pages in them.
 var sections = []panel.NavGroup{
 	{Items: []panel.NavItem{{ID: "fleet", Href: "/"}, {ID: "playbooks", Href: "/playbooks"}, {ID: "tokens", Href: "/tokens"}}},
-	{Title: "nav.administration", Items: []panel.NavItem{{ID: "security", Href: "/security"}, {ID: "users", Href: "/users"}, {ID: "audit", Href: "/audit"}, {ID: "about", Href: "/about"}}},
+	{Title: "nav.administration", Items: []panel.NavItem{{ID: "security", Href: "/security"}, {ID: "quarantine", Href: "/quarantine"}, {ID: "users", Href: "/users"}, {ID: "audit", Href: "/audit"}, {ID: "about", Href: "/about"}}},
 }
 
 // navigation leads to the pages that somebody may see.

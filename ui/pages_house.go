@@ -36,5 +36,8 @@ var housePages = []route{
 	page(post, "/playbooks/:pid/edit", admin, everything, "Check a text, run its examples, save it", (*call).editorSent),
 
 	page(get, "/security", read, anybody, "What stacks share and leave open", (*call).securityPage),
+	page(get, "/quarantine", read, anybody, "What was moved out of the way", (*call).quarantinePage),
+	page(post, "/quarantine/:aside/restore", mend, oneAside, "Put it back", (*call).asideRestored),
+	page(post, "/quarantine/:aside/purge", admin, oneAside, "Delete it for good", (*call).asidePurged),
 	page(get, "/audit", admin, everything, "Who did what", (*call).auditPage),
 }

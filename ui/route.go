@@ -19,6 +19,7 @@ const (
 	oneSnapshot
 	oneSchedule
 	oneWindow
+	oneAside
 )
 
 // object returns what the path names, and the parameter that names it.
@@ -32,6 +33,8 @@ func (s scope) object() (what, param string) {
 		return "schedule", "schedule"
 	case oneWindow:
 		return "maintenance window", "window"
+	case oneAside:
+		return "entry of the quarantine", "aside"
 	}
 	return "instance", "id"
 }

@@ -90,6 +90,10 @@ var routes = []route{
 	to(post, "/api/snapshots/:sid/restore/plan", mend, oneSnapshot, "What a restore would replace now", (*call).planRestore, takes[RestoreOrder], gives[planOut]),
 	to(post, "/api/snapshots/:sid/restore", mend, oneSnapshot, "Put the instance back from a snapshot", (*call).restoreSnapshot, takes[RestoreOrder], accepts),
 
+	to(get, "/api/quarantine", read, anybody, "What was moved out of the way instead of being deleted", (*call).listQuarantine, gives[quarantineOut], asks("instance: only of this one")),
+	to(post, "/api/quarantine/:aside/restore", mend, oneAside, "Put it back where it was", (*call).restoreAside, gives[asideOut]),
+	to(post, "/api/quarantine/:aside/purge", admin, oneAside, "Delete it for good; only a person does", (*call).purgeAside, takes[purgeIn], gives[asideOut]),
+
 	to(get, "/api/schedules", read, anybody, "The schedules that I may see", (*call).listSchedules, gives[schedulesOut]),
 	to(post, "/api/schedules", plan, anybody, "Add a schedule", (*call).addSchedule, takes[scheduleIn], creates[scheduleOut]),
 	to(put, "/api/schedules/:schedule", plan, oneSchedule, "Change a schedule", (*call).editSchedule, takes[scheduleIn], gives[scheduleOut]),

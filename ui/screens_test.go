@@ -32,6 +32,7 @@ var screens = []struct{ name, path, until string }{
 	{"security", "/security", ".exposure"},
 	{"users", "/users", ".rows"},
 	{"tokens", "/tokens", ".boxes"},
+	{"quarantine", "/quarantine", ".rows"},
 	{"audit", "/audit?verify=1", ".proof-of"},
 	{"settings", "/settings", ".choice"},
 	{"factor", "/settings/factor", "#once"},

@@ -76,6 +76,7 @@ func (w *world) seed() {
 			must(w.t, s.AddInstance(ctx, i, entryOf("instance.adopt")))
 		}
 		must(w.t, s.SaveChange(ctx, aChange("change-"+i.ID, i.ID)))
+		must(w.t, s.SaveAside(ctx, anAside("aside-"+i.ID, i.ID)))
 		must(w.t, s.SaveSnapshot(ctx, core.Snapshot{ID: "snap-" + i.ID, Instance: i.ID, Scope: core.ConfigScope, Created: now}))
 		must(w.t, s.SaveSchedule(ctx, core.Schedule{ID: "sched-" + i.ID, Instance: i.ID, Kind: core.ScheduleDiagnose, Spec: "@daily", Zone: "UTC", Created: now, Next: now.Add(time.Hour)}, entryOf("schedule.add")))
 		if _, err := s.Window(ctx, "window-"+i.ID); err != nil {
@@ -94,6 +95,11 @@ func aDiagnosis(instance string) *core.Diagnosis {
 func aChange(id, instance string) core.Change {
 	return core.Change{ID: id, Instance: instance, State: core.Committed, Actor: "cli:ana", Created: time.Now(), Finished: time.Now(),
 		Plan: core.Plan{Instance: instance, Title: "a plan", Playbook: "restart-auth", Risk: core.LowRisk}}
+}
+
+func anAside(id, instance string) core.Aside {
+	return core.Aside{ID: id, Instance: instance, Change: "change-" + instance, Path: "volumes/api/kong.yml", Why: "it was empty", Root: "/srv", Origin: instance + "/kong.yml", Place: ".quarantine/" + id,
+		Size: 4711, State: core.Kept, At: time.Now(), Until: time.Now().Add(time.Hour)}
 }
 
 func entryOf(action string) core.AuditEntry {
@@ -212,7 +218,9 @@ func (w *world) works() Works {
 		PlanRestore: func(_ context.Context, i core.Instance, _ core.Snapshot, _ RestoreOrder) (core.Plan, error) {
 			return plan(i), nil
 		},
-		Restore: func(i core.Instance, _ core.Snapshot, _ RestoreOrder, _ string) queue.Job { return job(i) },
+		RestoreAside: func(ctx context.Context, id, _ string) (core.Aside, error) { return w.a.Store.Aside(ctx, id) },
+		PurgeAside:   func(ctx context.Context, id, _ string) (core.Aside, error) { return w.a.Store.Aside(ctx, id) },
+		Restore:      func(i core.Instance, _ core.Snapshot, _ RestoreOrder, _ string) queue.Job { return job(i) },
 		Playbooks: func(context.Context) ([]core.Playbook, []string, error) {
 			return []core.Playbook{{ID: "my-book", Title: "Mine"}, {ID: "restart-auth", Title: "Restart auth", BuiltIn: true}}, nil, nil
 		},

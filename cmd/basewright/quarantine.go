@@ -65,7 +65,7 @@ func quarantineRestore(g *global) *cobra.Command {
 		Long: "What took its place meanwhile goes into quarantine instead. A service that uses it is to be stopped first.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorkshop(cmd.Context(), g, func(w *workshop) error {
-				a, err := w.applier.RestoreAside(cmd.Context(), args[0], w.finder(cmd.Context()), actor())
+				a, err := w.applier.RestoreAside(cmd.Context(), args[0], w.finder(cmd.Context(), w.host.Discover), actor())
 				if err != nil {
 					return refused(err)
 				}
@@ -90,7 +90,7 @@ func quarantinePurge(g *global) *cobra.Command {
 				if err := w.confirmPurge(a, typed); err != nil {
 					return err
 				}
-				if a, err = w.applier.PurgeAside(cmd.Context(), a.ID, w.finder(cmd.Context()), actor()); err != nil {
+				if a, err = w.applier.PurgeAside(cmd.Context(), a.ID, w.finder(cmd.Context(), w.host.Discover), actor()); err != nil {
 					return refused(err)
 				}
 				fmt.Fprintf(g.out, "%s, %d bytes that were at %s, is deleted\n", a.ID, a.Size, printable(a.From()))
@@ -122,10 +122,11 @@ func (w *workshop) confirmPurge(a core.Aside, typed string) error {
 	return nil
 }
 
-// finder finds an instance by its ID.
-func (w *workshop) finder(ctx context.Context) func(string) (core.Instance, error) {
+// finder finds an instance by its ID, among those of the engine and those that
+// were deleted.
+func (w *workshop) finder(ctx context.Context, discover func(context.Context) ([]core.Instance, error)) func(string) (core.Instance, error) {
 	return func(id string) (core.Instance, error) {
-		all, err := w.host.Discover(ctx)
+		all, err := discover(ctx)
 		if err != nil {
 			return core.Instance{}, err
 		}

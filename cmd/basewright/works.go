@@ -59,6 +59,12 @@ func (a *agent) works() ui.Works {
 			_, p, _, err := a.planOfRestore(ctx, a.folder, i, s, o)
 			return p, err
 		},
+		RestoreAside: func(ctx context.Context, id, actor string) (core.Aside, error) {
+			return a.applier.RestoreAside(ctx, id, a.finder(ctx, a.Discover), actor)
+		},
+		PurgeAside: func(ctx context.Context, id, actor string) (core.Aside, error) {
+			return a.applier.PurgeAside(ctx, id, a.finder(ctx, a.Discover), actor)
+		},
 		Playbooks: a.listBooks, CheckPlaybook: checkBook, SavePlaybook: a.saveBook,
 		TestPlaybook: testBook, PlanPlaybook: a.planText, PlaybookVersions: a.bookVersions,
 		Checks: checks.All,

@@ -61,6 +61,21 @@ type Token struct {
 	Over  bool
 }
 
+// Quarantine is what was moved out of the way instead of being deleted.
+type Quarantine struct {
+	Frame
+	Problem string
+	Items   []Aside
+	Pager   Pager
+}
+
+// Aside is one thing in quarantine.
+type Aside struct {
+	core.Aside
+	Over                 bool // it was kept as long as was meant
+	MayRestore, MayPurge bool
+}
+
 // Audit is what was done, and whether the record of it is whole.
 type Audit struct {
 	Frame
@@ -121,10 +136,11 @@ type Part struct {
 
 // The names of the pages' templates.
 
-func (*Palette) Template() string  { return "palette" }
-func (*Users) Template() string    { return "users" }
-func (*Tokens) Template() string   { return "tokens" }
-func (*Audit) Template() string    { return "audit" }
-func (*Settings) Template() string { return "settings" }
-func (*Factor) Template() string   { return "factor" }
-func (*About) Template() string    { return "about" }
+func (*Palette) Template() string    { return "palette" }
+func (*Users) Template() string      { return "users" }
+func (*Tokens) Template() string     { return "tokens" }
+func (*Audit) Template() string      { return "audit" }
+func (*Quarantine) Template() string { return "quarantine" }
+func (*Settings) Template() string   { return "settings" }
+func (*Factor) Template() string     { return "factor" }
+func (*About) Template() string      { return "about" }

@@ -1,0 +1,63 @@
+package ui
+
+import (
+	"context"
+	"slices"
+
+	"github.com/basewright/basewright/core"
+)
+
+type quarantineOut struct {
+	Reply
+	Quarantine []core.Aside `json:"quarantine" doc:"the oldest first; nothing goes by itself"`
+}
+
+type asideOut struct {
+	Reply
+	Item core.Aside `json:"item"`
+}
+
+type purgeIn struct {
+	Confirm string `json:"confirm" doc:"the id once more: what is purged is gone for good"`
+}
+
+// listQuarantine lists what is in quarantine of the instances that the caller
+// may see, and for an admin of all also of those that are no more.
+func (c *call) listQuarantine() (any, error) {
+	list, err := c.asides()
+	return quarantineOut{ok(""), listed(list)}, err
+}
+
+func (c *call) asides() ([]core.Aside, error) {
+	list, err := c.Store.Quarantine(c, c.Query("instance"))
+	return slices.DeleteFunc(list, func(a core.Aside) bool { return !c.who.may(core.MayRead, a.Instance) }), err
+}
+
+func (c *call) restoreAside() (any, error) {
+	// It goes on when whoever asked is gone: half of a move helps nobody.
+	a, err := c.RestoreAside(context.WithoutCancel(c.ctx), c.Param("aside"), c.who.actor())
+	if err != nil {
+		return nil, err
+	}
+	return asideOut{ok("it is back at " + a.From()), a}, nil
+}
+
+// purgeAside deletes for good, and so wants a person who says what.
+func (c *call) purgeAside() (any, error) {
+	var in purgeIn
+	if err := c.body(&in); err != nil {
+		return nil, err
+	}
+	id := c.Param("aside")
+	switch {
+	case c.who.token != nil:
+		return nil, core.Errorf(core.Invalid, "an API token is no person, and only a person purges; log in")
+	case in.Confirm != id:
+		return nil, core.Errorf(core.Invalid, `what is purged is gone for good; "confirm" must be its id, %s`, id)
+	}
+	a, err := c.PurgeAside(context.WithoutCancel(c.ctx), id, c.who.actor())
+	if err != nil {
+		return nil, err
+	}
+	return asideOut{ok("it is deleted"), a}, nil
+}
