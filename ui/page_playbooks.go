@@ -94,7 +94,7 @@ func (c *call) planTitle(l panel.Lang) func(core.Plan) string {
 	return func(p core.Plan) string {
 		n := slices.IndexFunc(books, func(b core.Playbook) bool { return b.ID == p.Playbook && b.Title == p.Title })
 		if n < 0 {
-			return p.Title
+			return l.Phrase(p.Title)
 		}
 		return bookTitle(l, books[n])
 	}

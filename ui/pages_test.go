@@ -188,7 +188,9 @@ func TestFindingsInPortuguese(t *testing.T) {
 	}
 	repaired := aChange("change-shop", "shop")
 	repaired.Plan.Title = "Restart auth"
+	repaired.State, repaired.Reason = core.RolledBack, "PG-01 is still there after the change"
 	must(t, w.a.Store.SaveChange(t.Context(), repaired))
+	journal(w, "change-shop", time.Now())
 	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
 	for path, want := range map[string]struct{ there, gone []string }{
 		"/instances/shop": {[]string{"O banco não aceita a senha que a stack usa", "Aplique o playbook", `lang="en">The role authenticator is refused<`, "Um serviço não responde ao gateway", "Sobraram containers de logs"},
@@ -197,7 +199,7 @@ func TestFindingsInPortuguese(t *testing.T) {
 		"/playbooks":              {[]string{"Reiniciar o auth", "Mine"}, []string{"Restart auth"}},
 		"/playbooks/restart-auth": {[]string{"<h1>Reiniciar o auth"}, []string{"Restart auth"}},
 		"/instances/shop/changes": {[]string{"Reiniciar o auth"}, []string{"Restart auth"}},
-		"/changes/change-shop":    {[]string{"<h1>Reiniciar o auth"}, []string{"Restart auth"}},
+		"/changes/change-shop":    {[]string{"<h1>Reiniciar o auth", "PG-01 continua depois da mudança", "diagnosticar antes"}, []string{"Restart auth", "is still there", "diagnose before"}},
 		"/changes/change-other":   {[]string{"<h1>a plan"}, nil},
 	} {
 		r := httptest.NewRequest(http.MethodGet, path, nil)

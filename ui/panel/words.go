@@ -15,6 +15,7 @@ func functions(l Lang, now func() time.Time) template.FuncMap {
 		"t":       l.T,
 		"has":     Has,
 		"text":    text,
+		"phrase":  func(v any) string { return text(l.Phrase(fmt.Sprint(v))) },
 		"icon":    icon,
 		"ago":     func(t time.Time) string { return l.ago(now().Sub(t)) },
 		"until":   func(t time.Time) string { return l.until(t.Sub(now())) },
