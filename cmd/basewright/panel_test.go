@@ -24,8 +24,6 @@ func TestPanelOnARealStack(t *testing.T) {
 		t.Fatalf("no password was printed:\n%s", s.out)
 	}
 	b := browsertest.Open(t, s.url, "../../.lab/screens")
-	see := func(selector string) chromedp.Action { return chromedp.WaitVisible(selector, chromedp.ByQuery) }
-	press := func(selector string) chromedp.Action { return chromedp.Click(selector, chromedp.ByQuery) }
 	var all strings.Builder
 	look := func() {
 		var html string

@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // Tab is a tab of a browser of its own, on one site.
@@ -58,7 +59,7 @@ func Open(t *testing.T, base, shots string) *Tab {
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(alloc)
 	t.Cleanup(end)
-	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	t.Cleanup(cancel)
 	b := &Tab{Base: base, t: t, ctx: ctx, shots: shots}
 	if err := chromedp.Run(ctx); err != nil { // it starts, and ends with this context
@@ -132,12 +133,36 @@ func (b *Tab) Complaints() []string {
 // Run does something in the tab, within a minute and a half.
 func (b *Tab) Run(actions ...chromedp.Action) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 90*time.Second)
+	b.Within(90*time.Second, actions...)
+}
+
+// Within does something in the tab that may take so long.
+func (b *Tab) Within(most time.Duration, actions ...chromedp.Action) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, most)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		b.Shot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
 		b.t.Fatalf("%v, on %s", err, b.Where())
 	}
+}
+
+// TabTo goes on from control to control with the Tab key until one is focused that
+// the selector finds.
+func TabTo(selector string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		const most = 250 // controls of a page
+		for range most {
+			if err := chromedp.KeyEvent(kb.Tab).Do(ctx); err != nil {
+				return err
+			}
+			there := false
+			if err := chromedp.Evaluate(fmt.Sprintf("document.activeElement.matches(%q)", selector), &there).Do(ctx); err != nil || there {
+				return err
+			}
+		}
+		return fmt.Errorf("the Tab key does not lead to %s", selector)
+	})
 }
 
 // networkChanged is what Chromium drops its connections with when an interface
