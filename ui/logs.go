@@ -72,9 +72,14 @@ func (c *call) showLogs() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.logged(q)
+}
+
+// logged returns the lines that a query asks for.
+func (c *call) logged(q LogQuery) (logsOut, error) {
 	out := logsOut{Reply: ok(""), Logs: []logLine{}, Notes: []string{}}
 	cut := false
-	err = c.Logs(c.Request.Context(), c.instance, q, func(e logs.Entry) error {
+	err := c.Logs(c.Request.Context(), c.instance, q, func(e logs.Entry) error {
 		out.Summary.Total++
 		switch {
 		case e.Level.AtLeast(logs.Error):

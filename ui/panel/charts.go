@@ -3,6 +3,7 @@ package panel
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,6 +84,7 @@ func (l Lang) history(t Timeline) template.HTML {
 		}
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="14" y2="%d"/><text x="%.1f" y="134" text-anchor="%s">%s</text>`, x(at), x(at), base, x(at), anchor, template.HTMLEscapeString(label))
 	}
+	labelled := -1.0 // how far the last label reaches
 	for i, k := range t.Looks {
 		end := t.To
 		if i+1 < len(t.Looks) {
@@ -95,6 +97,16 @@ func (l Lang) history(t Timeline) template.HTML {
 		}
 		fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d"><title>%s</title></rect>`,
 			template.HTMLEscapeString(string(k.Status)), x(k.At), base-height, max(1.5, x(end)-x(k.At)), height, template.HTMLEscapeString(text(title)))
+		if i > 0 && slices.Equal(k.Causes, t.Looks[i-1].Causes) || len(k.Causes) == 0 {
+			continue
+		}
+		// A finding is named where it begins, as far as there is room.
+		const letter, gap = 6.8, 8.0
+		name := text(k.Causes[0])
+		if at := min(x(k.At), wide-letter*float64(len(name))); at > labelled {
+			fmt.Fprintf(&b, `<text class="cause" x="%.1f" y="%d">%s</text>`, at, base-height-5, template.HTMLEscapeString(name))
+			labelled = at + letter*float64(len(name)) + gap
+		}
 	}
 	for _, m := range t.Marks {
 		fmt.Fprintf(&b, `<a href="/changes/%s"><path class="mark-%s" d="M%.1f 2l6 7-6 7-6-7Z"/><title>%s</title></a>`,

@@ -163,6 +163,9 @@ func (c Cause) Jump(e core.Evidence) string {
 	if !logged {
 		return ""
 	}
+	if e.At != nil { // the moment tells the line, however the logs are read
+		return "/instances/" + c.Instance + "/logs?" + url.Values{"service": {service}, "at": {e.At.UTC().Format(time.RFC3339Nano)}}.Encode() + "#found"
+	}
 	words := []rune(e.Text)
 	return "/instances/" + c.Instance + "/logs?" + url.Values{"service": {service}, "q": {string(words[:min(len(words), mostJump)])}}.Encode()
 }

@@ -18,6 +18,7 @@ type Logs struct {
 	Lines                   []LogLine
 	Notes                   []string
 	Found, Errors, Warnings int
+	Missed                  bool // the line that somebody came for is not among them
 }
 
 // LogLine is one entry.
@@ -27,6 +28,7 @@ type LogLine struct {
 	Level   logs.Level
 	Message string
 	Code    string
+	Meant   bool // somebody came for this one
 }
 
 // Config is the form with an instance's settings.

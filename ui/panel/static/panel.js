@@ -199,6 +199,7 @@ if (new URLSearchParams(location.search).has("done")) {
 }
 each(".tabs [aria-current]", (tab) => tab.scrollIntoView({ block: "nearest", inline: "nearest" })); // a phone shows some of them
 each("#log", (list) => { list.scrollTop = list.scrollHeight; });
+find("#found")?.scrollIntoView({ block: "center" });
 each("button.confirmed", (button) => { button.disabled = true; });
 
 listen();
