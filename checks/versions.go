@@ -80,16 +80,15 @@ func older(a, b version) bool { return slices.Compare(a[:], b[:]) < 0 }
 
 const releaseFile = ".supabase-version"
 
-// releaseOf returns the release that upstream's setup.sh has noted.
+// releaseOf returns the release that upstream's setup.sh has noted, or else the one in
+// Basewright's books.
 func releaseOf(ctx context.Context, t core.Target) (version, bool) {
-	if v, ok := parseVersion(t.Instance.Release); ok {
-		return v, true
+	if f, err := readFile(ctx, t, releaseFile); err == nil {
+		if v, ok := parseVersion(strings.TrimSpace(string(f.Data))); ok {
+			return v, true
+		}
 	}
-	f, err := readFile(ctx, t, releaseFile)
-	if err != nil {
-		return version{}, false
-	}
-	return parseVersion(strings.TrimSpace(string(f.Data)))
+	return parseVersion(t.Instance.Release) // which an upgrade changes last
 }
 
 // readFile reads a file of the instance folder, wherever the target can.

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/coretest"
 )
 
 // What a child process, which is this test binary, is told.
@@ -63,6 +64,18 @@ var scenarios = map[string]func(w *world) error{
 	},
 	"a deletion": func(w *world) error {
 		c, err := w.delete(context.Background(), true)
+		if err == nil && c.State != core.Committed {
+			err = errors.New(c.Reason)
+		}
+		return err
+	},
+	"an upgrade": func(w *world) error {
+		w.a.Data = &shelf{vault{w: w}}
+		p, err := w.toUpgrade(&ledger{ran: "70"})
+		if err != nil {
+			return err
+		}
+		c, err := w.upgrade(context.Background(), p, nil)
 		if err == nil && c.State != core.Committed {
 			err = errors.New(c.Reason)
 		}
@@ -180,7 +193,7 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 	for scenario, prepare := range map[string]func(w *world) error{
 		"a change that cures": nil, "a change of every operation": nil, "a change that is rolled back": nil, "an undo": cured,
-		"a deletion": (*world).keep, "a restore": (*world).settled, "a loss": nil,
+		"a deletion": (*world).keep, "a restore": (*world).settled, "a loss": nil, "an upgrade": nil,
 		"a rotation of the JWT secret": (*world).signed, "a rotation of database passwords": (*world).signed,
 	} {
 		base := prepared(t, prepare)
@@ -292,6 +305,9 @@ func mustRecover(t *testing.T, dir string, before, after worldState) {
 	}
 	defer w.st.Close()
 	w.a.Data = &shelf{vault{w: w}}
+	w.e.Edit(func(e *coretest.Engine) {
+		e.Databases = map[string]func(string) ([][]string, error){"postgres": (&ledger{ran: "70"}).answer}
+	})
 	if _, err := w.a.Recover(t.Context()); err != nil {
 		t.Fatalf("recover: %v", err)
 	}

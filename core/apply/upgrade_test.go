@@ -25,13 +25,22 @@ func (l *ledger) answer(sql string) ([][]string, error) {
 	return [][]string{{l.ran}}, nil
 }
 
-// upgradeWorld is a world with a plan that brings it to another release, in which the
-// gateway's service has another name.
+// upgradeWorld is a world with a plan that brings it to another release.
 func upgradeWorld(t *testing.T) (*world, *vault, *ledger, core.Plan) {
 	t.Helper()
 	w, l := newWorld(t), &ledger{ran: "70"}
 	v := &vault{w: w}
 	w.a.Data = v
+	p, err := w.toUpgrade(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, v, l, p
+}
+
+// toUpgrade gives a world the files of another release, in which the gateway's
+// service has another name, and plans to bring it there.
+func (w *world) toUpgrade(l *ledger) (core.Plan, error) {
 	w.e.Edit(func(e *coretest.Engine) {
 		e.Databases = map[string]func(string) ([][]string, error){"postgres": l.answer}
 		e.Compose.Services = []core.ComposeService{
@@ -39,9 +48,9 @@ func upgradeWorld(t *testing.T) (*world, *vault, *ledger, core.Plan) {
 		}
 	})
 	w.spoil = func(d *core.Diagnosis) { *d = core.Diagnosis{Status: core.Healthy} }
-	ran, err := supabase.Migrations(t.Context(), w.e)
+	ran, err := supabase.Migrations(context.Background(), w.e)
 	if err != nil {
-		t.Fatal(err)
+		return core.Plan{}, err
 	}
 	p := w.plan(
 		core.Action{Op: core.OpStop, Service: core.Gateway}, core.Action{Op: core.OpStop, Service: core.Auth}, core.Action{Op: core.OpSnapshot},
@@ -52,10 +61,7 @@ func upgradeWorld(t *testing.T) (*world, *vault, *ledger, core.Plan) {
 		core.Action{Op: core.OpWaitHealthy, Service: core.Gateway, Args: map[string]any{"timeout": "1s"}},
 	)
 	p.Playbook, p.Risk, p.Scope, p.Claims = UpgradePlaybook, core.HighRisk, core.FullScope, nil
-	if err := p.Seal(); err != nil {
-		t.Fatal(err)
-	}
-	return w, v, l, p
+	return p, p.Seal()
 }
 
 var newFiles = map[string]core.Secret{"CONTENT_1": "services: {db: {}}\n"}
