@@ -91,6 +91,8 @@ type Works struct {
 	// Operate starts, stops or safely restarts an instance.
 	Operate func(i core.Instance, what Operation, actor string) queue.Job
 	Undo    func(change, actor string) queue.Job
+	// CanUndo reports whether Undo takes on a change, as far as that tells.
+	CanUndo func(core.Change) bool
 	// DeleteInstance takes an instance off the engine; with shelve its data goes into quarantine.
 	DeleteInstance func(i core.Instance, shelve bool, actor string) queue.Job
 

@@ -63,3 +63,17 @@ func TestUndecidedUpgrade(t *testing.T) {
 		t.Errorf("the job: status %d: %s", rec.Code, rec.Body)
 	}
 }
+
+// TestUndoIsOfferedWhereItCanBe: what cannot be undone is not said to be.
+func TestUndoIsOfferedWhereItCanBe(t *testing.T) {
+	w := newWorld(t)
+	close(w.hold)
+	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+	for playbook, want := range map[string]bool{"restart-auth": true, "upgrade": false} {
+		id := "done-by-" + playbook
+		must(t, w.a.Store.SaveChange(t.Context(), core.Change{ID: id, Instance: "shop", State: core.Committed, Plan: core.Plan{Playbook: playbook}, Actor: "user:root"}, entryOf("change.apply")))
+		if got := decoded(t, w.ask("GET", "/api/changes/"+id, login, "")); got["can_undo"] != want {
+			t.Errorf("%s: can_undo is %v", playbook, got["can_undo"])
+		}
+	}
+}

@@ -55,7 +55,7 @@ func (c *call) change(id, message string) (any, error) {
 		return nil, err
 	}
 	steps, err := c.Store.Journal(c, id)
-	out := changeOut{ok(message), whole(ch), []journalLine{}, ch.State == core.Committed, "/api/changes/" + id}
+	out := changeOut{ok(message), whole(ch), []journalLine{}, c.CanUndo(ch), "/api/changes/" + id}
 	for _, e := range steps {
 		l := journalLine{e.Seq, e.Step, e.At, nil, e.Outcome}
 		if !e.Done.IsZero() {

@@ -209,6 +209,7 @@ func (w *world) works() Works {
 		Repair:         func(i core.Instance, _ RepairOrder, _ string) queue.Job { return job(i) },
 		DeleteInstance: func(i core.Instance, _ bool, _ string) queue.Job { return job(i) },
 		Operate:        func(i core.Instance, _ Operation, _ string) queue.Job { return job(i) },
+		CanUndo:        func(c core.Change) bool { return c.State == core.Committed && c.Plan.Playbook != "upgrade" },
 		Undo:           func(id, _ string) queue.Job { return job(shopOf[strings.TrimPrefix(id, "change-")]) },
 		Snapshot: func(_ context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error) {
 			return core.Snapshot{ID: "fresh", Instance: i.ID, Scope: scope, Reason: reason, Created: time.Now()}, nil

@@ -116,3 +116,33 @@ func (p *person) madeSecrets(dir string) map[string]string {
 	}
 	return secrets
 }
+
+// BenchmarkCreate makes an instance of the lab's images and measures how long it takes
+// until a sign-up has proven that it runs.
+func BenchmarkCreate(b *testing.B) {
+	host, err := docker.Connect(b.Context(), "")
+	if err != nil {
+		b.Skip(err)
+	}
+	defer host.Close()
+	w, err := theWorld()
+	if err != nil {
+		b.Fatal(err)
+	}
+	name := prefix + "-timed"
+	for b.Loop() {
+		dir := b.TempDir()
+		start := time.Now()
+		out, code := w.run("basewright", []string{"BASEWRIGHT_DATA=" + dir}, "instance", "create", name, "--yes", "--root", filepath.Join(dir, "instances"), "--images", imagePrefix(), "--postgres", "15")
+		b.ReportMetric(time.Since(start).Seconds(), "s-to-running")
+		if err := host.Erase(context.Background(), core.Instance{ID: name, Project: name}, time.Time{}); err != nil {
+			b.Error(err)
+		}
+		switch {
+		case code == exitFound && strings.Contains(out, "image "):
+			b.Skip("the lab's images are not there; `make demo` makes them")
+		case code != 0:
+			b.Fatalf("exit code %d\n%s", code, out)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,11 @@ func printPlan(c *console, p core.Plan) {
 	}
 	c.field("Risk", printable(string(p.Risk)))
 	if p.Scope != "" {
-		c.field("Snapshot", printable(string(p.Scope))+", before the first action")
+		when := "before the first action"
+		if slices.ContainsFunc(p.Actions, func(a core.Action) bool { return a.Op == core.OpSnapshot }) {
+			when = "when nothing but the database runs"
+		}
+		c.field("Snapshot", printable(string(p.Scope))+", "+when)
 	}
 	if p.Downtime > 0 {
 		c.field("Downtime", "about "+p.Downtime.Round(time.Second).String())

@@ -44,9 +44,6 @@ func flagsOf(o ui.CreateOrder) []string {
 // TestCreateRefuses gives everything to a creation that people get wrong, by the
 // terminal and over the API: one clear sentence each, and nothing left behind.
 func TestCreateRefuses(t *testing.T) {
-	if !inAll.now() {
-		t.Skip("takes minutes: only with BASEWRIGHT_TEST_ALL=1")
-	}
 	t.Parallel()
 	w := onStacks(t)
 	stack, p := w.borrow(t), w.person(t)
@@ -93,6 +90,7 @@ func refusals(name, stack string, taken, busy int) map[string]refusal {
 		"a name of 81 letters":         {ui.CreateOrder{Name: strings.Repeat("a", 81), ID: name}, "up to 80 characters"},
 		"an id with capitals":          {ui.CreateOrder{Name: name, ID: "Never"}, "3 to 40 small letters"},
 		"an id of other letters":       {ui.CreateOrder{Name: name, ID: "日本語"}, "3 to 40 small letters"},
+		"a name of other letters":      {ui.CreateOrder{Name: "Магазин", Images: images, Postgres: 15}, "no letter from a to z"},
 		"a path":                       {ui.CreateOrder{Name: name, ID: "../" + name}, "3 to 40 small letters"},
 		"a reserved name":              {ui.CreateOrder{Name: "Supabase"}, "is reserved"},
 		"a name that is taken":         {ui.CreateOrder{Name: stack, Images: images, Postgres: 15}, "choose another name"},

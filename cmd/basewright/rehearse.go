@@ -41,6 +41,9 @@ func (w *workshop) rehearse(ctx context.Context, f upgradeFlags, inst core.Insta
 		printReceipt(w.console, r.Change)
 		word := "The rehearsal went well: " + inst.ID + " itself was not touched, and the clone is removed."
 		if !r.Well {
+			if r.Diagnosis != nil {
+				printReport(w.console, []*core.Diagnosis{r.Diagnosis})
+			}
 			word = "The rehearsal did not go well; " + inst.ID + " itself was not touched, and the clone is removed."
 		}
 		fmt.Fprintln(w.out, "\n"+printable(word))
@@ -86,9 +89,24 @@ func (w *workshop) rehearsed(ctx context.Context, inst core.Instance, o upgrade.
 	if c.State != core.Committed {
 		return r, nil // the receipt says why
 	}
-	r.Diagnosis, err = look(ctx, w.host.Open(job.Instance), w.store.Key(), w.books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
-	r.Well = err == nil && r.Diagnosis.Status != core.Unhealthy && r.Diagnosis.Status != core.Unknown
-	return r, err
+	return r, w.examine(ctx, &r, w.host.Open(job.Instance))
+}
+
+// examine looks at an upgraded clone, with a sign-up, until it is well or had its
+// time to settle.
+func (w *workshop) examine(ctx context.Context, r *rehearsal, clone core.Engine) (err error) {
+	for end := time.Now().Add(2 * time.Minute); ; {
+		r.Diagnosis, err = look(ctx, clone, w.store.Key(), w.books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
+		r.Well = err == nil && r.Diagnosis.Status != core.Unhealthy && r.Diagnosis.Status != core.Unknown
+		if r.Well || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+	}
 }
 
 // stage prepares the clone of a rehearsal: of the instance's own release and images,

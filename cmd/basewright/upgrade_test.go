@@ -205,7 +205,9 @@ func (u *upgrading) overHTTP() {
 	order["confirm"] = u.name
 	c.want(http.StatusConflict, "POST", base, answer{"to": "0.8.1", "confirm": u.name, "plan_hash": strings.Repeat("0", 64)})
 	c.want(http.StatusConflict, "POST", base+"/plan", answer{"to": "0.6.0"})
-	c.ended(c.want(http.StatusAccepted, "POST", base, order), "committed")
+	if done := c.ended(c.want(http.StatusAccepted, "POST", base, order), "committed"); done["can_undo"] != false {
+		u.t.Errorf("an upgrade is said to be undone, which only its snapshot can: %v", done["can_undo"])
+	}
 	s.stop()
 	c.noneOf(u.secrets)
 }

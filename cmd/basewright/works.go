@@ -53,7 +53,7 @@ func (a *agent) works() ui.Works {
 			return p, err
 		},
 		PlanRotation: a.planRotation, Rotate: a.rotate,
-		Repair: a.repairJob, Operate: a.operate, Undo: a.undo, DeleteInstance: a.delete,
+		Repair: a.repairJob, Operate: a.operate, Undo: a.undo, CanUndo: apply.CanUndo, DeleteInstance: a.delete,
 		Snapshot: a.takeSnapshot, VerifySnapshot: a.verifySnapshot, DrillSnapshot: a.drillByHand, Restore: a.restoreJob,
 		PlanRestore: func(ctx context.Context, i core.Instance, s core.Snapshot, o ui.RestoreOrder) (core.Plan, error) {
 			_, p, _, err := a.planOfRestore(ctx, a.folder, i, s, o)
