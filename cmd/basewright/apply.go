@@ -28,6 +28,7 @@ type workshop struct {
 	folder  *snapshot.Folder
 	books   []core.Playbook
 	given   map[string]core.Secret // of the plan that is applied, nowhere else yet
+	spend   func()                 // ends thrift; nil where there was none
 }
 
 // unasked is how old an interrupted change may be to be put back by whatever
@@ -49,7 +50,8 @@ func openWorkshop(ctx context.Context, g *global) (*workshop, error) {
 	return w, nil
 }
 
-// openBench opens the state and nothing else.
+// openBench opens the state and nothing else. Until it is closed, memory is kept
+// small: snapshots of any size pass through it.
 func openBench(ctx context.Context, g *global) (*workshop, error) {
 	host, err := g.engine(ctx)
 	if err != nil {
@@ -60,6 +62,7 @@ func openBench(ctx context.Context, g *global) (*workshop, error) {
 		host.Close()
 		return nil, err
 	}
+	w.spend = thrifty()
 	if w.books, err = g.playbooks(ctx); err == nil {
 		err = w.permit(ctx)
 	}
@@ -132,6 +135,9 @@ func (w *workshop) retain(ctx context.Context, instance string) error {
 // close lets go of the state and the engine; what must last was synced when it
 // was written.
 func (w *workshop) close() {
+	if w.spend != nil {
+		w.spend()
+	}
 	w.store.Close()
 	if w.host != nil {
 		w.host.Close()

@@ -109,8 +109,8 @@ func (f *doctorFlags) limits() error {
 	return nil
 }
 
-// ample is what the heap of a diagnosis may come to before garbage is collected
-// with more zeal: eight stacks at a time need a third of it.
+// ample is what the heap may come to before garbage is collected with more zeal: a
+// diagnosis of eight stacks at a time needs a third of it, a snapshot half.
 const ample = 28 << 20
 
 // thrifty keeps memory small while something runs, at the cost of some time,

@@ -45,10 +45,14 @@ func TestDataIsLoadedWhenItMustBe(t *testing.T) {
 	stack, p := w.borrow(t), w.person(t)
 	w.seed(t, stack)
 	w.mark(t, stack)
-	before, identity := w.whole(t, stack), w.identity(t, stack)
+	// Not the whole dump: pg_dump does not keep who owns what belongs to extensions.
+	now := func() string {
+		return w.state(t, stack) + w.inspected(t, stack) + entries(t, w.folder(stack)) + w.data(t, stack)
+	}
+	before, whole, identity := now(), w.whole(t, stack), w.identity(t, stack)
 	same := func(what string) {
 		t.Helper()
-		if d := difference(before, w.whole(t, stack)); d != "" {
+		if d := difference(before, now()); d != "" {
 			t.Fatalf("%s: the rollback did not bring back what was: %s", what, d)
 		}
 	}
@@ -58,7 +62,7 @@ func TestDataIsLoadedWhenItMustBe(t *testing.T) {
 		t.Errorf("SQL that PostgreSQL undid:\n%s", out)
 	}
 	same("SQL that PostgreSQL undid")
-	if d := difference(identity, w.identity(t, stack)); d != "" {
+	if d := difference(identity, w.identity(t, stack)) + difference(whole, w.whole(t, stack)); d != "" {
 		t.Errorf("databases were replaced although nothing was committed: %s", d)
 	}
 
