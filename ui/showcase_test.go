@@ -14,6 +14,7 @@ import (
 func showcase(w *world) {
 	w.t.Helper()
 	ctx, now := context.Background(), time.Now().UTC()
+	must(w.t, w.a.Store.EndWindow(ctx, "window-shop", entryOf("maintenance.end")))
 	for k := 40; k > 0; k-- {
 		d := aDiagnosis("shop")
 		d.Timestamp, d.Mode, d.DurationMS = now.Add(-time.Duration(k)*9*time.Hour), core.Full, 812

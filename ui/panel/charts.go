@@ -84,7 +84,8 @@ func (l Lang) history(t Timeline) template.HTML {
 		}
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="14" y2="%d"/><text x="%.1f" y="134" text-anchor="%s">%s</text>`, x(at), x(at), base, x(at), anchor, template.HTMLEscapeString(label))
 	}
-	labelled := -1.0 // how far the last label reaches
+	var labels strings.Builder    // over what is drawn after them
+	labelled := map[int]float64{} // how far the last of that height reaches
 	for i, k := range t.Looks {
 		end := t.To
 		if i+1 < len(t.Looks) {
@@ -103,11 +104,12 @@ func (l Lang) history(t Timeline) template.HTML {
 		// A finding is named where it begins, as far as there is room.
 		const letter, gap = 6.8, 8.0
 		name := text(k.Causes[0])
-		if at := min(x(k.At), wide-letter*float64(len(name))); at > labelled {
-			fmt.Fprintf(&b, `<text class="cause" x="%.1f" y="%d">%s</text>`, at, base-height-5, template.HTMLEscapeString(name))
-			labelled = at + letter*float64(len(name)) + gap
+		if at := min(x(k.At), wide-letter*float64(len(name))); at >= labelled[height] {
+			fmt.Fprintf(&labels, `<text class="cause" x="%.1f" y="%d">%s</text>`, at, base-height-5, template.HTMLEscapeString(name))
+			labelled[height] = at + letter*float64(len(name)) + gap
 		}
 	}
+	b.WriteString(labels.String())
 	for _, m := range t.Marks {
 		fmt.Fprintf(&b, `<a href="/changes/%s"><path class="mark-%s" d="M%.1f 2l6 7-6 7-6-7Z"/><title>%s</title></a>`,
 			template.URLQueryEscaper(m.ID), template.HTMLEscapeString(string(m.State)), min(wide-7, max(7, x(m.At))), template.HTMLEscapeString(text(m.Title)+" · "+l.T("state."+string(m.State))))

@@ -145,3 +145,20 @@ func TestHunk(t *testing.T) {
 		t.Errorf("%q, want %q", got.String(), want)
 	}
 }
+
+// TestHistoryNamesCauses wants a cause named where it begins, and two beside each
+// other both.
+func TestHistoryNamesCauses(t *testing.T) {
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	line := Timeline{From: from, To: from.Add(10 * time.Hour)}
+	for i, causes := range [][]string{{}, {"DK-15"}, {"DK-15"}, {"REST-02"}, {}, {"<b>"}} {
+		status := []core.Status{core.Healthy, core.Degraded, core.Degraded, core.Unhealthy, core.Healthy, core.Unhealthy}[i]
+		line.Looks = append(line.Looks, Look{At: from.Add(time.Duration(i) * 90 * time.Minute), Status: status, Causes: causes})
+	}
+	drawn := string(English.history(line))
+	for name, times := range map[string]int{">DK-15<": 1, ">REST-02<": 1, ">&lt;b&gt;<": 1, "<b>": 0} {
+		if n := strings.Count(drawn, name); n != times {
+			t.Errorf("%s stands in it %d times", name, n)
+		}
+	}
+}
