@@ -44,6 +44,7 @@ func TestFiguresOfTheFleet(t *testing.T) {
 	b := browse(t, w)
 	b.login()
 	f := b.bestOf(5)
+	b.listens()
 	i, err := w.a.Store.Instance(t.Context(), "customer-003") // which is broken, and stays so
 	must(t, err)
 	b.eval(`document.addEventListener("htmx:after:swap", () => requestAnimationFrame(() => setTimeout(() => { window.live = shifts(); })), { once: true }), 0`, nil)

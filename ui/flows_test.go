@@ -193,7 +193,8 @@ func TestLiveList(t *testing.T) {
 	fleetOf(w, 3)
 	b := browse(t, w)
 	b.login()
-	b.run(chromedp.WaitVisible("#row-customer-001 .healthy", chromedp.ByQuery), chromedp.Sleep(300*time.Millisecond))
+	b.run(chromedp.WaitVisible("#row-customer-001 .healthy", chromedp.ByQuery))
+	b.listens()
 	i, err := w.a.Store.Instance(t.Context(), "customer-001")
 	must(t, err)
 	_, err = w.a.Diagnoses.Run(t.Context(), i, core.Full, core.BySchedule) // the world's look finds PG-01
