@@ -92,13 +92,3 @@ func (c *call) sendReport(write func(io.Writer) error) error {
 	c.Status(http.StatusOK)
 	return write(c.Writer)
 }
-
-// explain says what a code means.
-func (a *Agent) explain(code string) (core.Explanation, bool) {
-	for _, k := range a.Checks() {
-		if n := slices.IndexFunc(k.Finds, func(e core.Explanation) bool { return e.Code == code }); n >= 0 {
-			return k.Finds[n], true
-		}
-	}
-	return core.Explanation{}, false
-}

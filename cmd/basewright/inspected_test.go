@@ -37,13 +37,11 @@ func (w *world) inspected(t *testing.T, stack string) string {
 	var lines []string
 	tell := func(name string, what any) {
 		text, err := json.Marshal(what)
+		must(t, err)
 		var tree any
-		if err == nil {
-			err = json.Unmarshal(text, &tree)
-		}
-		if text, err = json.Marshal(lasting(tree)); err != nil {
-			t.Fatal(err)
-		}
+		must(t, json.Unmarshal(text, &tree))
+		text, err = json.Marshal(lasting(tree))
+		must(t, err)
 		lines = append(lines, name+" "+anonymous.ReplaceAllString(string(text), "ID"))
 	}
 	boxes, err := api.ContainerList(t.Context(), container.ListOptions{All: true, Filters: of})

@@ -80,7 +80,7 @@ func databaseSize(ctx context.Context, e core.Engine, name string) (int64, error
 func treeSize(dir string) (size int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return nil // it is a figure for people
+			return nil //nolint:nilerr // it is a figure for people
 		}
 		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
 			size += info.Size()

@@ -58,7 +58,7 @@ func notLost(path string) error {
 		return nil
 	}
 	if _, err := os.Stat(path + ".head"); err != nil {
-		return nil
+		return nil //nolint:nilerr // there was none
 	}
 	return &core.Error{
 		Code:    core.Conflict,
