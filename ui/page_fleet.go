@@ -196,20 +196,51 @@ func paged[T any](u *url.URL, list []T, page, size int) (panel.Pager, []T) {
 	return panel.Pager{Page: page, Pages: pages, Before: at(page - 1), After: at(page + 1)}, list[(page-1)*size : min(len(list), page*size)]
 }
 
-// addTrends gives rows the days that lie behind them.
+// past is the days of an instance as they are drawn. They hold until there is
+// another diagnosis, or another day.
+type past struct {
+	newest string // ID of the last diagnosis that is in them
+	first  time.Time
+	bars   []panel.Bar
+}
+
+// addTrends gives rows the days that lie behind them. Only of instances with
+// something new are they read.
 func (c *call) addTrends(rows []panel.FleetRow) error {
-	ids := make([]string, len(rows))
-	for i, r := range rows {
-		ids[i] = r.ID
-	}
-	now := c.Now().UTC()
-	first := now.Truncate(24*time.Hour).AddDate(0, 0, 1-trendDays)
-	trends, err := c.Store.Trends(c, ids, first, now)
+	newest, err := c.Store.NewestDiagnoses(c)
 	if err != nil {
 		return err
 	}
-	for i := range rows {
-		rows[i].Trend = barsOf(trends[rows[i].ID], first)
+	now := c.Now().UTC()
+	first := now.Truncate(24*time.Hour).AddDate(0, 0, 1-trendDays)
+	room := &c.Agent.panel
+	var stale []string
+	room.mu.Lock()
+	for i, r := range rows {
+		if p, drawn := room.past[r.ID]; drawn && p.newest == newest[r.ID] && p.first.Equal(first) {
+			rows[i].Trend = p.bars
+			continue
+		}
+		stale = append(stale, r.ID)
+	}
+	room.mu.Unlock()
+	if len(stale) == 0 {
+		return nil
+	}
+	trends, err := c.Store.Trends(c, stale, first, now.Add(time.Millisecond)) // with one of this moment, which is the newest
+	if err != nil {
+		return err
+	}
+	room.mu.Lock()
+	defer room.mu.Unlock()
+	if len(room.past) > manyKeys {
+		clear(room.past)
+	}
+	for i, r := range rows {
+		if slices.Contains(stale, r.ID) {
+			rows[i].Trend = barsOf(trends[r.ID], first)
+			room.past[r.ID] = past{newest[r.ID], first, rows[i].Trend}
+		}
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type pressroom struct {
 
 	mu     sync.Mutex
 	known  map[string]brief // of diagnoses, by their ID: these never change
+	past   map[string]past  // days of instances, by their ID
 	drafts map[string]draft // edits of settings that are looked at
 	marks  sync.Mutex       // one writer of the marks at a time
 }
@@ -39,7 +40,7 @@ func (p *pressroom) open(all []*route, now func() time.Time) {
 		}
 	}
 	p.assets, p.files = panel.Files()
-	p.known, p.drafts = map[string]brief{}, map[string]draft{}
+	p.known, p.past, p.drafts = map[string]brief{}, map[string]past{}, map[string]draft{}
 	p.book = panel.Open(now)
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -137,7 +138,11 @@ func playAgent(t *testing.T) string {
 	mux := http.NewServeMux()
 	mux.Handle("/", h)
 	mux.HandleFunc("GET /round/{depth}", func(w http.ResponseWriter, r *http.Request) {
-		_ = json.NewEncoder(w).Encode(a.round(r.Context(), list, core.Depth(r.PathValue("depth"))))
+		now := list
+		if n, err := strconv.Atoi(r.URL.Query().Get("tenth")); err == nil {
+			now = list[n*len(list)/10 : (n+1)*len(list)/10]
+		}
+		_ = json.NewEncoder(w).Encode(a.round(r.Context(), now, core.Depth(r.PathValue("depth"))))
 	})
 	return "http://" + serveOn(t, mux)
 }

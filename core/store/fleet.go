@@ -33,6 +33,21 @@ func (s *Store) Glances(ctx context.Context) (map[string]Glance, error) {
 	return all, nil
 }
 
+// NewestDiagnoses returns the ID of the last diagnosis of each instance, quick
+// ones, too.
+func (s *Store) NewestDiagnoses(ctx context.Context) (map[string]string, error) {
+	var rows []Glance
+	err := s.read.WithContext(ctx).Raw(`select i.id as instance, (select id from diagnoses where instance = i.id order by at desc, id desc limit 1) as id from instances i`).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("look for the last diagnoses: %w", explain(s.name, err))
+	}
+	all := map[string]string{}
+	for _, g := range rows {
+		all[g.Instance] = g.ID
+	}
+	return all, nil
+}
+
 // Diagnosis returns the diagnosis id; one that is not kept is core.NotFound.
 func (s *Store) Diagnosis(ctx context.Context, id string) (core.Diagnosis, error) {
 	r, err := take[diagnosisRow](ctx, s, "diagnosis", id)
