@@ -40,7 +40,7 @@ test-all: build ## like test, with the slow rows of the matrix of faults
 test-unit: ## the tests that need no Docker Engine
 	$(GO) test -race -short ./...
 
-bench: build ## figures: observation, diagnosis, plan, journal, snapshot, creation, downtime of a restart
+bench: build ## figures: observation, diagnosis, plan, journal, snapshot, creation, downtime of a restart, the agent under load
 	@$(LAB) engine up
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
