@@ -40,7 +40,8 @@ func (p *pressroom) open(all []*route, now func() time.Time) {
 		}
 	}
 	p.assets, p.files = panel.Files()
-	p.known, p.past, p.drafts = map[string]brief{}, map[string]past{}, map[string]draft{}
+	p.known, p.drafts = map[string]brief{}, map[string]draft{}
+	p.past = map[string]past{}
 	p.book = panel.Open(now)
 }
 
