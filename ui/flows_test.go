@@ -146,7 +146,7 @@ func TestHostileTextIsText(t *testing.T) {
 	b := browse(t, w)
 	b.login()
 	for _, path := range []string{"/", "/?q=" + url.QueryEscape(all), "/instances/shop", "/instances/shop/history", "/instances/shop/logs?q=" + url.QueryEscape(hostile[0]), "/instances/shop/config", "/instances/shop/snapshots",
-		"/instances/shop/schedules", "/instances/shop/changes", "/instances/shop/fix?finding=" + url.QueryEscape(all), "/changes/hostile", "/playbooks", "/playbooks/restart-auth", "/adopt", "/security", "/audit?q=" + url.QueryEscape(all), "/" + url.PathEscape(all)} {
+		"/instances/shop/schedules", "/instances/shop/changes", "/instances/shop/fix?finding=" + url.QueryEscape(all), "/changes/hostile", "/playbooks", "/playbooks/restart-auth", "/playbooks/restart-auth/edit", "/adopt", "/security", "/audit?q=" + url.QueryEscape(all), "/" + url.PathEscape(all)} {
 		b.open(path)
 		var title string
 		var alien int

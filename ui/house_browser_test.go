@@ -94,5 +94,8 @@ func TestHouseInABrowser(t *testing.T) {
 		b.open(path)
 		b.fits(path)
 	}
+	b.open("/adopt")
+	b.shot("adopt-picked-phone")
+	b.click(`form[action="/adopt"] .primary`, ".tabs")
 	b.quiet()
 }

@@ -20,6 +20,8 @@ func TestPanelEditorOnARealAgent(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	s := startServe(t, data).ready()
 	v := visit(t, s)
+	v.Run(see(".guide"))
+	v.Shot("real-first-run")
 	ctrl := chromedp.KeyModifiers(2)
 	file := filepath.Join(data, "playbooks", "my-repair.lua")
 	saved := func() string {
