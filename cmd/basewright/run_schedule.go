@@ -146,22 +146,3 @@ func (a *agent) drill(ctx context.Context, who string, i core.Instance) (string,
 	})
 	return "snapshot " + s.ID + " is " + string(s.Proof.Level) + ": " + s.Proof.Detail, err
 }
-
-// drillSnapshot restores a snapshot into a throwaway database, and keeps what
-// that proved.
-func (a *agent) drillSnapshot(ctx context.Context, e core.Engine, s core.Snapshot) (core.Snapshot, error) {
-	proof, _, err := a.folder.Drill(ctx, e, s)
-	if err != nil && proof.Level != core.Damaged {
-		return s, err // nothing was learnt
-	}
-	s.Proof = proof
-	return s, errors.Join(err, a.store.SaveSnapshot(ctx, s))
-}
-
-func (a *agent) drillByHand(ctx context.Context, i core.Instance, s core.Snapshot) (core.Snapshot, error) {
-	_, e, err := a.open(ctx, i)
-	if err != nil {
-		return s, err
-	}
-	return a.drillSnapshot(ctx, e, s)
-}

@@ -17,7 +17,6 @@ import (
 	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/core/logs"
 	"github.com/basewright/basewright/core/queue"
-	"github.com/basewright/basewright/core/snapshot"
 	"github.com/basewright/basewright/repairs"
 	"github.com/basewright/basewright/ui"
 )
@@ -251,37 +250,6 @@ func (a *agent) operate(i core.Instance, what ui.Operation, actor string) queue.
 
 func (a *agent) undo(change, actor string) queue.Job {
 	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) { return w.Undo(ctx, change, actor) })
-}
-
-// takeSnapshot takes a snapshot while no change is under way.
-func (a *agent) takeSnapshot(ctx context.Context, i core.Instance, scope core.Scope, reason string) (core.Snapshot, error) {
-	release, err := a.applier.Hold(i, "a snapshot being taken")
-	if err != nil {
-		return core.Snapshot{}, err
-	}
-	defer release()
-	i, e, obs, err := a.observe(ctx, i)
-	if err != nil {
-		return core.Snapshot{}, err
-	}
-	s, err := a.folder.TakeScope(ctx, e, i, obs, snapshot.Request{Scope: scope, Reason: reason})
-	if err != nil {
-		return s, err
-	}
-	if err := a.store.SaveSnapshot(ctx, s); err != nil {
-		return s, err
-	}
-	return s, a.retain(ctx, i.ID)
-}
-
-// verifySnapshot reads a snapshot back and keeps what was seen.
-func (a *agent) verifySnapshot(ctx context.Context, s core.Snapshot) (core.Snapshot, error) {
-	proof, err := a.folder.Check(s, core.Readable)
-	if err != nil && proof.Level != core.Damaged || s.Proof.Level == core.Proven && err == nil {
-		return s, err // nothing was seen, or less than is known
-	}
-	s.Proof = proof
-	return s, errors.Join(err, a.store.SaveSnapshot(ctx, s))
 }
 
 func (a *agent) listBooks(ctx context.Context) ([]core.Playbook, []string, error) {

@@ -84,8 +84,6 @@ func (l Lang) history(t Timeline) template.HTML {
 		}
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="14" y2="%d"/><text x="%.1f" y="134" text-anchor="%s">%s</text>`, x(at), x(at), base, x(at), anchor, template.HTMLEscapeString(label))
 	}
-	var labels strings.Builder    // over what is drawn after them
-	labelled := map[int]float64{} // how far the last of that height reaches
 	for i, k := range t.Looks {
 		end := t.To
 		if i+1 < len(t.Looks) {
@@ -98,21 +96,30 @@ func (l Lang) history(t Timeline) template.HTML {
 		}
 		fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d"><title>%s</title></rect>`,
 			template.HTMLEscapeString(string(k.Status)), x(k.At), base-height, max(1.5, x(end)-x(k.At)), height, template.HTMLEscapeString(text(title)))
-		if i > 0 && slices.Equal(k.Causes, t.Looks[i-1].Causes) || len(k.Causes) == 0 {
-			continue
-		}
-		// A finding is named where it begins, as far as there is room.
-		const letter, gap = 6.8, 8.0
-		name := text(k.Causes[0])
-		if at := min(x(k.At), wide-letter*float64(len(name))); at >= labelled[height] {
-			fmt.Fprintf(&labels, `<text class="cause" x="%.1f" y="%d">%s</text>`, at, base-height-5, template.HTMLEscapeString(name))
-			labelled[height] = at + letter*float64(len(name)) + gap
-		}
 	}
-	b.WriteString(labels.String())
+	b.WriteString(causeLabels(t, x, wide, base))
 	for _, m := range t.Marks {
 		fmt.Fprintf(&b, `<a href="/changes/%s"><path class="mark-%s" d="M%.1f 2l6 7-6 7-6-7Z"/><title>%s</title></a>`,
 			template.URLQueryEscaper(m.ID), template.HTMLEscapeString(string(m.State)), min(wide-7, max(7, x(m.At))), template.HTMLEscapeString(text(m.Title)+" · "+l.T("state."+string(m.State))))
 	}
 	return template.HTML(fmt.Sprintf(`<svg class="timeline" viewBox="0 0 %d %d" role="group" aria-label="%s">%s</svg>`, int(wide), tall, template.HTMLEscapeString(l.T("history.chart")), b.String())) //nolint:gosec // all text is escaped above
+}
+
+// causeLabels names a finding where it begins, as far as there is room at the
+// height of its status.
+func causeLabels(t Timeline, x func(time.Time) float64, wide float64, base int) string {
+	const letter, gap = 6.8, 8.0
+	var b strings.Builder
+	reach := map[int]float64{} // of the last label of each height
+	for i, k := range t.Looks {
+		if len(k.Causes) == 0 || i > 0 && slices.Equal(k.Causes, t.Looks[i-1].Causes) {
+			continue
+		}
+		name, height := text(k.Causes[0]), heights[k.Status]*4
+		if at := min(x(k.At), wide-letter*float64(len(name))); at >= reach[height] {
+			fmt.Fprintf(&b, `<text class="cause" x="%.1f" y="%d">%s</text>`, at, base-height-5, template.HTMLEscapeString(name))
+			reach[height] = at + letter*float64(len(name)) + gap
+		}
+	}
+	return b.String()
 }
