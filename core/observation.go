@@ -32,6 +32,8 @@ type Peer struct {
 type Gap struct {
 	What string // "compose files", "logs of auth"
 	Why  string
+	// Category is the one that nothing can be said of for it; empty for none.
+	Category Category
 }
 
 // Container is one container of the instance as the engine sees it.

@@ -170,7 +170,7 @@ func catalogue(checkers []core.Checker) map[string]core.Explanation {
 func summarise(t core.Target, outcomes []outcome, codes map[string]core.Explanation, remedies func(string) []core.Remedy) *core.Diagnosis {
 	d := &core.Diagnosis{Results: map[core.Category]core.CategoryResult{}, Findings: []core.Finding{}, RootCauses: []string{}, Unknowns: []core.Unknowable{}}
 	for _, g := range t.Gaps {
-		d.Unknowns = append(d.Unknowns, core.Unknowable{Check: g.What, Reason: g.Why})
+		d.Unknowns = append(d.Unknowns, core.Unknowable{Check: g.What, Category: g.Category, Reason: g.Why})
 	}
 	for _, o := range outcomes {
 		for _, f := range o.findings {

@@ -194,3 +194,21 @@ func TestComposeGatesAreEdges(t *testing.T) {
 		t.Errorf("root causes = %q: a gate of the compose file was not followed", d.RootCauses)
 	}
 }
+
+// TestWhatCouldNotBeSeenIsNotWell: a category whose facts were not to be had is unknown,
+// though no check of it found anything.
+func TestWhatCouldNotBeSeenIsNotWell(t *testing.T) {
+	seen := target()
+	seen.Gaps = []core.Gap{{What: "files of the instance", Why: "the instance folder cannot be opened", Category: core.Configuration}}
+	var checks []core.Checker
+	for _, c := range []core.Category{core.Configuration, core.ServiceHealth} {
+		checks = append(checks, core.Checker{ID: string(c), Category: c, Check: func(context.Context, core.Target) ([]core.Finding, error) { return nil, nil }})
+	}
+	d := diagnose.Run(t.Context(), seen, checks, diagnose.Options{})
+	if r := d.Results[core.Configuration]; r.Healthy || r.Status != "unknown: the instance folder cannot be opened" {
+		t.Errorf("configuration: %+v", r)
+	}
+	if r := d.Results[core.ServiceHealth]; !r.Healthy {
+		t.Errorf("the services: %+v", r)
+	}
+}

@@ -273,12 +273,6 @@ func fileError(doing, name string, err error) error {
 	} else if l, ok := errors.AsType[*os.LinkError](err); ok {
 		err = l.Err
 	}
-	switch {
-	case errors.Is(err, syscall.EROFS):
-		return &core.Error{Code: core.Conflict, Message: "the instance folder is read-only: cannot " + doing + " " + name, Hint: "make it writable for Basewright", Err: err}
-	case doing != "read" && errors.Is(err, fs.ErrPermission):
-		return &core.Error{Code: core.Conflict, Message: "this user may not " + doing + " " + name + " in the instance folder", Hint: "run Basewright as a user who may, or give it the folder", Err: err}
-	}
 	return fmt.Errorf("%s %s: %w", doing, name, err)
 }
 

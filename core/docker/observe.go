@@ -225,7 +225,7 @@ func (e *Engine) observeEnv(ctx context.Context, folder error, o *core.Observati
 	o.Env.Path = e.envPath()
 	if folder != nil {
 		o.Env.Err, o.Compose.Err = folder, folder
-		return []core.Gap{{What: "files of the instance", Why: folder.Error()}}
+		return []core.Gap{{What: "files of the instance", Why: folder.Error(), Category: core.Configuration}}
 	}
 	env, err := e.ReadFile(ctx, ".env")
 	o.Env.Mode = env.Mode
@@ -236,7 +236,7 @@ func (e *Engine) observeEnv(ctx context.Context, folder error, o *core.Observati
 		o.Env.Err = err
 	default: // what cannot be read here, the compose files must not try to
 		o.Env.Err, o.Compose.Err = err, err
-		return []core.Gap{{What: ".env and the compose files", Why: err.Error()}}
+		return []core.Gap{{What: ".env and the compose files", Why: err.Error(), Category: core.Configuration}}
 	}
 	return nil
 }
@@ -249,13 +249,13 @@ func (e *Engine) observeCompose(ctx context.Context, o *core.Observation) []core
 	if err := readable(e.instance.Files); err != nil {
 		o.Compose.Err = err
 		if !errors.Is(err, fs.ErrNotExist) {
-			return []core.Gap{{What: "compose files", Why: err.Error()}}
+			return []core.Gap{{What: "compose files", Why: err.Error(), Category: core.Configuration}}
 		}
 		return nil
 	}
 	o.Compose = supabase.Render(ctx, e.source())
 	if err := o.Compose.Err; err != nil && core.CodeOf(err) == core.Unreachable {
-		return []core.Gap{{What: "compose files", Why: err.Error()}}
+		return []core.Gap{{What: "compose files", Why: err.Error(), Category: core.Configuration}}
 	}
 	return nil
 }
