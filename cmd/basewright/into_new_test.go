@@ -43,6 +43,9 @@ func (n *twin) sql(w *world, statements string) string {
 	return w.inDB(n.t, n.name, statements, "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "supabase_admin", "-d", "postgres")
 }
 
+// orderly takes the findings away that the seed brings along.
+const orderly = "alter table public.orders owner to postgres; alter table public.orders enable row level security;"
+
 // TestRestoreIntoNew makes a new instance from a snapshot of one that lost its data
 // since: refused with nothing done, planned, and then for good. It has the data,
 // secrets of its own, and is used by a client; the other is not touched.
@@ -52,7 +55,7 @@ func TestRestoreIntoNew(t *testing.T) {
 	w := onStacks(t)
 	stack, p := w.borrow(t), w.person(t)
 	w.seed(t, stack)
-	w.sql(t, stack, "alter table public.orders owner to postgres; alter table public.orders enable row level security;"+notesTable)
+	w.sql(t, stack, orderly+notesTable)
 	t.Cleanup(func() { w.sql(t, stack, "drop table if exists public.notes;") })
 	files, full := p.snapshot(stack, "config"), p.snapshot(stack, "full")
 	w.sql(t, stack, spoil)
@@ -131,6 +134,7 @@ func TestKilledRestoreIntoNew(t *testing.T) {
 	w := onStacks(t)
 	stack, p := w.borrow(t), w.person(t)
 	w.seed(t, stack)
+	w.sql(t, stack, orderly)
 	n := p.twinOf(stack, p.snapshot(stack, "full"))
 	for _, point := range []string{
 		"approve.after", "action-1-make_folder.do.after", "action-2-up.do.after", "action-4-transplant.intent.after",
