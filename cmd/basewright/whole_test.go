@@ -153,10 +153,8 @@ func TestTakenBackWhole(t *testing.T) {
 		{"SQL", "REST-07", []string{"repair", "STACK", "grant-api-usage", "--finding", "REST-07", "--yes"}},
 		{"passwords of roles", "PG-01", []string{"repair", "STACK", "align-database-passwords", "--finding", "PG-01", "--yes"}},
 		{"an edit of the configuration", "", []string{"config", "STACK", "set", "DISABLE_SIGNUP=true", "--yes"}},
-		{"modes", "DK-10", []string{"repair", "STACK", "fix-permissions", "--finding", "DK-10", "--yes"}},
 		{"a compose file", "DK-15", []string{"repair", "STACK", "add-log-rotation", "--finding", "DK-15", "--yes"}},
 		{"containers", "DK-07", []string{"repair", "STACK", "recreate-stale-containers", "--finding", "DK-07", "--yes"}},
-		{"a file that was not there", "FN-01", []string{"repair", "STACK", "fix-file-mounts", "--finding", "FN-01", "--yes"}},
 		{"new keys", "", []string{"rotate", "STACK", "jwt-secret", "--yes"}},
 	} {
 		t.Run(row.what, func(t *testing.T) {
