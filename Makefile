@@ -31,10 +31,10 @@ demo-down: $(LAB) ## remove all that the demo and the tests made, and nothing el
 	@test -d .lab || { echo "there is nothing of the lab here"; exit 0; }; \
 	$(LAB) engine up && $(LAB) clean; status=$$?; $(LAB) engine down && exit $$status
 
-test: build ## set up what is missing, then run every test
+test: build ## set up what is missing, then run the tests
 	@$(LAB) test
 
-test-all: build ## like test, with the slow rows of the matrix of faults
+test-all: build ## like test, with the slow tests, which take hours
 	@BASEWRIGHT_TEST_ALL=1 $(LAB) test
 
 test-unit: ## the tests that need no Docker Engine

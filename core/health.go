@@ -90,18 +90,18 @@ func (r *HealthReport) Sum() {
 	counts := map[string]int{}
 	for _, d := range r.Trend {
 		r.Total, r.Turns, r.Outages = r.Total+d.Runs, r.Turns+d.Turns, r.Outages+d.Falls
-		if d.Flaps() {
+		if d.flaps() {
 			r.Flapping = append(r.Flapping, Flap{d.Day, d.Turns})
 		}
 		for code, n := range d.Codes {
 			counts[code] += n
 		}
 	}
-	r.Issues = Counted(counts)
+	r.Issues = counted(counts)
 }
 
-// Counted orders counts, the most common first.
-func Counted(counts map[string]int) []Count {
+// counted orders counts, the most common first.
+func counted(counts map[string]int) []Count {
 	list := make([]Count, 0, len(counts))
 	for code, n := range counts {
 		list = append(list, Count{code, n})
@@ -111,7 +111,7 @@ func Counted(counts map[string]int) []Count {
 }
 
 func meanRepair(days []Day) *float64 {
-	mean, known := MeanDown(days)
+	mean, known := meanDown(days)
 	if !known {
 		return nil
 	}
@@ -136,7 +136,7 @@ func (f *FleetReport) Sum() {
 			counts[c.Code] += c.Count
 		}
 	}
-	f.Issues = Counted(counts)
+	f.Issues = counted(counts)
 	if percent, known := Uptime(all); known {
 		f.Uptime = &percent
 	}

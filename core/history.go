@@ -23,8 +23,8 @@ type Day struct {
 // flapping is how many changes of status on one day are told as one thing.
 const flapping = 6
 
-// Flaps reports whether the status changed too often on that day to tell each.
-func (d Day) Flaps() bool { return d.Turns >= flapping }
+// flaps reports whether the status changed too often on that day to tell each.
+func (d Day) flaps() bool { return d.Turns >= flapping }
 
 // Outline is a diagnosis as a trend needs it.
 type Outline struct {
@@ -58,7 +58,11 @@ func Days(list []Outline, from, end time.Time) []Day {
 		}
 		return days[key]
 	}
+	was := Unknown // the last status that was known
 	for i, o := range list {
+		if o.Status != Unknown {
+			was = o.Status
+		}
 		if !o.At.Before(from) && o.At.Before(end) {
 			d := day(o.At)
 			d.Runs++
@@ -71,7 +75,7 @@ func Days(list []Outline, from, end time.Time) []Day {
 		if i+1 < len(list) {
 			until = earlier(until, list[i+1].At)
 			if next := list[i+1]; !next.At.Before(from) && !next.At.After(end) {
-				turn(o.Status, next.Status, day(next.At))
+				turn(was, next.Status, day(next.At))
 			}
 		}
 		until = earlier(until, o.At.Add(maxSilence))
@@ -85,13 +89,13 @@ func Days(list []Outline, from, end time.Time) []Day {
 	return sorted
 }
 
-// turn counts what it means that a status followed another. That nobody could
-// look is no change.
+// turn counts what it means that a status followed the last one that was known.
+// That nobody could look is no change.
 func turn(from, to Status, on *Day) {
-	if from == to {
+	if from == to || to == Unknown {
 		return
 	}
-	if from != Unknown && to != Unknown {
+	if from != Unknown {
 		on.Turns++
 	}
 	if to == Unhealthy {
@@ -166,9 +170,9 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// MeanDown is how long an instance was unhealthy at a time; known is false when
+// meanDown is how long an instance was unhealthy at a time; known is false when
 // it never was.
-func MeanDown(days []Day) (mean time.Duration, known bool) {
+func meanDown(days []Day) (mean time.Duration, known bool) {
 	var down int64
 	falls := 0
 	for _, d := range days {

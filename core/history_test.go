@@ -50,6 +50,20 @@ func TestUptimeIsWeightedByTime(t *testing.T) {
 	}
 }
 
+// TestAnOutageNobodyCouldLookAtIsOne: that a host did not answer for a while neither
+// ends an outage nor begins another.
+func TestAnOutageNobodyCouldLookAtIsOne(t *testing.T) {
+	begin := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	var list []core.Outline
+	for i, s := range []core.Status{core.Healthy, core.Unhealthy, core.Unknown, core.Unhealthy, core.Unknown, core.Healthy} {
+		list = append(list, core.Outline{At: begin.Add(time.Duration(i) * time.Hour), Status: s})
+	}
+	days := core.Days(list, begin, begin.Add(6*time.Hour))
+	if len(days) != 1 || days[0].Falls != 1 || days[0].Turns != 2 {
+		t.Errorf("%+v, want one outage and two changes of status", days)
+	}
+}
+
 func TestDaysSplitAtMidnightAndMerge(t *testing.T) {
 	begin := time.Date(2026, 11, 20, 22, 0, 0, 0, time.UTC)
 	list := []core.Outline{{At: begin, Status: core.Unhealthy, Codes: []string{"PG-01"}}, {At: begin.Add(4 * time.Hour), Status: core.Healthy}}

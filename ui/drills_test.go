@@ -56,8 +56,13 @@ func TestDrill(t *testing.T) {
 		t.Error("the page does not tell of the drill")
 	}
 	outcome <- core.Errorf(core.Unreachable, "the image is gone")
-	for under := true; under; { // its last word is in the audit log
-		under, _ = w.a.drills.state("snap-data")
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // its last word is in the audit log
+		if under, _ := w.a.drills.state("snap-data"); !under {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the drill does not end")
+		}
 	}
 	if page := w.ask("GET", "/instances/shop/snapshots", login, "").Body.String(); !strings.Contains(page, "the image is gone") {
 		t.Error("the page does not say why the drill showed nothing")

@@ -56,7 +56,7 @@ func TestFiguresOfTheFleet(t *testing.T) {
 	if f.Bytes < 10_000 || f.Bytes > 100<<10 || f.Requests > 8 {
 		t.Errorf("%d bytes in %d requests", f.Bytes, f.Requests)
 	}
-	if f.Shift > 0.1 {
+	if f.Shift > 0.01 {
 		t.Errorf("what is read moves: %.4f", f.Shift)
 	}
 	b.quiet()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ type mirror struct {
 	t            *testing.T
 	api          *client.Client
 	from, prefix string
+	made         []string // its tags
 }
 
 // mirrorOf gives every image of the lab a second name.
@@ -33,22 +35,23 @@ func mirrorOf(t *testing.T) *mirror {
 	m := &mirror{t: t, api: api, from: cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab")}
 	m.prefix = m.from + "-mirror"
 	t.Cleanup(m.remove)
-	for _, ref := range m.refs(m.from + "/*") {
+	for _, ref := range m.refs() {
 		m.tag(ref, m.prefix+strings.TrimPrefix(ref, m.from))
 	}
 	return m
 }
 
-func (m *mirror) refs(pattern string) []string {
+// refs are the names of the lab's images.
+func (m *mirror) refs() []string {
 	m.t.Helper()
-	list, err := m.api.ImageList(context.Background(), image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", pattern))})
+	list, err := m.api.ImageList(context.Background(), image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", m.from+"/*"))})
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	var refs []string
 	for _, i := range list {
 		for _, tag := range i.RepoTags {
-			if strings.HasPrefix(tag, strings.TrimSuffix(pattern, "*")) {
+			if strings.HasPrefix(tag, m.from+"/") {
 				refs = append(refs, tag)
 			}
 		}
@@ -61,10 +64,13 @@ func (m *mirror) tag(ref, name string) {
 	if err := m.api.ImageTag(context.Background(), ref, name); err != nil {
 		m.t.Fatal(err)
 	}
+	if !slices.Contains(m.made, name) {
+		m.made = append(m.made, name)
+	}
 }
 
 func (m *mirror) remove() {
-	for _, ref := range m.refs(m.prefix + "/*") {
+	for _, ref := range m.made {
 		if _, err := m.api.ImageRemove(context.Background(), ref, image.RemoveOptions{Force: true}); err != nil {
 			m.t.Error(err)
 		}

@@ -68,8 +68,9 @@ func (v *visitor) adopt(stack string) {
 	v.Run(press(`button[name=mode]`), see(".notice"))
 }
 
-// TestPanelByKeyboard goes whole ways without a mouse: the logs as they come, a
-// setting that does not work and is taken back, and a repair.
+// TestPanelByKeyboard goes whole ways without a mouse, but for adopting and the editor, in which
+// Tab indents: the logs as they come, a setting that does not work and is taken back,
+// and a repair.
 func TestPanelByKeyboard(t *testing.T) {
 	w := onStacks(t)
 	stack, p := w.borrow(t), w.person(t)

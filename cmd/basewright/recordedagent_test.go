@@ -107,8 +107,7 @@ func lookAt(ctx context.Context, address string, i core.Instance, depth core.Dep
 type round struct{ Wall, CPU time.Duration }
 
 // playAgent is the agent over recorded stacks, as many as BASEWRIGHT_BENCH_STACKS
-// says. It has a user ana whose password is the one of the tests, and GET /round
-// diagnoses every instance once.
+// says. It has a user ana, and GET /round diagnoses every instance once.
 func playAgent(t *testing.T) string {
 	g := &global{console: &console{out: io.Discard, err: io.Discard}, dockerHost: "unix:///nonexistent/basewright.sock", dataDir: filepath.Join(t.TempDir(), "data")}
 	a, err := newAgent(g, slog.New(slog.DiscardHandler))

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -65,9 +67,13 @@ func (u *upgrading) refusesLoss() {
 	made, err := u.mirror.api.ContainerCreate(ctx, &container.Config{Image: image, Entrypoint: []string{"sleep", "infinity"}}, nil,
 		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{u.name + "_default": {}}}, nil, u.name+"-stranger")
 	must(err)
+	gone := sync.OnceFunc(func() {
+		must(u.mirror.api.ContainerRemove(context.WithoutCancel(ctx), made.ID, container.RemoveOptions{Force: true}))
+	})
+	u.t.Cleanup(gone)
 	must(u.mirror.api.ContainerStart(ctx, made.ID, container.StartOptions{}))
 	u.refuses(u.name+"-stranger, which is none of "+u.name+", is on its network", "docker network disconnect")
-	must(u.mirror.api.ContainerRemove(ctx, made.ID, container.RemoveOptions{Force: true}))
+	gone()
 }
 
 // refuses wants an upgrade refused, and everything as it was.

@@ -48,7 +48,7 @@ func TestPhrases(t *testing.T) {
 }
 
 // reasoning are the files whose errors become the reasons of changes.
-var reasoning = []string{"verify.go", "meddled.go", "services.go", "rollback.go", "transaction.go"}
+var reasoning = []string{"verify.go", "meddled.go", "services.go", "rollback.go", "transaction.go", "load.go"}
 
 var verb = regexp.MustCompile(`%[a-z+]`)
 
