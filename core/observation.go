@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"io/fs"
 	"slices"
 	"strings"
@@ -210,6 +211,15 @@ type Disk struct {
 	Path               string
 	Total, Free        uint64 // bytes; Free is what an unprivileged process may use
 	Inodes, InodesFree uint64 // 0 when the file system does not count them
+}
+
+// Runs reports whether a container is up, or is on its way up again.
+func (c Container) Runs() bool { return c.State == "running" || c.State == "restarting" }
+
+// Fills reports whether a container is meant by s: by its role, or by its compose
+// name when it has none.
+func (c Container) Fills(s Service) bool {
+	return s != "" && cmp.Or(c.Service, Service(c.ComposeService)) == s
 }
 
 // Container returns the container that fills the role s: a running one when

@@ -60,7 +60,7 @@ func present(obs *core.Observation) (here, up []core.Service) {
 			continue
 		}
 		here = append(here, s)
-		if c.State == "running" || c.State == "restarting" {
+		if c.Runs() {
 			up = append(up, s)
 		}
 	}
@@ -119,7 +119,7 @@ func (t *transaction) verifyStopped(ctx context.Context) error {
 	}
 	var still []string
 	for _, a := range t.c.Plan.Actions {
-		if c, ok := obs.Container(a.Service); ok && (c.State == "running" || c.State == "restarting") {
+		if c, ok := obs.Container(a.Service); ok && c.Runs() {
 			still = append(still, string(a.Service))
 		}
 	}

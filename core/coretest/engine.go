@@ -123,13 +123,7 @@ func (e *Engine) change(ctx context.Context, op, about string, do func() error) 
 }
 
 func (e *Engine) index(s core.Service) int {
-	return slices.IndexFunc(e.Containers, func(c core.Container) bool { return fills(c, s) })
-}
-
-// fills reports whether a container is meant by s: a role, or the compose name of a
-// service that has none.
-func fills(c core.Container, s core.Service) bool {
-	return c.Service == s || c.Service == "" && s != "" && c.ComposeService == string(s)
+	return slices.IndexFunc(e.Containers, func(c core.Container) bool { return c.Fills(s) })
 }
 
 func (e *Engine) running(s core.Service) error {
@@ -224,7 +218,7 @@ func (e *Engine) each(ctx context.Context, op string, s core.Service, do func(*c
 			return core.Errorf(core.NotFound, "there is no container of %s", s)
 		}
 		for i := range e.Containers {
-			if fills(e.Containers[i], s) {
+			if e.Containers[i].Fills(s) {
 				do(&e.Containers[i])
 			}
 		}

@@ -76,8 +76,7 @@ func (e *Engine) role(ctx context.Context, s core.Service) ([]core.Container, er
 	if err != nil {
 		return nil, err
 	}
-	own := func(c core.Container) bool { return c.Service == "" && s != "" && c.ComposeService == string(s) }
-	all = slices.DeleteFunc(slices.Clone(all), func(c core.Container) bool { return c.Service != s && !own(c) })
+	all = slices.DeleteFunc(slices.Clone(all), func(c core.Container) bool { return !c.Fills(s) })
 	if len(all) == 0 {
 		return nil, absent(s)
 	}

@@ -37,7 +37,7 @@ func statesOf(obs *core.Observation) []containerState {
 	for _, c := range obs.Containers {
 		s := containerState{
 			Name: c.Name, Service: c.ComposeService, Image: cmp.Or(c.ImageID, c.Image), Restart: c.RestartPolicy,
-			Up: c.State == "running" || c.State == "restarting" || c.State == "paused",
+			Up: c.Runs() || c.State == "paused",
 		}
 		h := sha256.New()
 		for _, k := range slices.Sorted(maps.Keys(c.Env)) {

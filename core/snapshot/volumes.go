@@ -82,7 +82,7 @@ func volumeSources(inst core.Instance, obs *core.Observation, m *Manifest) ([]so
 // quiet reports whether nothing of the instance runs but its database.
 func quiet(obs *core.Observation) bool {
 	return !slices.ContainsFunc(obs.Containers, func(c core.Container) bool {
-		return c.Service != core.DB && (c.State == "running" || c.State == "restarting")
+		return c.Service != core.DB && c.Runs()
 	})
 }
 

@@ -12,8 +12,6 @@ import (
 // say. What is here sees to it that what runs afterwards is what ran before, with
 // the data that it had.
 
-func runs(c core.Container) bool { return c.State == "running" || c.State == "restarting" }
-
 // fills reports whether a container is the one of a compose service, which the
 // newer release may call something else.
 func fills(c core.Container, s core.ComposeService) bool {
@@ -26,12 +24,12 @@ func (m *merging) down() []core.Action {
 	var out []core.Action
 	stop := func(s core.Service) { out = append(out, core.Action{Op: core.OpStop, Service: s}) }
 	for _, c := range m.obs.Containers { // own services use Supabase's, so they go first
-		if name := core.Service(c.ComposeService); c.Service == "" && runs(c) && !slices.ContainsFunc(out, func(a core.Action) bool { return a.Service == name }) {
+		if name := core.Service(c.ComposeService); c.Service == "" && c.Runs() && !slices.ContainsFunc(out, func(a core.Action) bool { return a.Service == name }) {
 			stop(name)
 		}
 	}
 	for _, s := range slices.Backward(core.Services) {
-		if c, ok := m.obs.Container(s); ok && runs(c) && s != core.DB {
+		if c, ok := m.obs.Container(s); ok && c.Runs() && s != core.DB {
 			stop(s)
 		}
 	}
@@ -48,7 +46,7 @@ func (m *merging) left(after core.Compose) []string {
 		found, running := false, false
 		for _, c := range m.obs.Containers {
 			if fills(c, s) {
-				found, running = true, running || runs(c)
+				found, running = true, running || c.Runs()
 			}
 		}
 		if found && !running && !s.Job && !s.Optional {
@@ -70,7 +68,7 @@ func (m *merging) comeBack(after core.Compose) error {
 			return core.Errorf(core.Conflict, "container %s carries the labels of %s and was not made from its folder; Compose would take it for its own, so remove it first", c.Name, id)
 		}
 		i := slices.IndexFunc(after.Services, func(s core.ComposeService) bool { return fills(c, s) && !s.Optional })
-		if i < 0 && c.Service == "" && runs(c) {
+		if i < 0 && c.Service == "" && c.Runs() {
 			return core.Errorf(core.Conflict, "container %s runs, and the compose files would not bring it up again: put its service into them and its profile into COMPOSE_PROFILES, or stop it first", c.Name)
 		}
 		if i < 0 {
