@@ -67,8 +67,11 @@ type DataSnapshots interface {
 	Prove(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
 	// Load puts back what Save saved; the instance's configuration and
 	// containers are as they were when it is called. An earlier Load without its
-	// Settle is taken back first.
+	// Settle is taken back first, unless services may have run since.
 	Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// Loaded reports how far a Load without its Settle came: whether it began, and
+	// whether it is done, so that services may have run and no Load takes it back.
+	Loaded(s core.Snapshot) (begun, done bool, err error)
 	// Settle makes what Load did last: it hands what that put aside to list, and
 	// then no Load takes it back. Running it twice does no harm.
 	Settle(ctx context.Context, e core.Engine, s core.Snapshot, list func([]core.Aside) error) error

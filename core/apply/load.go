@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -26,7 +27,7 @@ func (t *transaction) loadData(ctx context.Context) error {
 	if !t.loaded {
 		load := func() error { return t.Data.Load(ctx, t.e, t.inst, t.data) }
 		if err := t.at("load", load); err != nil {
-			return fmt.Errorf("load snapshot %s: %w", t.c.Data, err)
+			return errors.Join(fmt.Errorf("load snapshot %s: %w", t.c.Data, err), t.lookLoaded())
 		}
 		t.loaded = true
 	}
@@ -74,11 +75,23 @@ func (t *transaction) noteLoaded(ctx context.Context) error {
 	return nil
 }
 
-// wasLoaded learns from the list of the quarantine whether the data is loaded: an
-// earlier version of the agent noted it nowhere else.
-func (t *transaction) wasLoaded(ctx context.Context) error {
-	if t.c.Data == "" || t.loaded {
+// lookLoaded learns from the snapshot of data whether it is loaded, which that knows
+// before anything can be written into it.
+func (t *transaction) lookLoaded() error {
+	if t.Data == nil || t.loaded {
 		return nil
+	}
+	_, done, err := t.Data.Loaded(t.data)
+	t.loaded = done
+	return err
+}
+
+// wasLoaded learns whether the data is loaded although the journal does not say so;
+// from the list of the quarantine, too, since an earlier version of the agent noted
+// it nowhere else.
+func (t *transaction) wasLoaded(ctx context.Context) error {
+	if err := t.lookLoaded(); err != nil || t.loaded {
+		return err
 	}
 	items, err := t.asides(ctx, t.c.ID)
 	t.loaded = slices.ContainsFunc(items, func(a core.Aside) bool { return a.Snapshot == t.c.Data && a.State == core.Kept })

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -26,7 +27,8 @@ type shelf struct {
 type shelved struct {
 	Loads int
 	Aside []string // databases that are aside
-	Swap  string   // the one that the next Load takes back
+	Swap  string   // the one that the next Load takes back, unless it is done
+	Done  bool     // services may have run since
 }
 
 func (s *shelf) read() (now shelved, err error) {
@@ -50,6 +52,9 @@ func (s *shelf) Load(_ context.Context, _ core.Engine, _ core.Instance, _ core.S
 	if err != nil {
 		return err
 	}
+	if now.Done {
+		return nil
+	}
 	if now.Swap != "" {
 		now.Aside = slices.DeleteFunc(now.Aside, func(name string) bool { return name == now.Swap })
 		now.Swap = ""
@@ -60,7 +65,16 @@ func (s *shelf) Load(_ context.Context, _ core.Engine, _ core.Instance, _ core.S
 	now.Loads++
 	now.Swap = fmt.Sprintf("basewright_before_%d_1", now.Loads)
 	now.Aside = append(now.Aside, now.Swap)
-	return s.write(now, "load")
+	if err := s.write(now, "load"); err != nil {
+		return err
+	}
+	now.Done = true
+	return s.write(now, "keep")
+}
+
+func (s *shelf) Loaded(core.Snapshot) (begun, done bool, err error) {
+	now, err := s.read()
+	return now.Swap != "", now.Done, err
 }
 
 func (s *shelf) Settle(_ context.Context, _ core.Engine, _ core.Snapshot, list func([]core.Aside) error) error {
@@ -71,7 +85,7 @@ func (s *shelf) Settle(_ context.Context, _ core.Engine, _ core.Snapshot, list f
 	if err := list([]core.Aside{{Kind: core.AsideDatabase, Origin: "postgres", Place: now.Swap, Snapshot: "data1"}}); err != nil {
 		return err
 	}
-	now.Swap = ""
+	now.Swap, now.Done = "", false
 	return s.write(now, "settle")
 }
 
@@ -133,6 +147,12 @@ func TestWhatAnEarlierVersionLoaded(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	old := &shelf{vault{w: &world{dir: dir, hook: func(string) {}}}}
+	now, err := old.read()
+	now.Done = false
+	if err := errors.Join(err, old.write(now, "old")); err != nil {
+		t.Fatal(err)
+	}
 	before := stateOf(t, base)
 	mustRecover(t, dir, before, before)
 	w, err := openWorld(dir)
@@ -172,4 +192,40 @@ func TestALoadThatFails(t *testing.T) {
 	if c, err := w.apply(t.Context(), plan); err == nil || c.State != core.RollbackFailed || strings.Contains(c.Reason, "snapshot restore") {
 		t.Errorf("%+v, %v", c, err)
 	}
+}
+
+// TestALoadThatCannotBeWrittenDown: services run on what was loaded while the disk of
+// the agent is full. Its next start takes nothing of that back.
+func TestALoadThatCannotBeWrittenDown(t *testing.T) {
+	w := newWorld(t)
+	before := w.state()
+	w.a.RollbackTimeout = 300 * time.Millisecond
+	w.a.Journal = deaf{w.st, func(e core.JournalEntry) bool { return strings.HasPrefix(e.Step, loadedStep) }}
+	if err := w.loses(); err == nil || !strings.Contains(err.Error(), "half done") {
+		t.Fatalf("%v", err)
+	}
+	loads := func() int {
+		t.Helper()
+		now, err := (&shelf{vault{w: w}}).read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now.Loads
+	}
+	if loads() != 1 {
+		t.Fatalf("%d loads before the start", loads())
+	}
+	undone := len(w.sql)
+	w.a.RollbackTimeout, w.a.Journal = 20*time.Second, w.st
+	if done, err := w.a.Recover(t.Context()); err != nil || len(done) != 1 || done[0].State != core.RolledBack {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if loads() != 1 {
+		t.Errorf("%d loads: what was written since the first is gone", loads())
+	}
+	if len(w.sql) > undone {
+		t.Errorf("SQL ran on the loaded data: %q", w.sql[undone:])
+	}
+	w.mustBe(t, before)
+	w.mustListWhatIsAside(t)
 }

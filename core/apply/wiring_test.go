@@ -157,7 +157,8 @@ type vault struct {
 	ran   []string // the services that ran when it saved
 	fail  error
 
-	loadFails error
+	loadFails, settleFails error
+	done                   bool // loaded, and not settled
 }
 
 func (v *vault) Save(_ context.Context, _ core.Engine, inst core.Instance, _ *core.Observation, scope core.Scope, reason string, _ core.Snapshot) (core.Snapshot, error) {
@@ -181,10 +182,18 @@ func (v *vault) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error)
 
 func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.Snapshot) error {
 	v.calls = append(v.calls, "load "+s.ID)
+	v.done = v.loadFails == nil
 	return v.loadFails
 }
 
+func (v *vault) Loaded(core.Snapshot) (begun, done bool, err error) { return v.done, v.done, nil }
+
 func (v *vault) Settle(_ context.Context, _ core.Engine, s core.Snapshot, list func([]core.Aside) error) error {
+	if err := v.settleFails; err != nil {
+		v.settleFails = nil
+		return err
+	}
+	v.done = false
 	return list([]core.Aside{{Kind: core.AsideDatabase, Origin: "postgres", Place: "basewright_before_x_1", Snapshot: s.ID}})
 }
 

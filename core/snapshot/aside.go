@@ -19,6 +19,11 @@ import (
 // aside, so that it can be put back, whatever happened since.
 const swapName = "swap.json"
 
+// loadedName is what that file is called once services may have run on what a Load
+// brought: what is written since is in it, so it is not to be taken back. To rename
+// it takes no room, which a full disk may not have.
+const loadedName = "swap.loaded.json"
+
 // swap is what a restore of data put aside. Nothing of it is removed before
 // somebody says so: putting back is renaming.
 type swap struct {
@@ -54,8 +59,8 @@ func (f *Folder) writeSwap(dir string, s swap) error {
 	return syncDir(dir)
 }
 
-func readSwap(dir string) (s swap, found bool, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, swapName))
+func readSwap(dir, name string) (s swap, found bool, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, false, nil
 	}
@@ -66,6 +71,15 @@ func readSwap(dir string) (s swap, found bool, err error) {
 		return s, false, fmt.Errorf("read what was put aside: %w", err)
 	}
 	return s, true, nil
+}
+
+// readAnySwap reads it whether or not services have run since.
+func readAnySwap(dir string) (swap, bool, error) {
+	s, found, err := readSwap(dir, loadedName)
+	if err != nil || found {
+		return s, found, err
+	}
+	return readSwap(dir, swapName)
 }
 
 // asideSQL renames a database, after everybody in it was sent away.

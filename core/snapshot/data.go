@@ -32,12 +32,20 @@ func (f *Folder) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error
 }
 
 // Load brings the data of a snapshot back, not its configuration. What it takes
-// the place of stays aside. An earlier Load that was not settled is taken back first,
-// and so is this one when it fails: data as a change left it is better than none.
+// the place of stays aside. An earlier Load that did not get to starting services is
+// taken back first, and so is this one when it fails: data as a change left it is
+// better than none. One that did stays, for users may have written since.
 func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error {
 	dir, err := f.path(s.Instance, s.ID)
 	if err != nil {
 		return err
+	}
+	_, done, err := f.Loaded(s)
+	if err != nil {
+		return err
+	}
+	if done {
+		return f.runAgain(ctx, e, s)
 	}
 	if err := f.undoSwap(ctx, e, dir); err != nil {
 		return err
@@ -46,10 +54,39 @@ func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s 
 	if len(parts) == 0 {
 		return nil
 	}
-	if err := f.Replace(ctx, e, inst, s, s, parts); err != nil {
+	r := f.replacement(e, inst, s, s, parts)
+	r.lasts = true
+	if err := r.do(ctx); err != nil {
+		if _, done, unsure := f.Loaded(s); done || unsure != nil {
+			return errors.Join(err, unsure)
+		}
 		return errors.Join(err, f.unload(ctx, e, s, dir))
 	}
 	return nil
+}
+
+// Loaded reports how far a Load came that was not settled: whether it began, so that
+// something may be aside; and whether services may have run on what it brought, so
+// that it stays.
+func (f *Folder) Loaded(s core.Snapshot) (begun, done bool, err error) {
+	dir, err := f.path(s.Instance, s.ID)
+	if err != nil {
+		return false, false, err
+	}
+	if _, done, err = readSwap(dir, loadedName); err != nil || done {
+		return done, done, err
+	}
+	_, begun, err = readSwap(dir, swapName)
+	return begun, false, err
+}
+
+// runAgain brings the services into the state that they had in a snapshot.
+func (f *Folder) runAgain(ctx context.Context, e core.Engine, s core.Snapshot) error {
+	c, err := f.open(s, s.Instance)
+	if err != nil {
+		return err
+	}
+	return e.Recover(ctx, c.Containers)
 }
 
 // unload takes back a Load that failed, and lets the services run again.
@@ -57,11 +94,7 @@ func (f *Folder) unload(ctx context.Context, e core.Engine, s core.Snapshot, dir
 	if err := f.undoSwap(ctx, e, dir); err != nil {
 		return err
 	}
-	c, err := f.open(s, s.Instance)
-	if err != nil {
-		return err
-	}
-	return e.Recover(ctx, c.Containers)
+	return f.runAgain(ctx, e, s)
 }
 
 // Settle hands what Load put aside to list. From then on it is not to come back by
@@ -79,8 +112,10 @@ func (f *Folder) Settle(ctx context.Context, e core.Engine, s core.Snapshot, lis
 		return err
 	}
 	f.At("restore.settle")
-	if err := os.Remove(filepath.Join(dir, swapName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("settle snapshot %s: %w", s.ID, err)
+	for _, name := range []string{loadedName, swapName} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("settle snapshot %s: %w", s.ID, err)
+		}
 	}
 	return syncDir(dir)
 }
@@ -92,7 +127,7 @@ func (f *Folder) Aside(safety core.Snapshot) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, _, err := readSwap(dir)
+	s, _, err := readAnySwap(dir)
 	var names []string
 	for _, d := range s.Databases {
 		if d.OID != 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,11 +19,11 @@ import (
 // and however far Replace came. Services are stopped, the database last, and run
 // again afterwards as they did.
 func (f *Folder) Replace(ctx context.Context, e core.Engine, inst core.Instance, from, safety core.Snapshot, parts []core.Scope) error {
-	r := &replacement{Folder: f, e: e, inst: inst, from: from, safety: safety, has: func(p core.Scope) bool { return slices.Contains(parts, p) }}
-	if err := r.run(ctx); err != nil {
-		return fmt.Errorf("restore snapshot %s into %s: %w", from.ID, inst.ID, err)
-	}
-	return nil
+	return f.replacement(e, inst, from, safety, parts).do(ctx)
+}
+
+func (f *Folder) replacement(e core.Engine, inst core.Instance, from, safety core.Snapshot, parts []core.Scope) *replacement {
+	return &replacement{Folder: f, e: e, inst: inst, from: from, safety: safety, has: func(p core.Scope) bool { return slices.Contains(parts, p) }}
 }
 
 // replacement is one run of Replace.
@@ -32,12 +33,20 @@ type replacement struct {
 	inst         core.Instance
 	from, safety core.Snapshot
 	has          func(core.Scope) bool
+	lasts        bool // once services run, it is not to be taken back
 
 	c    *Contents // of from
 	dir  string    // of safety
 	obs  *core.Observation
 	in   run
 	swap swap
+}
+
+func (r *replacement) do(ctx context.Context) error {
+	if err := r.run(ctx); err != nil {
+		return fmt.Errorf("restore snapshot %s into %s: %w", r.from.ID, r.inst.ID, err)
+	}
+	return nil
 }
 
 func (r *replacement) run(ctx context.Context) (err error) {
@@ -195,5 +204,18 @@ func (r *replacement) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.lasts {
+		if err := keepLoaded(r.dir); err != nil {
+			return err
+		}
+	}
 	return r.e.Recover(ctx, c.Containers)
+}
+
+// keepLoaded notes, before services write into what was loaded, that it stays.
+func keepLoaded(dir string) error {
+	if err := os.Rename(filepath.Join(dir, swapName), filepath.Join(dir, loadedName)); err != nil {
+		return fmt.Errorf("note that the data is loaded: %w", err)
+	}
+	return syncDir(dir)
 }

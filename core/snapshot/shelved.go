@@ -21,7 +21,7 @@ func (f *Folder) Shelved(ctx context.Context, e core.Engine, safety core.Snapsho
 	if err != nil {
 		return nil, err
 	}
-	s, found, err := readSwap(dir)
+	s, found, err := readAnySwap(dir)
 	if err != nil || !found {
 		return nil, err
 	}

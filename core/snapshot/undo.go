@@ -10,7 +10,7 @@ import (
 
 // undoSwap puts back what a restore put aside. It may be run again and again.
 func (f *Folder) undoSwap(ctx context.Context, e core.Engine, dir string) error {
-	s, found, err := readSwap(dir)
+	s, found, err := readSwap(dir, swapName)
 	if err != nil || !found {
 		return err
 	}
@@ -52,7 +52,7 @@ func (f *Folder) undoSwap(ctx context.Context, e core.Engine, dir string) error 
 // sameData returns nil when what a restore put aside is back in its place: the
 // very databases and folders, and every role as it was.
 func (f *Folder) sameData(ctx context.Context, e core.Engine, dir string) error {
-	s, found, err := readSwap(dir)
+	s, found, err := readSwap(dir, swapName)
 	if err != nil || !found {
 		return err
 	}
