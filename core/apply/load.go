@@ -18,7 +18,7 @@ const loadedStep = "data loaded: "
 // loadData puts back what users own, when an action began that may have changed
 // it. That may bring back old passwords and containers, too.
 func (t *transaction) loadData(ctx context.Context) error {
-	if t.c.Data == "" || !t.loaded && !t.risked() && !t.migrated(ctx) {
+	if t.c.Data == "" || !t.loading && !t.loaded && !t.risked() && !t.migrated(ctx) {
 		return nil
 	}
 	if t.Data == nil {
@@ -75,14 +75,14 @@ func (t *transaction) noteLoaded(ctx context.Context) error {
 	return nil
 }
 
-// lookLoaded learns from the snapshot of data whether it is loaded, which that knows
+// lookLoaded learns from the snapshot of data how far it is loaded, which that knows
 // before anything can be written into it.
 func (t *transaction) lookLoaded() error {
 	if t.Data == nil || t.loaded {
 		return nil
 	}
-	_, done, err := t.Data.Loaded(t.data)
-	t.loaded = done
+	var err error
+	t.loading, t.loaded, err = t.Data.Loaded(t.data)
 	return err
 }
 

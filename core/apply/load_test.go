@@ -229,3 +229,66 @@ func TestALoadThatCannotBeWrittenDown(t *testing.T) {
 	w.mustBe(t, before)
 	w.mustListWhatIsAside(t)
 }
+
+// TestInversesDoNotRunOnTheLoadedData: settling fails once.
+// What the inverses took back before is not in the data that
+// was loaded, or is rightly there again.
+func TestInversesDoNotRunOnTheLoadedData(t *testing.T) {
+	for name, settles := range map[string]error{"settling fails": errors.New("it cannot be measured"), "it is away": core.Errorf(core.Unreachable, "the engine hung up")} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			v := &vault{w: w, settleFails: settles}
+			w.a.Data = v
+			psql := w.e.Commands
+			w.e.Commands = func(s core.Service, c core.Command) (string, error) {
+				if strings.Contains(string(c.Stdin), "REVOKE") {
+					v.calls = append(v.calls, "revoke")
+					if slices.Contains(v.calls, "load data1") {
+						return "", &core.ExitError{Status: 3, Complaint: `ERROR:  relation "t" does not exist`}
+					}
+				}
+				return psql(s, c)
+			}
+			failsAfter(w)
+			p := w.plan(
+				core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "create table t (id int)"}},
+				core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "grant select on t to anon", "inverse": "revoke select on t from anon"}},
+			)
+			p.Risk, p.Scope = core.HighRisk, core.DatabaseScope
+			if err := p.Seal(); err != nil {
+				t.Fatal(err)
+			}
+			c, err := w.apply(t.Context(), p)
+			if err == nil || c.State != core.RolledBack {
+				t.Errorf("%s: %v", c.State, err)
+			}
+			if want := []string{"save database", "revoke", "load data1"}; !slices.Equal(v.calls, want) {
+				t.Errorf("calls %q, want %q", v.calls, want)
+			}
+		})
+	}
+}
+
+// TestInversesDoNotRunOnHalfLoadedData: the agent is killed in the middle of loading,
+// where the table of the second statement is not there yet.
+func TestInversesDoNotRunOnHalfLoadedData(t *testing.T) {
+	w := newWorld(t)
+	v := &vault{w: w, loadFails: core.Errorf(core.Unreachable, "the engine hung up")}
+	w.a.Data = v
+	w.a.RollbackTimeout = 300 * time.Millisecond
+	failsAfter(w)
+	p := w.plan(core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "create table t (id int)"}},
+		core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "grant select on t to anon", "inverse": "revoke select on t from anon"}})
+	p.Risk, p.Scope = core.HighRisk, core.DatabaseScope
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := w.apply(t.Context(), p); err == nil || c.State != core.RollingBack {
+		t.Fatalf("%s: %v", c.State, err)
+	}
+	v.begun, v.loadFails, w.a.RollbackTimeout = true, nil, 20*time.Second
+	w.psqlFails("REVOKE", &core.ExitError{Status: 3, Complaint: `ERROR:  relation "t" does not exist`})
+	if done, err := w.a.Recover(t.Context()); err != nil || len(done) != 1 || done[0].State != core.RolledBack {
+		t.Fatalf("%+v, %v", done, err)
+	}
+}

@@ -151,8 +151,12 @@ func (t *transaction) putBack(ctx context.Context) error {
 }
 
 // undoActions runs the inverses of the statements and commands that may have run,
-// the last first.
+// the last first. Loading comes after them, so once that began they have all run; and
+// what they would run on now is not what the change left.
 func (t *transaction) undoActions(ctx context.Context) error {
+	if t.loading || t.loaded {
+		return nil
+	}
 	for _, i := range slices.Backward(t.began) {
 		var err error
 		switch a := t.c.Plan.Actions[i]; {

@@ -28,11 +28,12 @@ type transaction struct {
 	left  []string        // compose services that a rollback leaves alone
 	// decided says that left was found out; a rollback that was begun hides it.
 	decided bool
-	// loaded says that a rollback has loaded data, noted that this is written down.
-	loaded, noted bool
-	mask          *core.Mask
-	begun         bool         // this process began it, so that it knows
-	listed        []core.Aside // all that it set aside
+	// loading says that a rollback began to load data, loaded that it has, noted that
+	// this is written down.
+	loading, loaded, noted bool
+	mask                   *core.Mask
+	begun                  bool         // this process began it, so that it knows
+	listed                 []core.Aside // all that it set aside
 	// stubborn makes steps happen although they cannot be written down: a
 	// rollback does not stop because the journal's disk is full.
 	stubborn bool

@@ -158,7 +158,7 @@ type vault struct {
 	fail  error
 
 	loadFails, settleFails error
-	done                   bool // loaded, and not settled
+	begun, done            bool // how far it loaded, while that is not settled
 }
 
 func (v *vault) Save(_ context.Context, _ core.Engine, inst core.Instance, _ *core.Observation, scope core.Scope, reason string, _ core.Snapshot) (core.Snapshot, error) {
@@ -186,14 +186,16 @@ func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.S
 	return v.loadFails
 }
 
-func (v *vault) Loaded(core.Snapshot) (begun, done bool, err error) { return v.done, v.done, nil }
+func (v *vault) Loaded(core.Snapshot) (begun, done bool, err error) {
+	return v.begun || v.done, v.done, nil
+}
 
 func (v *vault) Settle(_ context.Context, _ core.Engine, s core.Snapshot, list func([]core.Aside) error) error {
 	if err := v.settleFails; err != nil {
 		v.settleFails = nil
 		return err
 	}
-	v.done = false
+	v.begun, v.done = false, false
 	return list([]core.Aside{{Kind: core.AsideDatabase, Origin: "postgres", Place: "basewright_before_x_1", Snapshot: s.ID}})
 }
 
