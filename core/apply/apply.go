@@ -75,6 +75,8 @@ type DataSnapshots interface {
 	// Settle makes what Load did last: it hands what that put aside to list, and
 	// then no Load takes it back. Running it twice does no harm.
 	Settle(ctx context.Context, e core.Engine, s core.Snapshot, list func([]core.Aside) error) error
+	// Aside names what a Load without its Settle put aside, or was about to.
+	Aside(s core.Snapshot) ([]string, error)
 	// Discard deletes what is in quarantine and no Shelf moved. No plan can.
 	Discard(ctx context.Context, e core.Engine, a core.Aside) error
 }
@@ -128,7 +130,7 @@ type Applier struct {
 	Unmake func(ctx context.Context, c core.Change) error
 
 	Settle          time.Duration // how long verification waits for a good diagnosis; zero means 20 s
-	RollbackTimeout time.Duration // zero means 5 min
+	RollbackTimeout time.Duration // zero means 5 min, and an hour when data may have to be loaded
 	RecoverWithin   time.Duration // Recover leaves older changes alone; zero means none is too old
 	Progress        func(core.Event)
 	Retain          func(ctx context.Context, instance string) error // called after each change

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/basewright/basewright/core"
 )
@@ -58,6 +59,22 @@ func (t *transaction) dataByHand() string {
 	parts := map[core.Scope]string{core.FullScope: " --only database --only volumes"}
 	return fmt.Sprintf("5. The data may be changed; `basewright snapshot restore %s%s` brings back what was. ",
 		t.c.Data, cmp.Or(parts[t.c.Plan.Scope], " --only "+string(t.c.Plan.Scope)))
+}
+
+// asideByHand names what loading data put aside, when that did not come to its end: it
+// may be in no list.
+func (t *transaction) asideByHand() string {
+	if t.c.Data == "" || t.Data == nil {
+		return ""
+	}
+	names, err := t.Data.Aside(core.Snapshot{ID: t.c.Data, Instance: t.c.Instance})
+	switch {
+	case err != nil:
+		return fmt.Sprintf("What loading the data put aside cannot be told: %v. ", err)
+	case len(names) == 0:
+		return ""
+	}
+	return "Loading the data did not come to its end; aside may be the " + strings.Join(names, ", the ") + ". "
 }
 
 // noteLoaded writes down that the data is loaded, once. Unlike other steps of a

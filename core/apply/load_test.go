@@ -173,7 +173,7 @@ func TestALoadThatFails(t *testing.T) {
 		core.FullScope:     "`basewright snapshot restore data1 --only database --only volumes`",
 	} {
 		w := newWorld(t)
-		w.a.Data = &vault{w: w, loadFails: errors.New("no room")}
+		w.a.Data = &vault{w: w, loadFails: errors.New("no room"), aside: []string{"database basewright_before_x_1 (was postgres)"}}
 		failsAfter(w)
 		p := w.plan(core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "drop table x"}})
 		p.Risk, p.Scope = core.HighRisk, scope
@@ -183,6 +183,9 @@ func TestALoadThatFails(t *testing.T) {
 		c, err := w.apply(t.Context(), p)
 		if err == nil || c.State != core.RollbackFailed || !strings.Contains(c.Reason, "no room") || !strings.Contains(c.Reason, says) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%+v, %v", c, err)
+		}
+		if !strings.Contains(c.Reason, "database basewright_before_x_1 (was postgres)") {
+			t.Errorf("it does not name what is aside: %s", c.Reason)
 		}
 	}
 	w := newWorld(t)
@@ -290,5 +293,52 @@ func TestInversesDoNotRunOnHalfLoadedData(t *testing.T) {
 	w.psqlFails("REVOKE", &core.ExitError{Status: 3, Complaint: `ERROR:  relation "t" does not exist`})
 	if done, err := w.a.Recover(t.Context()); err != nil || len(done) != 1 || done[0].State != core.RolledBack {
 		t.Fatalf("%+v, %v", done, err)
+	}
+}
+
+// TestTimeToLoad: a rollback that may load data has an hour, as that of an upgrade.
+func TestTimeToLoad(t *testing.T) {
+	for _, c := range []*core.Change{{Data: "data1"}, {Plan: core.Plan{Playbook: UpgradePlaybook}}} {
+		if got := (&transaction{Applier: &Applier{}, c: c}).rollbackTime(); got < time.Hour {
+			t.Errorf("%s of %+v", got, c)
+		}
+	}
+	if got := (&transaction{Applier: &Applier{}, c: &core.Change{}}).rollbackTime(); got != rollbackTimeout {
+		t.Errorf("%s without data", got)
+	}
+}
+
+// TestGivenUpInTheMiddleOfALoad: the rollback killed the agent too often. A person is
+// told what is aside, and that the data is loaded when it is.
+func TestGivenUpInTheMiddleOfALoad(t *testing.T) {
+	for _, done := range []bool{false, true} {
+		w := newWorld(t)
+		v := &vault{w: w, loadFails: core.Errorf(core.Unreachable, "the engine hung up")}
+		w.a.Data = v
+		w.a.RollbackTimeout = 300 * time.Millisecond
+		failsAfter(w)
+		p := w.plan(core.Action{Op: core.OpSQL, Args: map[string]any{"statement": "drop table x"}})
+		p.Risk, p.Scope = core.HighRisk, core.DatabaseScope
+		if err := p.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		c, err := w.apply(t.Context(), p)
+		if err == nil || c.State != core.RollingBack {
+			t.Fatalf("%s: %v", c.State, err)
+		}
+		entries, err := w.st.Journal(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range maxRollbacks {
+			e := core.JournalEntry{Change: c.ID, Seq: len(entries) + 1 + n, Step: rollbackStep, At: time.Now()}
+			if err := w.st.Intent(t.Context(), *c, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v.begun, v.done, v.aside = true, done, []string{"folder /x.basewright-before-y"}
+		if _, err := w.a.Recover(t.Context()); err == nil || !strings.Contains(err.Error(), "folder /x.basewright-before-y") || strings.Contains(err.Error(), "snapshot restore data1") == done {
+			t.Errorf("done %v: %v", done, err)
+		}
 	}
 }

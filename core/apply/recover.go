@@ -119,9 +119,6 @@ func (t *transaction) resume(ctx context.Context, cause error, rollbacks int) er
 		return t.giveUp(ctx, cause, err)
 	}
 	t.inst = inst
-	if rollbacks >= maxRollbacks {
-		return t.giveUp(ctx, cause, fmt.Errorf("it was tried %d times and did not end", rollbacks))
-	}
 	if t.c.Data != "" {
 		if t.data, err = t.Journal.Snapshot(ctx, t.c.Data); err != nil {
 			return t.giveUp(ctx, cause, err)
@@ -129,6 +126,9 @@ func (t *transaction) resume(ctx context.Context, cause error, rollbacks int) er
 		if err := t.wasLoaded(ctx); err != nil {
 			return err
 		}
+	}
+	if rollbacks >= maxRollbacks {
+		return t.giveUp(ctx, cause, fmt.Errorf("it was tried %d times and did not end", rollbacks))
 	}
 	release, err := t.holdFolder(inst)
 	if err != nil {

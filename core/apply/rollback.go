@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -93,16 +94,16 @@ func (t *transaction) giveUp(ctx context.Context, cause, failure error) error {
 // byHand says what a person does when the rollback failed.
 func (t *transaction) byHand() string {
 	if t.snap.Path == "" {
-		return "A person is needed: snapshot " + t.c.Snapshot + " cannot be read"
+		return strings.TrimSpace("A person is needed: snapshot " + t.c.Snapshot + " cannot be read. " + t.asideByHand())
 	}
 	archive, dir := filepath.Join(t.snap.Path, "archive.tar.zst"), cmp.Or(t.inst.Dir, "the instance folder")
 	return fmt.Sprintf("A person is needed. How %s was before is in %s, which holds secrets. "+
 		"1. `mkdir -m 700 /root/%s && tar --zstd -xpf %s -C /root/%s`. "+
 		"2. Copy what is under files/ to %s with its owner and mode; remove files that the manifest calls absent. "+
 		"3. For each role in roles.json, as superuser in the db container: ALTER ROLE name PASSWORD 'its verifier'. "+
-		"4. In %s: `docker compose -p %s up -d --force-recreate`. %s"+
+		"4. In %s: `docker compose -p %s up -d --force-recreate`. %s%s"+
 		"Then `basewright doctor %s`, and remove /root/%s",
-		t.c.Instance, t.snap.Path, t.c.ID, archive, t.c.ID, dir, dir, t.inst.Project, t.dataByHand(), t.inst.Project, t.c.ID)
+		t.c.Instance, t.snap.Path, t.c.ID, archive, t.c.ID, dir, dir, t.inst.Project, t.dataByHand(), t.asideByHand(), t.inst.Project, t.c.ID)
 }
 
 // persist tries again: once for any failure, and for as long as it may while the

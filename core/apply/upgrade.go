@@ -19,9 +19,9 @@ var upgrading = []core.Op{
 	core.OpNote, core.OpStop, core.OpSnapshot, core.OpRemove, core.OpWriteFile, core.OpSetEnv, core.OpUnsetEnv, core.OpGenerateSecret, core.OpUp, core.OpWaitHealthy,
 }
 
-// upgradeRollback is how long putting an upgrade back may take: it may load all
-// databases and files.
-const upgradeRollback = time.Hour
+// dataRollback is how long putting back an upgrade, or another change behind a
+// snapshot of data, may take: it may load all databases and files.
+const dataRollback = time.Hour
 
 // Upgrade carries out a plan that brings an instance to another release. fetch gets
 // the images before anything is touched. When the instance is worse afterwards, or a
@@ -91,8 +91,8 @@ func savesFirst(plan core.Plan) bool {
 
 // rollbackTime bounds a rollback.
 func (t *transaction) rollbackTime() time.Duration {
-	if t.c.Plan.Playbook == UpgradePlaybook {
-		return cmp.Or(t.RollbackTimeout, upgradeRollback)
+	if t.c.Data != "" || t.c.Plan.Playbook == UpgradePlaybook {
+		return cmp.Or(t.RollbackTimeout, dataRollback)
 	}
 	return cmp.Or(t.RollbackTimeout, rollbackTimeout)
 }

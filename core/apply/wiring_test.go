@@ -159,6 +159,7 @@ type vault struct {
 
 	loadFails, settleFails error
 	begun, done            bool // how far it loaded, while that is not settled
+	aside                  []string
 }
 
 func (v *vault) Save(_ context.Context, _ core.Engine, inst core.Instance, _ *core.Observation, scope core.Scope, reason string, _ core.Snapshot) (core.Snapshot, error) {
@@ -198,6 +199,8 @@ func (v *vault) Settle(_ context.Context, _ core.Engine, s core.Snapshot, list f
 	v.begun, v.done = false, false
 	return list([]core.Aside{{Kind: core.AsideDatabase, Origin: "postgres", Place: "basewright_before_x_1", Snapshot: s.ID}})
 }
+
+func (v *vault) Aside(core.Snapshot) ([]string, error) { return v.aside, nil }
 
 func (v *vault) Discard(_ context.Context, _ core.Engine, a core.Aside) error {
 	v.calls = append(v.calls, "discard "+a.Place)

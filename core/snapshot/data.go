@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/basewright/basewright/core"
 )
@@ -89,12 +90,21 @@ func (f *Folder) runAgain(ctx context.Context, e core.Engine, s core.Snapshot) e
 	return e.Recover(ctx, c.Containers)
 }
 
+// unloadTime is how long taking back a Load may take. It is not a part of the time
+// of that, which may be what is over: half a database must not stay for that reason.
+const unloadTime = 10 * time.Minute
+
 // unload takes back a Load that failed, and lets the services run again.
 func (f *Folder) unload(ctx context.Context, e core.Engine, s core.Snapshot, dir string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unloadTime)
+	defer cancel()
 	if err := f.undoSwap(ctx, e, dir); err != nil {
 		return err
 	}
-	return f.runAgain(ctx, e, s)
+	if err := os.Remove(filepath.Join(dir, swapName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return errors.Join(syncDir(dir), f.runAgain(ctx, e, s))
 }
 
 // Settle hands what Load put aside to list. From then on it is not to come back by

@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,4 +120,26 @@ func TestALoadWhoseServicesDoNotStart(t *testing.T) {
 	}
 	u.mustHold(t, "new", "written since")
 	u.mustHold(t, "photo", "of before")
+}
+
+// TestALoadPastItsTimeIsTakenBack: what takes it back has time of its own.
+func TestALoadPastItsTimeIsTakenBack(t *testing.T) {
+	u := newUploads(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	u.Failpoint = func(name string) {
+		if name == "restore.volume-1" {
+			cancel()
+		}
+	}
+	if err := u.Load(ctx, u.e, u.inst, u.snap); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	u.mustHold(t, "photo", "of the change")
+	if names, err := u.Aside(u.snap); err != nil || len(names) > 0 {
+		t.Errorf("aside are %q, %v", names, err)
+	}
+	if begun, done, err := u.Loaded(u.snap); begun || done || err != nil {
+		t.Errorf("begun %v, done %v, %v", begun, done, err)
+	}
 }
