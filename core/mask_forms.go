@@ -11,10 +11,10 @@ import (
 )
 
 // formsOf returns s as it may travel: as it is, in URLs, in JSON, JSON in JSON,
-// Go's and SQL's and the shell's quotes, in base64 wherever it begins there, in
+// Go's and SQL's and the shell's quotes, .env and compose files, in base64 wherever it begins there, in
 // hexadecimal digits.
 func formsOf(s string) []string {
-	forms := append(make([]string, 0, 18), s)
+	forms := append(make([]string, 0, 22), s)
 	if !unescaped(s) {
 		forms = append(forms, escapedForms(s)...)
 	}
@@ -45,7 +45,7 @@ func unescaped(s string) bool {
 	return true
 }
 
-// escapedForms returns s as URLs, JSON and quotes hold it.
+// escapedForms returns s as URLs, JSON, quotes and compose files hold it.
 func escapedForms(s string) []string {
 	quoted := strconv.Quote(s)
 	once := inJSON(s, true)
@@ -53,8 +53,13 @@ func escapedForms(s string) []string {
 		url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:], lowerEscapes(url.QueryEscape(s)),
 		once, inJSON(s, false), inJSON(once, false), quoted[1 : len(quoted)-1],
 		strings.ReplaceAll(s, "'", "''"), strings.ReplaceAll(s, "'", `'\''`),
+		strings.ReplaceAll(s, "$", "$$"), strings.ReplaceAll(once, "$", "$$"), inDotenv.Replace(s), strings.ReplaceAll(s, "$", `\$`),
 	}
 }
+
+// inDotenv writes a value as it stands between double quotes in a .env file. In
+// compose files a dollar sign is doubled.
+var inDotenv = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "\n", `\n`, "\r", `\r`)
 
 // inJSON returns s as it stands between the quotes of a JSON string.
 func inJSON(s string, html bool) string {

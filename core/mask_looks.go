@@ -44,9 +44,14 @@ var (
 	// port, or a password.
 	credentials = regexp.MustCompile(`(\w+)://[^\s:/@"]+:[^\s"]*`)
 
-	// reference is the name of a variable in place of a value.
-	reference = regexp.MustCompile(`^(\$\{\w+\}|\$[A-Z][A-Z0-9_]{3,})$`)
+	// reference is the name of a variable in place of a value. Nothing or another
+	// variable may stand in for it.
+	reference = regexp.MustCompile(`^(\$\{\w+(:?-(\$\{\w+\})?)?\}|\$[A-Z][A-Z0-9_]{3,})$`)
 )
+
+// IsVariable reports whether s is the name of a variable in place of a value, as
+// ${POSTGRES_PASSWORD} is.
+func IsVariable(s string) bool { return reference.MatchString(s) }
 
 // MaskLooks hides in s what looks like a secret. What stands for a variable, as
 // in password: ${POSTGRES_PASSWORD}, is none.
@@ -77,7 +82,7 @@ func hide(pattern *regexp.Regexp, s string) string {
 	for _, at := range found {
 		keep, end := max(at[0], at[3]), at[1]
 		b.WriteString(s[done:keep])
-		if reference.MatchString(s[keep:end]) {
+		if IsVariable(s[keep:end]) {
 			b.WriteString(s[keep:end])
 		} else {
 			b.WriteString(masked)
@@ -99,11 +104,11 @@ func maskURL(url string) string {
 	at := strings.LastIndexByte(url, '@')
 	port, _, _ := strings.Cut(url[i:], "/")
 	switch {
-	case at < i && reference.MatchString(port):
+	case at < i && IsVariable(port):
 		return url
 	case at < i:
 		return url[:i] + masked
-	case reference.MatchString(url[i:at]):
+	case IsVariable(url[i:at]):
 		return url
 	}
 	return url[:i] + masked + url[at:]

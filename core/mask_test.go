@@ -42,6 +42,8 @@ func TestMaskLooks(t *testing.T) {
 		`postgresql://${POSTGRES_HOST}:${POSTGRES_PORT}/_supabase`:          `postgresql://${POSTGRES_HOST}:${POSTGRES_PORT}/_supabase`,
 		`postgres://admin:${A}hunter2/x`:                                    `postgres://admin:•••`,
 		`password: ${POSTGRES_PASSWORD:-hunter2}`:                           `password: •••`,
+		`password: ${PASSWORD:-}`:                                           `password: ${PASSWORD:-}`,
+		`password: ${PASSWORD:-${OTHER}}`:                                   `password: ${PASSWORD:-${OTHER}}`,
 		`apikey: $SUPABASE_ANON_KEY`:                                        `apikey: $SUPABASE_ANON_KEY`,
 		`rolpassword md5d41d8cd98f00b204e9800998ecf8427e.`:                  `rolpassword •••.`,
 		`SCRAM-SHA-256$4096:abc$def:ghi is kept`:                            `••• is kept`,
@@ -55,7 +57,7 @@ func TestMaskLooks(t *testing.T) {
 }
 
 // planted are passwords that somebody may have.
-var planted = []string{"Hunter2-Hunter2", `q"uo\te<&>'s`, "pl4nted+s3cret/value=42", "ünï-côdé päss", "abcd", "12345", strings.Repeat("Long0", 400), strings.Repeat("Huge1-", 20_000)}
+var planted = []string{"Hunter2-Hunter2", `q"uo\te<&>'s`, "pl4nted+s3cret/value=42", "ünï-côdé päss", "it's$$a$dollar9", "abcd", "12345", strings.Repeat("Long0", 400), strings.Repeat("Huge1-", 20_000)}
 
 // TestMaskForms wants a known secret hidden in every form in which it travels.
 func TestMaskForms(t *testing.T) {
@@ -78,6 +80,8 @@ func TestMaskForms(t *testing.T) {
 			"in JSON, as node":   plain.String(),
 			"in Go's quotes":     fmt.Sprintf("%q", "parse "+secret),
 			"in SQL":             "alter role x with password '" + strings.ReplaceAll(secret, "'", "''") + "'",
+			"in a .env":          `X="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`).Replace(secret) + `"`,
+			"in compose":         "x: " + strings.ReplaceAll(secret, "$", "$$"),
 			"in base64":          "Authorization " + base64.StdEncoding.EncodeToString([]byte("ana:"+secret)),
 			"in base64, for URL": base64.RawURLEncoding.EncodeToString([]byte("a:" + secret + ":b")),
 			"in hexadecimal":     fmt.Sprintf("%x", secret),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -71,6 +72,10 @@ func Whole(ctx context.Context, in core.Inspector, obs *core.Observation, name, 
 	}
 	mask := core.NewMask(obs)
 	before, lines := hide(unix(f.Data), mask, key)
+	kept := map[string]bool{}
+	for line := range strings.SplitSeq(before, "\n") {
+		kept[line] = true
+	}
 	text := strings.ReplaceAll(edited, "\r\n", "\n")
 	all := strings.Split(text, "\n")
 	for i, line := range all {
@@ -78,8 +83,8 @@ func Whole(ctx context.Context, in core.Inspector, obs *core.Observation, name, 
 			all[i] = was
 		} else if strings.Contains(line, dots) {
 			return "", core.Diff{}, core.Errorf(core.Invalid, "line %d of %s holds a masked secret and was changed; leave the line as it was, or write the secret out", i+1, name)
-		} else if k, v, set := strings.Cut(line, "="); set {
-			mask.Know(strings.TrimSpace(k), core.Secret(strings.Trim(strings.TrimSpace(v), `"'`)))
+		} else if k, v, set := strings.Cut(line, "="); set && !kept[line] && !core.IsVariable(unquoted(v)) {
+			mask.Know(strings.TrimSpace(k), core.Secret(unquoted(v)))
 		}
 	}
 	whole := strings.Join(all, "\n")
@@ -97,11 +102,11 @@ func unix(data []byte) string { return strings.ReplaceAll(string(data), "\r\n", 
 // it masked was.
 func hide(text string, mask *core.Mask, key core.FingerprintKey) (string, map[string]string) {
 	all, was := strings.Split(text, "\n"), map[string]string{}
+	for _, line := range all {
+		learn(line, mask)
+	}
 	for i, line := range all {
-		masked := mask.Values(line)
-		if !strings.Contains(line, "$") { // a variable is no secret, however it is called
-			masked = mask.Text(line)
-		}
+		masked := mask.Text(line)
 		if masked == line {
 			continue
 		}
@@ -113,3 +118,21 @@ func hide(text string, mask *core.Mask, key core.FingerprintKey) (string, map[st
 	}
 	return strings.Join(all, "\n"), was
 }
+
+// assigned is a variable that a line sets, or would set if it were no comment.
+var assigned = regexp.MustCompile(`^\s*(?:#\s*)?(?:- )?["']?(?:export\s+)?([A-Z][A-Z0-9_]*)["']?\s*[=:](.*)$`)
+
+// learn takes in what stands under a name that tells of a secret. Nobody sees the
+// value of a line that is commented out, yet it may be the password of a year ago.
+// Passwords in URLs are told by their looks: they may be variables.
+func learn(line string, mask *core.Mask) {
+	m := assigned.FindStringSubmatch(line)
+	if m == nil || !core.TellsSecret(m[1]) {
+		return
+	}
+	if v := unquoted(m[2]); !core.IsVariable(v) && !strings.Contains(v, "://") {
+		mask.Know(m[1], core.Secret(v))
+	}
+}
+
+func unquoted(v string) string { return strings.Trim(strings.TrimSpace(v), `"'`) }

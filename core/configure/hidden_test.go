@@ -56,3 +56,59 @@ func TestFilesAsTexts(t *testing.T) {
 		t.Errorf("%v: %q, %+v", err, whole.Reveal(), diff)
 	}
 }
+
+// TestDollarsHideNothing masks secrets that hold a dollar sign, as Compose and
+// .env files write them, and those of lines that are commented out.
+func TestDollarsHideNothing(t *testing.T) {
+	e, obs, key := oneFile(".env", `POSTGRES_PASSWORD="it's\$ecret99"
+DATABASE_URI="postgres://ana:it's\$ecret99@db/x"
+#SMTP_PASS=old$pass1234
+# export OLD_JWT_SECRET='dr0pped-pl4nted' # of last year
+VAULT_ENC_KEY=${OTHER_KEY}
+#DASHBOARD_PASSWORD=$OTHER_KEY
+OPENAI_API_KEY=${OTHER_KEY:-}
+SITE_URL=http://a/$X
+`)
+	obs.Env.Vars = []core.EnvVar{{Key: "POSTGRES_PASSWORD", Value: "it's$ecret99", Written: "it's$ecret99"}}
+	e.Files["compose.yml"] = core.File{Name: "compose.yml", Data: []byte(`services:
+  db:
+    environment:
+      POSTGRES_PASSWORD: pa$$w0rd99
+      JSON: "pa$$w0rd99"
+      OTHER_PASSWORD: x$${y}hunter2
+      PGPASSWORD: ${POSTGRES_PASSWORD}
+      URL: postgres://ana:${POSTGRES_PASSWORD}@db:5432/x
+`)}
+	obs.Compose.Services = []core.ComposeService{{Env: map[string]core.Secret{"POSTGRES_PASSWORD": "pa$w0rd99"}}}
+	for name, open := range map[string][]string{
+		".env":        {"VAULT_ENC_KEY=${OTHER_KEY}\n", "#DASHBOARD_PASSWORD=$OTHER_KEY\n", "OPENAI_API_KEY=${OTHER_KEY:-}\n", "http://a/$X\n"},
+		"compose.yml": {"PGPASSWORD: ${POSTGRES_PASSWORD}\n", "ana:${POSTGRES_PASSWORD}@db:5432/x\n"},
+	} {
+		shown, err := Shown(t.Context(), e, obs, name, key)
+		for _, secret := range []string{"ecret99", "pass1234", "pl4nted", "w0rd99", "hunter2"} {
+			if err != nil || strings.Contains(shown, secret) {
+				t.Errorf("%s is shown: %v\n%s", secret, err, shown)
+			}
+		}
+		for _, line := range open {
+			if !strings.Contains(shown, line) {
+				t.Errorf("%s is hidden:\n%s", line, shown)
+			}
+		}
+		whole, diff, err := Whole(t.Context(), e, obs, name, shown+"#SMTP_PASS=ne$wpl4nted\n", key)
+		if want := string(e.Files[name].Data) + "#SMTP_PASS=ne$wpl4nted\n"; err != nil || whole.Reveal() != want {
+			t.Errorf("%v: %s", err, whole.Reveal())
+		}
+		if diff.Before != shown || !strings.HasPrefix(diff.After, shown) || strings.Contains(diff.After, "pl4nted") {
+			t.Errorf("the difference: %+v", diff)
+		}
+	}
+}
+
+// oneFile is a stack of one file.
+func oneFile(name, text string) (*coretest.Engine, *core.Observation, core.FingerprintKey) {
+	const dir = "/srv/shop"
+	e := &coretest.Engine{Files: map[string]core.File{name: {Name: name, Data: []byte(text)}}}
+	obs := &core.Observation{Instance: core.Instance{ID: "shop", Dir: dir, Files: []string{filepath.Join(dir, name)}}, Env: core.EnvFile{Path: dir + "/.env"}}
+	return e, obs, core.FingerprintKey("k")
+}
