@@ -105,8 +105,16 @@ func hide(text string, mask *core.Mask, key core.FingerprintKey) (string, map[st
 	for _, line := range all {
 		learn(line, mask)
 	}
+	within := false
 	for i, line := range all {
+		var private bool
+		if private, within = ofKey(line, within); private {
+			mask.Add(core.Secret(line)) // it stays one where its head is taken away
+		}
 		masked := mask.Text(line)
+		if private && strings.TrimSpace(line) != "" && !strings.Contains(masked, dots) {
+			masked = dots
+		}
 		if masked == line {
 			continue
 		}
@@ -117,6 +125,16 @@ func hide(text string, mask *core.Mask, key core.FingerprintKey) (string, map[st
 		was[all[i]] = line
 	}
 	return strings.Join(all, "\n"), was
+}
+
+// ofKey reports whether a line is one of a private key's, and whether the next is
+// another. within is what it said of the line before.
+func ofKey(line string, within bool) (private, more bool) {
+	begin, end := strings.LastIndex(line, "-----BEGIN "), strings.LastIndex(line, "-----END ")
+	if begin >= 0 && strings.Contains(line[begin:], "PRIVATE KEY") {
+		return end < begin || within, end < begin
+	}
+	return within, within && end < 0
 }
 
 // assigned is a variable that a line sets, or would set if it were no comment.

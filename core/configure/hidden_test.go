@@ -105,6 +105,39 @@ SITE_URL=http://a/$X
 	}
 }
 
+// TestPrivateKeyIsHidden masks a private key in several lines, also where its
+// head was taken away.
+func TestPrivateKeyIsHidden(t *testing.T) {
+	const name = "volumes/proxy/key.pem"
+	text := "a: |\n  -----BEGIN RSA PRIVATE KEY-----\n  Proc-Type: 4,ENCRYPTED\n\n  TUlJRXBBSUJBQUtDQVFFQTFyUXk4cGw0bnRlZA\n  TUlJRXBBSUJBQUtDQVFFQTFyUXk4cGw0bnRlZA\n  Qx==\n  -----END RSA PRIVATE KEY-----\nb: 1\n" +
+		"one: \"-----BEGIN PRIVATE KEY-----\\nTUlJRXBB\\n-----END PRIVATE KEY-----\"\nc: 2\n-----BEGIN CERTIFICATE-----\nTUlJREF6Q0NBZXVnQXdJ\n-----END CERTIFICATE-----\n"
+	e, obs, key := oneFile(name, text)
+	shown, err := Shown(t.Context(), e, obs, name, key)
+	for _, secret := range []string{"TUlJRXBB", "Qx==", "Proc-Type"} {
+		if err != nil || strings.Contains(shown, secret) {
+			t.Errorf("%s is shown: %v\n%s", secret, err, shown)
+		}
+	}
+	for _, open := range []string{"a: |\n", "\nb: 1\n", "\nc: 2\n", "TUlJREF6Q0NBZXVnQXdJ"} {
+		if !strings.Contains(shown, open) {
+			t.Errorf("%q is hidden:\n%s", open, shown)
+		}
+	}
+	if whole, diff, err := Whole(t.Context(), e, obs, name, shown, key); err != nil || whole.Reveal() != text || diff.Before != diff.After {
+		t.Errorf("%v: %s, %+v", err, whole.Reveal(), diff)
+	}
+	lines := strings.Split(shown, "\n")
+	headless := strings.Join(append([]string{lines[0]}, lines[2:]...), "\n")
+	whole, diff, err := Whole(t.Context(), e, obs, name, headless, key)
+	if want := strings.Replace(text, "  -----BEGIN RSA PRIVATE KEY-----\n", "", 1); err != nil || whole.Reveal() != want || strings.Contains(diff.After, "TUlJRXBB") {
+		t.Errorf("%v: %s, %+v", err, whole.Reveal(), diff)
+	}
+	_, diff, err = Whole(t.Context(), e, obs, name, "-----BEGIN PRIVATE KEY-----\nbjN3LXBsNG50ZWQ=\n", key)
+	if err != nil || strings.Contains(diff.After, "bjN3") {
+		t.Errorf("a new key: %v, %+v", err, diff)
+	}
+}
+
 // oneFile is a stack of one file.
 func oneFile(name, text string) (*coretest.Engine, *core.Observation, core.FingerprintKey) {
 	const dir = "/srv/shop"
