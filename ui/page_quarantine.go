@@ -17,12 +17,20 @@ func (c *call) quarantine(problem string) (*panel.Quarantine, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept, err := c.Store.Instances(c)
+	if err != nil {
+		return nil, err
+	}
+	observed := map[string]bool{}
+	for _, i := range kept {
+		observed[i.ID] = i.Mode != core.Control
+	}
 	n, err := c.number("page", 1, 1_000_000)
 	var shown []core.Aside
 	p.Pager, shown = paged(c.Request.URL, list, n, listPage)
 	for _, a := range shown {
 		p.Items = append(p.Items, panel.Aside{Aside: a, Over: a.Until.Before(c.Now()),
-			MayRestore: a.Kind == "" && c.who.may(core.MayRepair, a.Instance), MayPurge: c.who.may(core.MayAdmin, a.Instance) && c.who.token == nil})
+			MayRestore: a.Kind == "" && !observed[a.Instance] && c.who.may(core.MayRepair, a.Instance), MayPurge: c.who.may(core.MayAdmin, a.Instance) && c.who.token == nil})
 	}
 	return p, err
 }

@@ -34,6 +34,9 @@ func (c *call) asides() ([]core.Aside, error) {
 }
 
 func (c *call) restoreAside() (any, error) {
+	if err := c.mayChange(); err != nil {
+		return nil, err
+	}
 	// It goes on when whoever asked is gone: half of a move helps nobody.
 	a, err := c.RestoreAside(context.WithoutCancel(c.ctx), c.Param("aside"), c.who.actor())
 	if err != nil {

@@ -56,6 +56,18 @@ func TestQuarantine(t *testing.T) {
 	if rec := w.form("/quarantine/aside-shop/purge", login, url.Values{"confirm": {" aside-shop "}}); rec.Code != http.StatusSeeOther {
 		t.Errorf("the form: %d %s", rec.Code, rec.Body)
 	}
+	if page := w.ask("GET", "/quarantine", login, "").Body.String(); !strings.Contains(page, `action="/quarantine/aside-shop/restore"`) {
+		t.Errorf("the page: %s", page)
+	}
+	if rec := w.ask("PATCH", "/api/instances/shop", login, `{"mode":"observe"}`); rec.Code != http.StatusOK {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if page := w.ask("GET", "/quarantine", login, "").Body.String(); strings.Contains(page, `action="/quarantine/aside-shop/restore"`) || !strings.Contains(page, `action="/quarantine/aside-shop/purge"`) {
+		t.Errorf("the page of what is observed: %s", page)
+	}
+	if rec := w.ask("POST", "/api/quarantine/aside-shop/restore", login, ""); rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), "only observed") {
+		t.Errorf("put back where nothing may be written: %d %s", rec.Code, rec.Body)
+	}
 	if got, want := strings.Join(did, ", "), "purge aside-shop by user:ana, restore aside-shop by token:script of ana, purge aside-gone by user:root, purge aside-shop by user:ana"; got != want {
 		t.Errorf("done: %s", got)
 	}

@@ -123,7 +123,7 @@ func (w *workshop) confirmPurge(a core.Aside, typed string) error {
 }
 
 // finder finds an instance by its ID, among those of the engine and those that
-// were deleted.
+// were deleted, in the mode in which it is kept.
 func (w *workshop) finder(ctx context.Context, discover func(context.Context) ([]core.Instance, error)) func(string) (core.Instance, error) {
 	return func(id string) (core.Instance, error) {
 		all, err := discover(ctx)
@@ -131,7 +131,7 @@ func (w *workshop) finder(ctx context.Context, discover func(context.Context) ([
 			return core.Instance{}, err
 		}
 		if i := slices.IndexFunc(all, func(i core.Instance) bool { return i.ID == id }); i >= 0 {
-			return all[i], nil
+			return w.withMode(ctx, all[i])
 		}
 		if gone, err := w.store.Departed(ctx, id); err == nil {
 			return gone, nil

@@ -195,9 +195,16 @@ func (t *transaction) asides(ctx context.Context, change string) ([]core.Aside, 
 }
 
 // RestoreAside puts back what is in quarantine, as a person asks for. What took
-// its place meanwhile goes into quarantine instead.
+// its place meanwhile goes into quarantine instead. The instance must be controlled.
 func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
-	return a.onShelf(ctx, id, find, actor, "quarantine.restore", core.Restored, func(e core.Engine, item core.Aside) error {
+	controlled := func(instance string) (core.Instance, error) {
+		inst, err := find(instance)
+		if err == nil && inst.Mode == core.Observe {
+			err = &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
+		}
+		return inst, err
+	}
+	return a.onShelf(ctx, id, controlled, actor, "quarantine.restore", core.Restored, func(e core.Engine, item core.Aside) error {
 		if item.Kind != "" {
 			return &core.Error{
 				Code: core.Conflict, Message: fmt.Sprintf("%s comes back as part of a snapshot, not by itself", item.From()),

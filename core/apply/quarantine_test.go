@@ -82,6 +82,16 @@ func TestAPersonRestoresAndPurges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	after := w.state()
+	observed := func(string) (core.Instance, error) {
+		i := shop
+		i.Mode = core.Observe
+		return i, nil
+	}
+	if _, err := w.a.RestoreAside(t.Context(), c.ID+"-1", observed, "cli:ana"); core.CodeOf(err) != core.Forbidden {
+		t.Errorf("put back where nothing may be written: %v", err)
+	}
+	w.mustBe(t, after)
 	if a, err := w.a.RestoreAside(t.Context(), c.ID+"-1", find, "cli:ana"); err != nil || a.State != core.Restored {
 		t.Fatalf("%+v, %v", a, err)
 	}
