@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 
@@ -23,7 +22,10 @@ func (c *call) filesWith(name, edited, problem string) (any, error) {
 	if p.Files, err = c.Files(c, c.instance); err != nil {
 		return nil, err
 	}
-	if p.File = cmp.Or(name, ".env"); !slices.Contains(p.Files, p.File) {
+	if p.File = name; name == "" && len(p.Files) > 0 {
+		p.File = p.Files[0]
+	}
+	if !slices.Contains(p.Files, p.File) {
 		return nil, core.Errorf(core.NotFound, "the stack is made of no file %q", clip(p.File, 100))
 	}
 	if problem == "" {

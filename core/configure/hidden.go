@@ -1,7 +1,6 @@
 package configure
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -23,12 +22,15 @@ const (
 // their names in its folder: the .env, the compose files, and what they mount.
 func Files(ctx context.Context, in core.Inspector, obs *core.Observation) []string {
 	names := []string{".env"}
+	if f, err := in.ReadFile(ctx, ".env"); err == nil && !isText(f.Data) {
+		names = nil
+	}
 	add := func(path string) {
 		name, err := filepath.Rel(obs.Instance.Dir, filepath.Clean(path))
 		if err != nil || !filepath.IsLocal(name) || slices.Contains(names, name) || path == obs.Env.Path || len(names) >= mostFiles {
 			return
 		}
-		if f, err := in.ReadFile(ctx, name); err == nil && len(f.Data) <= mostShown && !bytes.ContainsRune(f.Data, 0) {
+		if f, err := in.ReadFile(ctx, name); err == nil && len(f.Data) <= mostShown && isText(f.Data) {
 			names = append(names, name)
 		}
 	}
@@ -58,15 +60,24 @@ func Shown(ctx context.Context, in core.Inspector, obs *core.Observation, name s
 		return "", err
 	case len(f.Data) > mostShown:
 		return "", core.Errorf(core.Invalid, "%s is larger than %d KiB; edit it with `basewright config`", name, mostShown>>10)
+	case !isText(f.Data):
+		return "", noText(name)
 	}
 	shown, _ := hide(unix(f.Data), core.NewMask(obs), key)
 	return shown, nil
+}
+
+func noText(name string) error {
+	return core.Errorf(core.Invalid, "%s is no text in UTF-8 with lines as usual; edit it on the host", name)
 }
 
 // Whole is the text that somebody made of what Shown gave them: masked lines
 // that were left alone are what they were. The diff has secrets masked.
 func Whole(ctx context.Context, in core.Inspector, obs *core.Observation, name, edited string, key core.FingerprintKey) (core.Secret, core.Diff, error) {
 	f, err := in.ReadFile(ctx, name)
+	if err == nil && !isText(f.Data) {
+		err = noText(name)
+	}
 	if err != nil {
 		return "", core.Diff{}, err
 	}
@@ -87,16 +98,9 @@ func Whole(ctx context.Context, in core.Inspector, obs *core.Observation, name, 
 			mask.Know(strings.TrimSpace(k), core.Secret(unquoted(v)))
 		}
 	}
-	whole := strings.Join(all, "\n")
-	after, _ := hide(whole, mask, key)
-	if bytes.Contains(f.Data, []byte("\r\n")) {
-		whole = strings.ReplaceAll(whole, "\n", "\r\n")
-	}
-	return core.Secret(whole), core.Diff{Target: name, Before: before, After: after}, nil
+	after, _ := hide(strings.Join(all, "\n"), mask, key)
+	return core.Secret(ended(f.Data, all)), core.Diff{Target: name, Before: before, After: after}, nil
 }
-
-// unix is a text with the ends of lines that forms send, too.
-func unix(data []byte) string { return strings.ReplaceAll(string(data), "\r\n", "\n") }
 
 // hide masks the lines of a text that hold a secret, and returns what each that
 // it masked was.

@@ -138,6 +138,46 @@ func TestPrivateKeyIsHidden(t *testing.T) {
 	}
 }
 
+// TestLinesKeepTheirEndings changes one line and leaves the bytes of all others.
+func TestLinesKeepTheirEndings(t *testing.T) {
+	for _, row := range []struct{ text, was, will, want string }{
+		{"A=1\r\nB=2\nC=3\nD=4\n", "C=3", "C=5", "A=1\r\nB=2\nC=5\nD=4\n"},
+		{"A=1\nB=2\r\nC=3\nD=4\n", "A=1", "A=5", "A=5\nB=2\r\nC=3\nD=4\n"},
+		{"A=1\nB=2\nC=3\r\nD=4\nE=5", "B=2\nC=3\nD=4\nE=5", "B=6\nC=3\nD=7\nE=5\nF=6", "A=1\nB=6\nC=3\r\nD=7\nE=5\nF=6"},
+		{"A=1\r\nB=2\r\n", "B=2", "B=2\nC=3", "A=1\r\nB=2\r\nC=3\r\n"},
+		{"A=1\r\nB=2", "B=2", "B=2\n", "A=1\r\nB=2\r\n"},
+		{"A=1\nB=2\n", "A=1\nB=2\n", "", ""},
+		{"", "", "A=1\nB=2\n", "A=1\nB=2\n"},
+	} {
+		e, obs, key := oneFile(".env", row.text)
+		shown, err := Shown(t.Context(), e, obs, ".env", key)
+		if err != nil || !strings.Contains(shown, row.was) {
+			t.Fatalf("%v: %q", err, shown)
+		}
+		edited := strings.ReplaceAll(strings.Replace(shown, row.was, row.will, 1), "\n", "\r\n")
+		if whole, _, err := Whole(t.Context(), e, obs, ".env", edited, key); err != nil || whole.Reveal() != row.want {
+			t.Errorf("%q: %v, %q, want %q", row.text, err, whole.Reveal(), row.want)
+		}
+	}
+}
+
+// TestOnlyTextsAreShown leaves alone what would come back with other bytes.
+func TestOnlyTextsAreShown(t *testing.T) {
+	for _, text := range []string{"NAME=S\xe3o\n", "A=1\rB=2\n", "A=1\r\r\nB=2\n", "a\x00b"} {
+		e, obs, key := oneFile("compose.yml", text)
+		e.Files[".env"] = core.File{Name: ".env", Data: []byte(text)}
+		if names := Files(t.Context(), e, obs); len(names) != 0 {
+			t.Errorf("%q is listed: %q", text, names)
+		}
+		if _, err := Shown(t.Context(), e, obs, "compose.yml", key); core.CodeOf(err) != core.Invalid {
+			t.Errorf("%q is shown: %v", text, err)
+		}
+		if _, _, err := Whole(t.Context(), e, obs, "compose.yml", "x", key); core.CodeOf(err) != core.Invalid {
+			t.Errorf("%q is edited: %v", text, err)
+		}
+	}
+}
+
 // oneFile is a stack of one file.
 func oneFile(name, text string) (*coretest.Engine, *core.Observation, core.FingerprintKey) {
 	const dir = "/srv/shop"
