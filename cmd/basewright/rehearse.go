@@ -185,10 +185,31 @@ func (w *workshop) sweepRehearsal(ctx context.Context, host *docker.Host, clone 
 			if !create.Rehearses(c) {
 				return false, err
 			}
+			if err := madeOn(ctx, host, c); err != nil {
+				return false, err
+			}
 			return true, w.strike(ctx, host, c)
 		}
 	}
 	return false, err
+}
+
+// madeOn refuses to remove from one Docker Engine what was made on another: there
+// its containers would go on without their folder, and nobody would know of them.
+func madeOn(ctx context.Context, host *docker.Host, made core.Change) error {
+	was := made.Plan.Basis["engine"]
+	if was == "" {
+		return nil
+	}
+	here, err := host.EngineID(ctx)
+	if err != nil || was == here {
+		return err
+	}
+	return &core.Error{
+		Code:    core.Unreachable,
+		Message: fmt.Sprintf("%s was left by a rehearsal on another Docker Engine (%s), with a copy of the data", made.Instance, was),
+		Hint:    "name that engine with --docker-host to have it removed",
+	}
 }
 
 // strike removes the clone of a rehearsal with all that was made for it. Its folder

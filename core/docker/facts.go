@@ -58,6 +58,12 @@ func (h *Host) engineFacts(ctx context.Context) (engineFacts, error) {
 	return h.facts.value, nil
 }
 
+// EngineID returns the engine's own id, which is the same for life.
+func (h *Host) EngineID(ctx context.Context) (string, error) {
+	known, err := h.engineFacts(ctx)
+	return known.host.EngineID, err
+}
+
 // hostFacts adds what changes by the minute, and can be seen only on the spot.
 func (h *Host) hostFacts(ctx context.Context, dir string) (core.HostFacts, []core.Gap, error) {
 	known, err := h.engineFacts(ctx)
