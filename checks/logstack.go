@@ -153,6 +153,18 @@ func brokenVector(ctx context.Context, t core.Target) []core.Finding {
 	return fault(core.Vector, fileProof(name, err))
 }
 
+var sinkOf = regexp.MustCompile(`component_id=(\w+)`)
+
+// sinkMeans returns the service that the sink of a line of Vector sends to. Files of
+// before 2026 send the database's logs through the gateway.
+func sinkMeans(ctx context.Context, t core.Target, line string) core.Service {
+	_, text, _ := vectorFile(ctx, t)
+	if m := sinkOf.FindStringSubmatch(line); m != nil && text != "" {
+		return cmp.Or(meant(supabase.VectorSink([]byte(text), m[1])), core.Analytics)
+	}
+	return core.Analytics
+}
+
 var routedName = regexp.MustCompile(`\.appname\s*==\s*["']([^"']+)["']`)
 
 // otherNames fills in variables as vector does, from its own environment.

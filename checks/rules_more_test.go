@@ -110,6 +110,15 @@ var lineRows = []ruleRow{
 		s.logs(core.Vector, "dns error: failed to lookup address information: Name does not resolve")
 		s.container(core.Analytics).StartedAt = now.Add(-30 * time.Second)
 	}},
+	{"VEC-06 gateway", func(s *scene) { // the sink goes through the gateway, and analytics is well
+		s.files["volumes/logs/vector.yml"] += "sinks:\n  logflare_db:\n    uri: 'http://kong:8000/analytics/v1/api/logs?source_name=postgres.logs'\n"
+		s.logs(core.Vector, "WARN sink{component_kind=\"sink\" component_id=logflare_db component_type=http}: HTTP error. error=error trying to connect: dns error: failed to lookup address information: no such host")
+		s.container(core.Gateway).State = "restarting"
+	}, func(s *scene) {
+		s.files["volumes/logs/vector.yml"] += "sinks:\n  logflare_db:\n    uri: 'http://kong:8000/analytics/v1/api/logs?source_name=postgres.logs'\n"
+		s.logs(core.Vector, "WARN sink{component_kind=\"sink\" component_id=logflare_db component_type=http}: HTTP error. error=error trying to connect: dns error: failed to lookup address information: no such host")
+		s.container(core.Gateway).StartedAt = now.Add(-30 * time.Second)
+	}},
 	asks("PG-07 db", core.DB, "pgsodium_crypto_aead_det_decrypt_by_id: invalid ciphertext"),
 }
 

@@ -151,9 +151,9 @@ var requestMeanings = []core.Explanation{
 		Breaks: "Those requests are answered with 401 or 403.", Do: "Set the clock of this host, and of whoever signs, by NTP.", Data: "No data is at risk.", Sources: "PostgREST src/PostgREST/Auth/Jwt.hs",
 	},
 	{
-		Code: "VEC-06", Title: "Vector cannot find analytics by name", Severity: core.Info, SymptomOf: []string{"SVC-01", "SVC-02", "DK-13"},
-		What:   "Vector sends logs to analytics, and no running container has that name.",
-		Breaks: "Logs are not stored; Vector repeats itself in its own log.", Do: "Start or mend analytics first.", Data: "No data is at risk but logs.", Sources: "supabase/supabase#30235",
+		Code: "VEC-06", Title: "Vector cannot find where it sends logs", Severity: core.Info, SymptomOf: []string{"SVC-01", "SVC-02", "DK-13"},
+		What:   "Vector sends logs to analytics, in releases before 2026 some of them through the gateway, and no running container has the name that it asks for.",
+		Breaks: "Logs are not stored; Vector repeats itself in its own log.", Do: "Start or mend that service first.", Data: "No data is at risk but logs.", Sources: "supabase/supabase#30235",
 	},
 	{
 		Code: "PG-07", Title: "The database cannot decrypt Vault's secrets", Severity: core.Warning,

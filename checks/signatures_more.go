@@ -55,13 +55,13 @@ var moreSignatures = []signature{
 	live(core.Realtime, `MigrationsFailedToRun`, "RT-11", "Realtime's migrations of the database fail"),
 	live(core.Rest, `JWT issued at future`, "DK-24", "Tokens come from the future: clocks differ"),
 	live(core.Storage, `RequestTimeTooSkewed`, "DK-24", "Tokens come from the future: clocks differ"),
-	{service: core.Vector, pattern: compile(`dns error: failed to lookup address information`), code: "VEC-06", title: "Vector cannot find analytics by name", live: true, until: core.Analytics},
+	{service: core.Vector, pattern: compile(`dns error: failed to lookup address information`), code: "VEC-06", title: "Vector cannot find where it sends logs", live: true, until: core.Analytics},
 	live(core.DB, `invalid ciphertext`, "PG-07", "The database cannot decrypt Vault's secrets"),
 	live(core.Rest, `invalid ciphertext`, "PG-07", "The database cannot decrypt Vault's secrets"),
 }
 
 // knownLines looks for every signature of the table, the worst news of each once.
-func knownLines(_ context.Context, t core.Target) ([]core.Finding, error) {
+func knownLines(ctx context.Context, t core.Target) ([]core.Finding, error) {
 	var found []core.Finding
 	for _, s := range moreSignatures {
 		c, ok := t.Container(s.service)
@@ -69,6 +69,9 @@ func knownLines(_ context.Context, t core.Target) ([]core.Finding, error) {
 			continue
 		}
 		l, ok := lastMatch(t, c, s)
+		if ok && s.until == core.Analytics {
+			s.until = sinkMeans(ctx, t, l.Text)
+		}
 		if !ok || back(t, s.until, l) || slices.ContainsFunc(found, func(f core.Finding) bool { return f.Code == s.code && f.Service == s.service }) {
 			continue
 		}

@@ -137,6 +137,26 @@ func ReadVector(data []byte) (VectorFile, error) {
 	return out, nil
 }
 
+// VectorSink returns the host that a sink of vector.yml sends to, "" when the file does not say.
+func VectorSink(data []byte, sink string) string {
+	root, err := object(vectorVariable.ReplaceAll(data, []byte("x")))
+	if err != nil {
+		return ""
+	}
+	host := ""
+	eachKey(root, func(key, sinks *yaml.Node) {
+		if key.Value != "sinks" {
+			return
+		}
+		eachKey(sinks, func(name, node *yaml.Node) {
+			if u, err := url.Parse(valueOf(node, "uri")); err == nil && name.Value == sink {
+				host = u.Hostname()
+			}
+		})
+	})
+	return host
+}
+
 var vectorVariable = regexp.MustCompile(`\$\{[^}\n]*\}`)
 
 // maxDepth bounds how deep a file of a gateway or of Vector is followed.
