@@ -105,7 +105,7 @@ func TestMerge(t *testing.T) {
 			if (err != nil) != (name == "a service that is not") || !slices.Equal(got, tt.want) {
 				t.Errorf("%v, got %q, want %q", err, got, tt.want)
 			}
-			if strings.Contains(out.String(), "planted") || strings.Contains(out.String(), "0815") || strings.ContainsAny(out.String(), "\x1b\u202e") {
+			if strings.Contains(out.String(), "planted") || strings.Contains(out.String(), "Value-0815") || strings.ContainsAny(out.String(), "\x1b\u202e") {
 				t.Errorf("it prints %q", out.String())
 			}
 		})

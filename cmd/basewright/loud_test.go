@@ -228,7 +228,7 @@ func TestStrangersLogs(t *testing.T) {
 	s.say("auth", t.TempDir(), 1, `{"level":"fatal","msg":"of a stranger"}`)
 	for _, format := range []string{"text", "json"} {
 		out := s.basewright(0, "logs", s.project, "--output", format)
-		if strings.Contains(out, "stranger") || strings.Contains(out, "0815") || strings.Count(out, "of auth •••") != 2 || strings.Count(out, "of rest") != 2 {
+		if strings.Contains(out, "stranger") || strings.Contains(out, "Value-0815") || strings.Count(out, "of auth •••") != 2 || strings.Count(out, "of rest") != 2 {
 			t.Errorf("said %s", out)
 		}
 	}
@@ -256,7 +256,7 @@ func TestHostileContainers(t *testing.T) {
 		if i := strings.IndexFunc(out, obeyed); i >= 0 {
 			t.Errorf("%q prints %q", args, out[max(0, i-20):min(len(out), i+20)])
 		}
-		if strings.Contains(out, "\nFORGED") || strings.Contains(out, "<img") && slices.Contains(args, "html") || strings.Contains(out, "0815") {
+		if strings.Contains(out, "\nFORGED") || strings.Contains(out, "<img") && slices.Contains(args, "html") || strings.Contains(out, "Value-0815") {
 			t.Errorf("%q prints %q", args, out)
 		}
 	}

@@ -98,7 +98,7 @@ func (l *lab) test(ctx context.Context) (err error) {
 		{"the jail without the race detector", []string{"test", "-count=1", "./repairs"}},
 		// A browser drops its connections whenever a container's interface comes or goes.
 		{"the panel with the race detector, while no container moves", []string{"test", "-race", "-count=1", "-timeout=20m", "./ui"}},
-		{"every other test with the race detector", append([]string{"test", "-race", "-count=1", "-timeout=40m"}, others...)},
+		{"every other test with the race detector", append([]string{"test", "-race", "-count=1", "-timeout=48m"}, others...)},
 	} {
 		begin := time.Now()
 		l.say("\n── %s", run.what)
