@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -9,8 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker/docker/api/types/network"
+
 	"github.com/basewright/basewright/configs"
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/supabase"
 )
 
@@ -26,9 +30,24 @@ var labImages = map[core.Service]string{
 type published struct {
 	layout, golden string
 	slow           bool              // only with BASEWRIGHT_TEST_ALL=1
-	env            map[string]string // what its user fills in
+	files          []string          // its compose files, where they are not docker-compose.yml alone
+	oidc           bool              // the last entry of kong.yml is a plugin of its own Kong image, which no other Kong has
+	network        string            // what follows the project in the name of a network it expects to be there
+	env            map[string]string // what its user fills in; %PROJECT% is the project
 	sql            map[string]string // files of volumes/db that were others in its day
 	more           map[string]string // "CODE service" to the reason why it is true while it runs, besides what lint says
+}
+
+// compose are the layout's compose files in a folder.
+func (p published) compose(dir string) []string {
+	var files []string
+	for _, name := range p.files {
+		files = append(files, filepath.Join(dir, name))
+	}
+	if len(files) == 0 {
+		return []string{filepath.Join(dir, "docker-compose.yml")}
+	}
+	return files
 }
 
 // logsOf2024 made the schema in the one database there was.
@@ -50,6 +69,18 @@ var running = map[string]published{
 			"ST-05 storage":    "the lab's storage is of 2026 and asks for STORAGE_PUBLIC_URL, which files of 2024 do not set",
 			"VEC-04 vector":    "its vector.yml takes every container but itself, and other stacks may be on the engine",
 		}},
+	"2025, several stacks by an override": {layout: "corpus/andrybicio-2025", golden: "corpus-andrybicio", slow: true,
+		files: []string{"docker-compose.yml", "docker-compose.override.yml"}, network: "_nginx_proxy",
+		env: map[string]string{"PROJECT_NAME": "%PROJECT%"}, oidc: true, more: map[string]string{
+			"AUTH-08 auth":     ".env.example names upstream's placeholder for a mail server and has sign-ups wait for a mail",
+			"DK-15 host":       "its compose files leave logs without a bound",
+			"LOG-09 analytics": "its health check is curl without -f",
+			"SEC-09 gateway":   "its kong.yml is of 2025, when the anon key read the API's description",
+			"SEC-14 gateway":   "the plugin that guards its dashboard is cut out, for no other Kong has it",
+			"GW-06 realtime":   "its override renames realtime's container, and its kong.yml asks for the old name",
+			"ST-05 storage":    "the lab's storage is of 2026 and asks for STORAGE_PUBLIC_URL, which files of 2025 do not set",
+			"VEC-04 vector":    "its vector.yml takes every container but itself, and other stacks may be on the engine",
+		}},
 	"2026, volumes by name and MinIO": {layout: "corpus/easypanel-2026", golden: "corpus-easypanel", slow: true,
 		env: map[string]string{"JWT_SECRET": "%SECRET%", "ANON_KEY": "%ANON%", "SERVICE_ROLE_KEY": "%SERVICE%"}, more: map[string]string{
 			"DK-15 host":     "its compose file leaves logs without a bound",
@@ -67,11 +98,21 @@ func settings(t *testing.T, dir, project string, p published) {
 	lines := strings.Split(string(text), "\n")
 	for i, line := range lines {
 		if key, _, _ := strings.Cut(line, "="); p.env[key] != "" {
-			lines[i] = key + "=" + p.env[key]
+			lines[i] = key + "=" + strings.ReplaceAll(p.env[key], "%PROJECT%", project)
 		}
 	}
 	must(t, os.WriteFile(path, []byte(fill(t, strings.Join(lines, "\n"), ".env")), 0o600))
 	rewrite(t, filepath.Join(dir, "volumes/logs/vector.yml"), "supabase-", project+"-")
+	if p.oidc {
+		path = filepath.Join(dir, "volumes/api/kong.yml")
+		text, err = os.ReadFile(path)
+		must(t, err)
+		before, _, found := strings.Cut(string(text), "      - name: oidc\n")
+		if !found {
+			t.Fatalf("%s has no such plugin", path)
+		}
+		must(t, os.WriteFile(path, []byte(before), 0o644))
+	}
 }
 
 // rewrite replaces text in a file, if it is there.
@@ -83,6 +124,18 @@ func rewrite(t *testing.T, path, old, new string) {
 	}
 	must(t, err)
 	must(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, new)), 0o644))
+}
+
+// outsideNetwork makes a network that a layout expects somebody else to have made.
+func outsideNetwork(t *testing.T, h *docker.Host, name string) {
+	t.Helper()
+	made, err := h.Client().NetworkCreate(t.Context(), name, network.CreateOptions{Driver: "bridge"})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := h.Client().NetworkRemove(context.WithoutCancel(t.Context()), made.ID); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // labFiles puts the newest release's SQL, functions and scripts where the test data has none.

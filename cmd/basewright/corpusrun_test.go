@@ -62,8 +62,15 @@ func bringUp(t *testing.T, h *docker.Host, p published, project string) string {
 	dir := layout(t, p.layout)
 	settings(t, dir, project, p)
 	labFiles(t, dir, p.sql)
-	completeMounts(t, dir, nil)
-	files := []string{filepath.Join(dir, "docker-compose.yml")}
+	args := []string{}
+	for _, name := range p.files {
+		args = append(args, "-f", name)
+	}
+	completeMounts(t, dir, args)
+	if p.network != "" {
+		outsideNetwork(t, h, project+p.network)
+	}
+	files := p.compose(dir)
 	files = append(files, mapped(t, dir, project, files))
 	t.Cleanup(func() {
 		if err := h.Down(context.WithoutCancel(t.Context()), project, true); err != nil {
