@@ -342,3 +342,35 @@ func TestGivenUpInTheMiddleOfALoad(t *testing.T) {
 		}
 	}
 }
+
+// away is a journal that cannot read one snapshot, as when the state is locked.
+type away struct {
+	port
+	snapshot string
+}
+
+func (a away) Snapshot(ctx context.Context, id string) (core.Snapshot, error) {
+	if id == a.snapshot {
+		return core.Snapshot{}, core.Errorf(core.Unreachable, "the state is locked")
+	}
+	return a.port.Snapshot(ctx, id)
+}
+
+// TestTheRecordOfTheDataCannotBeReadNow: that is no reason to give a rollback up; the
+// next start finds it.
+func TestTheRecordOfTheDataCannotBeReadNow(t *testing.T) {
+	dir := killedAt(t, prepared(t, nil), "a loss", "verify.do.after")
+	w, err := openWorld(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.st.Close()
+	w.a.Data, w.a.Journal = &shelf{vault{w: w}}, away{w.st, "data1"}
+	if done, err := w.a.Recover(t.Context()); err == nil || slices.ContainsFunc(done, func(c core.Change) bool { return c.State == core.RollbackFailed }) {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	w.a.Journal = w.st
+	if done, err := w.a.Recover(t.Context()); err != nil || len(done) != 1 || done[0].State != core.RolledBack {
+		t.Errorf("%+v, %v", done, err)
+	}
+}

@@ -120,8 +120,12 @@ func (t *transaction) resume(ctx context.Context, cause error, rollbacks int) er
 	}
 	t.inst = inst
 	if t.c.Data != "" {
-		if t.data, err = t.Journal.Snapshot(ctx, t.c.Data); err != nil {
+		t.data, err = t.Journal.Snapshot(ctx, t.c.Data)
+		if core.CodeOf(err) == core.NotFound {
 			return t.giveUp(ctx, cause, err)
+		}
+		if err != nil { // as a locked state: the next start tries again
+			return err
 		}
 		if err := t.wasLoaded(ctx); err != nil {
 			return err
