@@ -22,10 +22,11 @@ const keySize = 32
 func loadKey(path string) (core.FingerprintKey, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeKey(path); err != nil {
+		fresh := make([]byte, keySize)
+		if _, err := rand.Read(fresh); err != nil {
 			return nil, fmt.Errorf("make the fingerprint key %s: %w", path, err)
 		}
-		b, err = os.ReadFile(path)
+		b, err = writeOnce(path, fresh)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the fingerprint key: %w", err)
@@ -40,22 +41,21 @@ func loadKey(path string) (core.FingerprintKey, error) {
 	return b, nil
 }
 
-// makeKey puts a whole key in place or none, and keeps the one that another
-// program made meanwhile.
-func makeKey(path string) error {
-	b := make([]byte, keySize)
-	if _, err := rand.Read(b); err != nil {
-		return err
-	}
+// writeOnce puts the whole of data at path or nothing, and returns what is there
+// then: what another program that started at the same time had put there stays.
+func writeOnce(path string, data []byte) ([]byte, error) {
 	temp := path + "." + core.NewID()
-	if err := writeFile(temp, b); err != nil {
-		return err
+	if err := writeFile(temp, data); err != nil {
+		return nil, err
 	}
 	defer os.Remove(temp)
 	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return nil, err
 	}
-	return syncDir(filepath.Dir(path))
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 // writeFile writes a new file for this user only and waits for the disk.

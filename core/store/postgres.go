@@ -128,8 +128,7 @@ func (s *Store) confined() error {
 func loadAgent(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		id := core.NewID()
-		return id, writeFile(path, []byte(id))
+		b, err = writeOnce(path, []byte(core.NewID()))
 	}
 	if err == nil && len(b) == 0 {
 		err = errors.New("it is empty")

@@ -291,3 +291,22 @@ func TestAnEmptiedDatabaseIsNotBegunAnew(t *testing.T) {
 		t.Errorf("err = %v, want a conflict", err)
 	}
 }
+
+func TestTheAgentIsTheSameForAllThatStartAtOnce(t *testing.T) {
+	path, ids := filepath.Join(t.TempDir(), "agent"), make(chan string)
+	for range 16 {
+		go func() {
+			id, err := loadAgent(path)
+			if err != nil {
+				t.Error(err)
+			}
+			ids <- id
+		}()
+	}
+	first := <-ids
+	for range 15 {
+		if id := <-ids; id != first || id == "" {
+			t.Errorf("one program is agent %q, another %q", first, id)
+		}
+	}
+}
