@@ -1,13 +1,9 @@
 package access
 
 import (
-	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -38,7 +34,7 @@ type Keyring struct {
 	path string
 
 	mu   sync.Mutex
-	read time.Time // modification time of the file as read
+	read fs.FileInfo // of the file that the keys are from
 	keys []signingKey
 }
 
@@ -55,66 +51,55 @@ func OpenKeyring(path string, now time.Time) (*Keyring, error) {
 	if err := k.load(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if len(k.keys) == 0 || now.Sub(k.keys[0].Created) > keyLife {
-		if err := k.Rotate(now); err != nil {
+	if k.due(now) {
+		if err := k.replace(now, k.due); err != nil {
 			return nil, err
 		}
 	}
 	return k, nil
 }
 
+// due reports whether a new key must be made.
+func (k *Keyring) due(now time.Time) bool {
+	return len(k.keys) == 0 || now.Sub(k.keys[0].Created) > keyLife
+}
+
 // Rotate makes a new key sign from now on.
 func (k *Keyring) Rotate(now time.Time) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	fresh := signingKey{ID: core.NewID(), Key: make([]byte, 32), Created: now.UTC()}
-	_, _ = rand.Read(fresh.Key) // never fails
-	keys := append([]signingKey{fresh}, k.keys...)
-	keys = keys[:min(len(keys), keysKept)]
-	b, err := json.Marshal(keys)
-	if err != nil {
-		return err
-	}
-	temp := k.path + "." + core.NewID()
-	if err := os.WriteFile(temp, b, 0o600); err != nil {
-		return errors.Join(&core.Error{Code: core.Unreachable, Message: "the signing keys cannot be written", Err: err}, os.Remove(temp))
-	}
-	if err := os.Rename(temp, k.path); err != nil {
-		return fmt.Errorf("write the signing keys: %w", err)
-	}
-	k.keys = keys
-	return nil
+	return k.replace(now, func(time.Time) bool { return true })
 }
 
-func (k *Keyring) load() error {
+// follow takes over what another program did to the keys. While their file
+// cannot be read, those that were read before hold.
+func (k *Keyring) follow() {
 	info, err := os.Stat(k.path)
-	if err != nil {
-		return err
+	if err == nil && !(os.SameFile(info, k.read) && info.ModTime().Equal(k.read.ModTime())) {
+		_ = k.load()
 	}
-	b, err := os.ReadFile(k.path)
-	if err != nil {
-		return err
-	}
-	var keys []signingKey
-	if err := json.Unmarshal(b, &keys); err != nil || slices.ContainsFunc(keys, func(s signingKey) bool { return len(s.Key) < 32 }) {
-		return &core.Error{Code: core.Unreachable, Message: "the file " + filepath.Clean(k.path) + " with the signing keys is damaged",
-			Hint: "move it away; everybody then logs in again"}
-	}
-	k.keys, k.read = keys, info.ModTime()
-	return nil
 }
 
 // Sign returns the JWT of a login.
 func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
-	k.mu.Lock()
-	key := k.keys[0]
-	k.mu.Unlock()
+	key := k.current(now)
 	t := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
 		Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: c.UserID, ID: c.Session,
 		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(c.Expires),
 	})
 	t.Header["kid"] = key.ID
 	return t.SignedString(key.Key)
+}
+
+// current returns the key that signs. A program that runs for long makes a new
+// one in time; when it cannot, the old one is better than that nobody logs in.
+func (k *Keyring) current(now time.Time) signingKey {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.follow(); k.due(now) {
+		_ = k.replace(now, k.due)
+	}
+	return k.keys[0]
 }
 
 // Parse returns what a JWT says when one of the keys signed it, with our
@@ -130,20 +115,14 @@ func (k *Keyring) Parse(text string, now time.Time) (Claims, error) {
 	return Claims{UserID: claims.Subject, Session: claims.ID, Expires: claims.ExpiresAt.Time}, nil
 }
 
-// find returns the key that a JWT names. A name that is not known may be of a
-// key that another process just made.
+// find returns the key that a JWT names.
 func (k *Keyring) find(t *jwt.Token) (any, error) {
 	id, _ := t.Header["kid"].(string)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for range 2 {
-		if i := slices.IndexFunc(k.keys, func(s signingKey) bool { return s.ID == id }); i >= 0 {
-			return k.keys[i].Key, nil
-		}
-		info, err := os.Stat(k.path)
-		if err != nil || info.ModTime().Equal(k.read) || k.load() != nil {
-			break
-		}
+	k.follow()
+	if i := slices.IndexFunc(k.keys, func(s signingKey) bool { return s.ID == id }); i >= 0 {
+		return k.keys[i].Key, nil
 	}
 	return nil, errors.New("signed by an unknown key")
 }
