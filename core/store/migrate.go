@@ -57,15 +57,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	pool, err := s.write.DB()
-	if err != nil {
-		return err
-	}
-	files, err := fs.Sub(migrations, s.with.folder)
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(s.with.goose, pool, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	p, err := s.migrations()
 	if err != nil {
 		return err
 	}
@@ -73,6 +65,19 @@ func (s *Store) migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
 	return nil
+}
+
+// migrations returns what brings the schema from one number to another.
+func (s *Store) migrations() (*goose.Provider, error) {
+	pool, err := s.write.DB()
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Sub(migrations, s.with.folder)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(s.with.goose, pool, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 }
 
 // applied returns the numbers of the migrations that the database has seen,
