@@ -158,7 +158,8 @@ func (c *call) historyPage() (any, error) {
 		p.MeanRepair = time.Duration(*r.MeanRepair * float64(time.Second))
 	}
 	for _, n := range r.Issues[:min(len(r.Issues), 8)] {
-		p.Often = append(p.Often, panel.Count{Code: n.Code, Count: n.Count})
+		e, _ := c.explain(n.Code)
+		p.Often = append(p.Often, panel.Count{Code: n.Code, Title: p.Lang.Title(n.Code, e.Title), Count: n.Count})
 	}
 	p.Timeline.From, p.Timeline.To = looks[len(looks)-1].Timestamp, c.Now().UTC()
 	for _, d := range slices.Backward(looks) {

@@ -196,6 +196,7 @@ func TestFindingsInPortuguese(t *testing.T) {
 		"/instances/shop": {[]string{"O banco não aceita a senha que a stack usa", "Aplique o playbook", `lang="en">The role authenticator is refused<`, "Um serviço não responde ao gateway", "Sobraram containers de logs"},
 			[]string{"Apply the playbook", "does not answer the gateway", "A newer release is there"}},
 		"/":                       {[]string{"O banco não aceita a senha que a stack usa"}, []string{"is refused"}},
+		"/instances/shop/history": {[]string{"O banco não aceita a senha que a stack usa"}, []string{"does not accept"}},
 		"/playbooks":              {[]string{"Reiniciar o auth", "Mine"}, []string{"Restart auth"}},
 		"/playbooks/restart-auth": {[]string{"<h1>Reiniciar o auth"}, []string{"Restart auth"}},
 		"/instances/shop/changes": {[]string{"Reiniciar o auth"}, []string{"Restart auth"}},

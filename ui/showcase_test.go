@@ -17,7 +17,7 @@ func showcase(w *world) {
 	must(w.t, w.a.Store.EndWindow(ctx, "window-shop", entryOf("maintenance.end")))
 	for k := 40; k > 0; k-- {
 		d := aDiagnosis("shop")
-		d.Timestamp, d.Mode, d.DurationMS = now.Add(-time.Duration(k)*9*time.Hour), core.Full, 812
+		d.Timestamp, d.Mode, d.DurationMS, d.Trigger = now.Add(-time.Duration(k)*9*time.Hour), core.Full, 812, core.BySchedule
 		switch {
 		case k > 16 && k < 20 || k == 30:
 			d.RootCauses = []string{"REST-02"}
@@ -41,6 +41,10 @@ func showcase(w *world) {
 	must(w.t, w.a.Store.SaveChange(ctx, back))
 	for _, id := range []string{"repair-kept", "repair-back"} {
 		journal(w, id, now.Add(-2*time.Hour))
+	}
+	w.a.Works.Checks = func() []core.Checker {
+		return []core.Checker{{ID: "x.y", Finds: []core.Explanation{{Code: "PG-01", Title: "The database does not accept the password that the stack uses"},
+			{Code: "REST-02", Title: "PostgREST does not know the schema as it is"}, {Code: "DK-15", Title: "The log of a container grows without bound"}}}}
 	}
 	w.a.Works.Settings = func(context.Context, core.Instance) ([]Setting, error) { return someSettings, nil }
 	w.a.Works.Logs = func(ctx context.Context, _ core.Instance, q LogQuery, emit func(logs.Entry) error, _ func(string)) error {

@@ -120,6 +120,7 @@ func (h *History) Percent() float64 { return *h.Uptime }
 // Count is a code and how often it was a root cause.
 type Count struct {
 	Code  string
+	Title string // in the reader's language; "" for a code that nobody explains
 	Count int
 }
 
