@@ -31,13 +31,13 @@ func TestServeOnPostgreSQL(t *testing.T) {
 	s.answers(token, "POST", "/api/instances/adopt", fmt.Sprintf(`{"project":%q}`, p.project), http.StatusCreated, p.project)
 	s.answers(token, "POST", "/api/instances/"+p.project+"/run-diagnostics", "", http.StatusOK, `"status":"unhealthy"`)
 	s.answers(token, "POST", "/api/schedules", fmt.Sprintf(`{"instance_id":%q,"kind":"diagnose","spec":"* * * * *","zone":"UTC"}`, p.project), http.StatusCreated, `"next"`)
-	s.patient(func() bool { return ran(s, token) })
+	s.wait(4*time.Minute, func() bool { return ran(s, token) }) // the next minute of a clock, on a slow machine
 	if _, history := s.get("/api/instances/"+p.project+"/diagnostic-history", token); !strings.Contains(history, `"trigger":"schedule"`) || !strings.Contains(history, `"trigger":"manual"`) {
 		t.Errorf("the history: %.500s", history)
 	}
 	var made sync.Map
 	confirmed := s.writing(token, &made)
-	s.patient(func() bool { return confirmed.Load() > 50 })
+	s.wait(4*time.Minute, func() bool { return confirmed.Load() > 50 })
 	s.kill() // SIGKILL, in the middle
 	again := startServe(t, data, database).ready()
 	if n := verified(t, again, token); n < confirmed.Load() {
@@ -62,19 +62,6 @@ func (s *served) answers(token, method, path, body string, status int, has strin
 	if err != nil || code != status || !strings.Contains(answer, has) {
 		s.t.Fatalf("%s %s: %d %v %.600s", method, path, code, err, answer)
 	}
-}
-
-// patient waits for what may take minutes, such as the next minute of a clock on
-// a slow machine.
-func (s *served) patient(done func() bool) {
-	s.t.Helper()
-	for range 4800 {
-		if done() {
-			return
-		}
-		time.Sleep(50 * time.Millisecond) // nothing tells when another process is so far
-	}
-	s.t.Fatalf("it did not come about in four minutes:\n%s", s.out)
 }
 
 // ran reports whether a schedule has run.

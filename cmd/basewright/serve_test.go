@@ -82,7 +82,7 @@ func startServe(t testing.TB, data string, env ...string) *served {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.kill() })
-	s.wait(func() bool {
+	s.wait(time.Minute, func() bool {
 		m := regexp.MustCompile(`answers at (http://\S+)`).FindStringSubmatch(s.out.String())
 		if m != nil {
 			s.url = m[1]
@@ -92,16 +92,17 @@ func startServe(t testing.TB, data string, env ...string) *served {
 	return s
 }
 
-// wait waits for something that the process does, for a long time at most.
-func (s *served) wait(done func() bool) {
+// wait waits for something that the process does, for so long at most.
+func (s *served) wait(most time.Duration, done func() bool) {
 	s.t.Helper()
-	for range 1200 {
+	const pause = 50 * time.Millisecond
+	for range most / pause {
 		if done() {
 			return
 		}
-		time.Sleep(50 * time.Millisecond) // nothing tells when another process is so far
+		time.Sleep(pause) // nothing tells when another process is so far
 	}
-	s.t.Fatalf("it did not come about in a minute:\n%s", s.out)
+	s.t.Fatalf("it did not come about in %s:\n%s", most, s.out)
 }
 
 func (s *served) kill() {
@@ -125,7 +126,7 @@ func (s *served) stop() {
 // ready waits until the state is open.
 func (s *served) ready() *served {
 	s.t.Helper()
-	s.wait(func() bool {
+	s.wait(time.Minute, func() bool {
 		code, body := s.get("/readyz", "")
 		return code == http.StatusOK && strings.Contains(body, `"state":"ok"`)
 	})
@@ -227,7 +228,7 @@ func TestServeWithADamagedDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := startServe(t, data, noEngine)
-	s.wait(func() bool { _, body := s.get("/readyz", ""); return strings.Contains(body, "is damaged") })
+	s.wait(time.Minute, func() bool { _, body := s.get("/readyz", ""); return strings.Contains(body, "is damaged") })
 	if code, body := s.get("/api/instances", ""); code != http.StatusServiceUnavailable || !strings.Contains(body, path+" is damaged") {
 		t.Errorf("%d %s", code, body)
 	}
@@ -289,7 +290,7 @@ func TestLoad(t *testing.T) {
 	done := make(chan bool)
 	go func() { load(s, 10_000, 4_000, true); close(done) }()
 	before := confirmed.Load()
-	s.wait(func() bool { return confirmed.Load() > before+50 })
+	s.wait(time.Minute, func() bool { return confirmed.Load() > before+50 })
 	s.kill() // SIGKILL, in the middle
 	<-done
 	again := startServe(t, data, noEngine).ready()
