@@ -2,16 +2,10 @@ package main
 
 import (
 	"bytes"
-	"cmp"
-	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/docker"
 )
 
 // editsFile gives a file of the stack another text by an approved plan, which is
@@ -65,7 +59,7 @@ func (c *stackCaller) audits() {
 func (c *stackCaller) clones() {
 	c.t.Helper()
 	t, name := c.t, c.stack+"-api"
-	order := answer{"name": name, "images": cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab"), "schema_only": true}
+	order := answer{"name": name, "images": imagePrefix(), "schema_only": true}
 	c.want(http.StatusBadRequest, "POST", c.base+"/clone/plan", answer{"name": name, "postgres": 17, "images": order["images"]})
 	c.want(http.StatusConflict, "POST", c.base+"/clone/plan", answer{"name": c.stack, "images": order["images"]})
 	c.want(http.StatusBadRequest, "POST", c.base+"/clone", order)
@@ -78,16 +72,7 @@ func (c *stackCaller) clones() {
 	if !inAll.now() {
 		return
 	}
-	host, err := docker.Connect(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := host.Erase(context.Background(), core.Instance{ID: name, Project: name}, time.Time{}); err != nil {
-			t.Error(err)
-		}
-		host.Close()
-	})
+	engineErasing(t, name)
 	order["plan_hash"] = at(plan, "plan_hash")
 	done := c.ended(c.want(http.StatusAccepted, "POST", c.base+"/clone", order), "committed")
 	if at(done, "change", "instance_id") != name && at(done, "change", "instance") != name {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -179,7 +178,6 @@ var overlays = map[core.Service]string{
 // a name of its own and no ports, and leaves out what the lab has no image for.
 func mapped(t *testing.T, dir, project string, files []string) string {
 	t.Helper()
-	prefix := cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab")
 	c := supabase.Render(t.Context(), supabase.Source{Dir: dir, Project: project, Compose: files})
 	if c.Err != nil {
 		t.Fatal(c.Err)
@@ -195,7 +193,7 @@ func mapped(t *testing.T, dir, project string, files []string) string {
 		if !strings.Contains(name, project) {
 			name = strings.ReplaceAll(name, "supabase", project)
 		}
-		text += "  " + s.Name + ":\n    image: " + prefix + "/" + image + "\n    container_name: " + name + "\n    ports: !override []\n"
+		text += "  " + s.Name + ":\n    image: " + imagePrefix() + "/" + image + "\n    container_name: " + name + "\n    ports: !override []\n"
 		text += strings.ReplaceAll(overlays[s.Service], "%NAME%", s.ContainerName)
 	}
 	path := filepath.Join(dir, "docker-compose.lab.yml")

@@ -41,7 +41,7 @@ func TestCorpusRuns(t *testing.T) {
 			if tt.slow && os.Getenv("BASEWRIGHT_TEST_ALL") != "1" {
 				t.Skip("takes a minute: only with BASEWRIGHT_TEST_ALL=1")
 			}
-			project := cmp.Or(os.Getenv("BASEWRIGHT_TEST_PREFIX"), "test") + "-corpus"
+			project := prefix + "-corpus"
 			dir := bringUp(t, h, tt, project)
 			known := readGolden(t, filepath.Join("testdata/golden", tt.golden+".txt")).want
 			untrue := untold(t, project, known, tt.more)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -14,6 +13,28 @@ import (
 	"github.com/basewright/basewright/core/supabase"
 )
 
+// engineErasing is the engine, from which an instance is gone when the test ends.
+func engineErasing(t *testing.T, name string) *docker.Host {
+	t.Helper()
+	host, err := docker.Connect(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		erase(t, host, name)
+		host.Close()
+	})
+	return host
+}
+
+// erase takes all that the engine has of an instance off it.
+func erase(t testing.TB, host *docker.Host, name string) {
+	t.Helper()
+	if err := host.Erase(context.Background(), core.Instance{ID: name, Project: name}, time.Time{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestCreate makes an instance with the program alone: refused with every
 // problem at once, killed in the middle with nothing left, and then for good.
 func TestCreate(t *testing.T) {
@@ -21,20 +42,10 @@ func TestCreate(t *testing.T) {
 	w := onStacks(t)
 	p := w.person(t)
 	name := strings.TrimSuffix(stackNames[0], "-a") + "-made"
-	images := []string{"--images", cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab"), "--postgres", "15"}
+	images := []string{"--images", imagePrefix(), "--postgres", "15"}
 	root := filepath.Join(t.TempDir(), "instances")
 	order := append([]string{"instance", "create", name, "--root", root}, images...)
-	inst := core.Instance{ID: name, Project: name}
-	host, err := docker.Connect(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := host.Erase(context.Background(), inst, time.Time{}); err != nil {
-			t.Error(err)
-		}
-		host.Close()
-	})
+	host := engineErasing(t, name)
 
 	refused := p.basewright(1, "instance", "create", name, "--yes", "--port", "80", "--url", "http://0.0.0.0", "--images", "nobody.invalid/nothing")
 	for _, want := range []string{"gateway port: ports below 1024", `url: "http://0.0.0.0" is every address`, "nothing was done"} {
@@ -135,9 +146,7 @@ func BenchmarkCreate(b *testing.B) {
 		start := time.Now()
 		out, code := w.run("basewright", []string{"BASEWRIGHT_DATA=" + dir}, "instance", "create", name, "--yes", "--root", filepath.Join(dir, "instances"), "--images", imagePrefix(), "--postgres", "15")
 		b.ReportMetric(time.Since(start).Seconds(), "s-to-running")
-		if err := host.Erase(context.Background(), core.Instance{ID: name, Project: name}, time.Time{}); err != nil {
-			b.Error(err)
-		}
+		erase(b, host, name)
 		switch {
 		case code == exitFound && strings.Contains(out, "image "):
 			b.Skip("the lab's images are not there; `make demo` makes them")

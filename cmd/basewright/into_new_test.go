@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
@@ -23,18 +21,9 @@ type twin struct {
 // twinOf orders an instance from a snapshot of a stack.
 func (p *person) twinOf(stack, snapshot string) *twin {
 	p.t.Helper()
-	host, err := docker.Connect(p.t.Context(), "")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	n := &twin{person: p, host: host, name: stack + "-new", root: filepath.Join(p.t.TempDir(), "instances")}
+	name := stack + "-new"
+	n := &twin{person: p, host: engineErasing(p.t, name), name: name, root: filepath.Join(p.t.TempDir(), "instances")}
 	n.order = []string{"snapshot", "restore", snapshot, "--into-new", n.name, "--root", n.root, "--images", imagePrefix()}
-	p.t.Cleanup(func() {
-		if err := host.Erase(context.Background(), core.Instance{ID: n.name, Project: n.name}, time.Time{}); err != nil {
-			p.t.Error(err)
-		}
-		host.Close()
-	})
 	return n
 }
 

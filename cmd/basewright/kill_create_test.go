@@ -2,16 +2,13 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
 )
 
@@ -25,23 +22,8 @@ type newborn struct {
 
 func (p *person) newborn(suffix string) *newborn {
 	p.t.Helper()
-	host, err := docker.Connect(p.t.Context(), "")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	n := &newborn{p, host, prefix + "-" + suffix, filepath.Join(p.t.TempDir(), "instances")}
-	p.t.Cleanup(func() {
-		n.erase()
-		host.Close()
-	})
-	return n
-}
-
-func (n *newborn) erase() {
-	n.t.Helper()
-	if err := n.host.Erase(context.Background(), core.Instance{ID: n.name, Project: n.name}, time.Time{}); err != nil {
-		n.t.Error(err)
-	}
+	name := prefix + "-" + suffix
+	return &newborn{p, engineErasing(p.t, name), name, filepath.Join(p.t.TempDir(), "instances")}
 }
 
 // order is the command that makes it.
@@ -120,7 +102,7 @@ func stages(out string) []string {
 // gone takes a whole instance off the engine and out of the books.
 func (n *newborn) gone() {
 	n.t.Helper()
-	n.erase()
+	erase(n.t, n.host, n.name)
 	n.basewright(0, "instance", "forget", n.name)
 	if err := os.RemoveAll(filepath.Join(n.root, n.name)); err != nil {
 		n.t.Fatal(err)

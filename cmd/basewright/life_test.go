@@ -2,15 +2,12 @@ package main
 
 import (
 	"bytes"
-	"cmp"
-	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
@@ -150,15 +147,13 @@ func (p *person) deletes(host *docker.Host, name, dir string) {
 func (p *person) clones(host *docker.Host, name, dir string, schemaOnly bool) {
 	p.t.Helper()
 	clone, to := name+"-twin", filepath.Dir(dir)
-	order := []string{"instance", "clone", name, clone, "--yes", "--root", to, "--images", cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab")}
+	order := []string{"instance", "clone", name, clone, "--yes", "--root", to, "--images", imagePrefix()}
 	want := len(p.rowsOf(host, name, dir))
 	if schemaOnly {
 		order, want = append(order, "--schema-only"), 0
 	}
 	defer func() {
-		if err := host.Erase(context.Background(), core.Instance{ID: clone, Project: clone}, time.Time{}); err != nil {
-			p.t.Error(err)
-		}
+		erase(p.t, host, clone)
 		p.basewright(0, "instance", "forget", clone)
 		if err := os.RemoveAll(filepath.Join(to, clone)); err != nil {
 			p.t.Error(err)

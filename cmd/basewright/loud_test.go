@@ -65,7 +65,6 @@ func newSpeaker(t *testing.T, name string) *speaker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { host.Close() })
-	prefix := cmp.Or(os.Getenv("BASEWRIGHT_TEST_PREFIX"), "test")
 	s := &speaker{person: w.person(t), api: host.Client(), project: prefix + "-" + name, dir: t.TempDir()}
 	s.image = s.project + "-loud:test"
 	bin := filepath.Join(t.TempDir(), "loud")

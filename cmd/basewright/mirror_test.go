@@ -3,10 +3,8 @@ package main
 import (
 	"archive/tar"
 	"bytes"
-	"cmp"
 	"context"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +30,7 @@ func mirrorOf(t *testing.T) *mirror {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &mirror{t: t, api: api, from: cmp.Or(os.Getenv("LAB_PREFIX"), "basewright-lab")}
+	m := &mirror{t: t, api: api, from: imagePrefix()}
 	m.prefix = m.from + "-mirror"
 	t.Cleanup(m.remove)
 	for _, ref := range m.refs() {

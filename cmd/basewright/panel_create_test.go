@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,8 +10,6 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/ui/browsertest"
 )
 
@@ -22,17 +19,8 @@ import (
 func TestPanelMakesAnInstance(t *testing.T) {
 	w := onStacks(t)
 	stack, p := w.borrow(t), w.person(t)
-	inst := core.Instance{ID: prefix + "-panel", Project: prefix + "-panel"}
-	host, err := docker.Connect(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := host.Erase(context.Background(), inst, time.Time{}); err != nil {
-			t.Error(err)
-		}
-		host.Close()
-	})
+	name := prefix + "-panel"
+	engineErasing(t, name)
 	s := startServe(t, p.data).ready()
 	v := visit(t, s)
 	v.adopt(stack)
@@ -44,7 +32,7 @@ func TestPanelMakesAnInstance(t *testing.T) {
 		t.Errorf("in the way are: %s", said)
 	}
 	v.Shot("real-create-obstacles")
-	v.Run(types("[name=gateway_port]", kb.Delete), types("[name=name]", inst.ID), see("#create-result .status.healthy"))
+	v.Run(types("[name=gateway_port]", kb.Delete), types("[name=name]", name), see("#create-result .status.healthy"))
 	v.Shot("real-create")
 	v.Run(press("aside .primary"), see(".phases"), see(".steps li"))
 	v.Shot("real-create-live")
@@ -61,7 +49,7 @@ func TestPanelMakesAnInstance(t *testing.T) {
 	}
 	v.Quiet("409")
 
-	v.seesOne(stack, inst.ID)
+	v.seesOne(stack, name)
 	s.stop()
 }
 

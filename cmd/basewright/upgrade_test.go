@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
@@ -28,17 +26,7 @@ func TestUpgrade(t *testing.T) {
 	m := mirrorOf(t)
 	u := &upgrading{person: p, name: strings.TrimSuffix(stackNames[0], "-a") + "-old", mirror: m, root: filepath.Join(t.TempDir(), "instances")}
 	u.dir = filepath.Join(u.root, u.name)
-	host, err := docker.Connect(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.host = host
-	t.Cleanup(func() {
-		if err := host.Erase(context.Background(), core.Instance{ID: u.name, Project: u.name}, time.Time{}); err != nil {
-			t.Error(err)
-		}
-		host.Close()
-	})
+	u.host = engineErasing(t, u.name)
 	u.make()
 	u.secrets = p.madeSecrets(u.dir)
 	u.refusesMajor()
