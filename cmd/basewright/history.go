@@ -18,8 +18,8 @@ func historyCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "history INSTANCE", Short: "List the diagnoses of an instance that the agent kept, newest first", Example: "  basewright history shop --limit 10", Args: exactly(1, "one instance"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if output != "text" && output != "json" {
-				return core.Errorf(core.Invalid, "--output %q is not one of: text, json", output)
+			if err := textOrJSON(output); err != nil {
+				return err
 			}
 			if limit < 1 || limit > store.KeptDiagnoses {
 				return core.Errorf(core.Invalid, "--limit %d is not from 1 to %d", limit, store.KeptDiagnoses)

@@ -25,8 +25,6 @@ import (
 // benchToken is the API token of the load generators.
 var benchToken = access.NewToken()
 
-func digestOf(text string) string { return access.Digest(text) }
-
 // BenchmarkCheck measures what one HTTP check costs with all that judges and
 // keeps it, in processor time, beside a bare loop over one connection to the
 // same server. The goal is five times the loop's.

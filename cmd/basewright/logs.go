@@ -68,8 +68,8 @@ func (f *logFlags) validate(now time.Time) error {
 	if !slices.Contains(logs.Levels, logs.Level(f.level)) {
 		return core.Errorf(core.Invalid, "--level %q is not one of: debug, info, warning, error, fatal", f.level)
 	}
-	if f.output != "text" && f.output != "json" {
-		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", f.output)
+	if err := textOrJSON(f.output); err != nil {
+		return err
 	}
 	if f.tail < 0 {
 		return core.Errorf(core.Invalid, "--tail %d is less than nothing", f.tail)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/access"
 	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/ui"
 )
@@ -131,7 +132,7 @@ func playAgent(t *testing.T) string {
 	token, err := ui.NewToken("bench", verbs, nil, 1, time.Now())
 	must(t, err)
 	token.UserID = u.ID
-	must(t, a.Store.AddToken(t.Context(), token, digestOf(text), local("token.add", "")))
+	must(t, a.Store.AddToken(t.Context(), token, access.Digest(text), local("token.add", "")))
 	h, err := a.Handler(nil)
 	must(t, err)
 	mux := http.NewServeMux()

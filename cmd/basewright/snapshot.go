@@ -237,6 +237,7 @@ func withState(g *global, do func(*workshop) error) error {
 	return do(w)
 }
 
+// textOrJSON refuses any other way to print.
 func textOrJSON(output string) error {
 	if output != "text" && output != "json" {
 		return core.Errorf(core.Invalid, "--output %q is not one of: text, json", output)

@@ -267,7 +267,7 @@ func runParsed(ctx context.Context, e core.Engine, database, sql string, c class
 	}
 	script := begin + limits + plain + ";\nCOMMIT;\n"
 	if _, err := supabase.PSQL(ctx, e, cmp.Or(database, "postgres"), script); err != nil {
-		return judge(sql, fmt.Errorf("run the SQL: %w", err))
+		return asUncommitted(sql, fmt.Errorf("run the SQL: %w", err))
 	}
 	return nil
 }

@@ -24,9 +24,9 @@ func (u uncommitted) Unwrap() error { return u.error }
 // the next start learns it.
 const uncommittedPrefix = "nothing was committed: "
 
-// judge makes the failure of SQL that was run in one transaction an uncommitted one,
+// asUncommitted makes the failure of SQL that was run in one transaction an uncommitted one,
 // when PostgreSQL itself said so and all that the SQL does is in that transaction.
-func judge(sql string, err error) error {
+func asUncommitted(sql string, err error) error {
 	stmts, parsed := parse(sql)
 	if core.ExitStatus(err) != scriptFailed || parsed != nil || !contained(anyList(stmts)) {
 		return err
