@@ -75,6 +75,27 @@ type Plan struct {
 	Hash  string            `json:"plan_hash"`
 }
 
+// What Plan.Playbook says where no playbook made the plan. Undoing a change, and
+// taking up the one of a killed agent, depend on it.
+const (
+	CreatePlaybook  = "create"
+	DeletePlaybook  = "delete"
+	ConfigPlaybook  = "config"
+	RotatePlaybook  = "rotate"
+	RestorePlaybook = "restore"
+	UpgradePlaybook = "upgrade"
+	UndoPlaybook    = "undo"
+	StartPlaybook   = "start"
+	StopPlaybook    = "stop"
+	RestartPlaybook = "safe-restart"
+)
+
+// NoPlaybooks lists these names: no playbook may have one.
+var NoPlaybooks = []string{
+	CreatePlaybook, DeletePlaybook, ConfigPlaybook, RotatePlaybook, RestorePlaybook, UpgradePlaybook, UndoPlaybook,
+	StartPlaybook, StopPlaybook, RestartPlaybook,
+}
+
 // Seal sets Hash to the SHA-256 over everything else in the plan.
 func (p *Plan) Seal() error {
 	p.Hash = ""

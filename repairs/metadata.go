@@ -151,6 +151,9 @@ func (r *reader) judge(b core.Playbook, plan any) {
 	if !idShape.MatchString(b.ID) {
 		r.problem("", "its file name is not lower case letters, digits, - and _")
 	}
+	if slices.Contains(core.NoPlaybooks, b.ID) {
+		r.problem("", "%s is what Basewright calls changes of its own: give it another name", b.ID)
+	}
 	if b.Title == "" {
 		r.problem("title", "title is missing")
 	}

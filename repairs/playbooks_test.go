@@ -127,6 +127,17 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A killed agent takes a change that calls itself create for the making of its
+// instance, and removes that.
+func TestNoPlaybookHasANameOfBasewrightsOwn(t *testing.T) {
+	for _, name := range core.NoPlaybooks {
+		problems := Check(t.Context(), name, playbookWith("return {}"))
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, "give it another name") {
+			t.Errorf("%s.lua: %v", name, problems)
+		}
+	}
+}
+
 func TestLoadKeepsTheGoodOnes(t *testing.T) {
 	books, problems, err := Load(t.Context(), fstest.MapFS{
 		"good.lua":     {Data: []byte(playbookWith("return {}"))},

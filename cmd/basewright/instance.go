@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/store"
 	"github.com/basewright/basewright/ui"
 )
@@ -17,7 +16,7 @@ import (
 func instanceCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "instance", Short: "Make instances, adopt those that run, and list them"}
 	cmd.AddCommand(createCommand(g), cloneCommand(g), upgradeCommand(g), instanceDiscover(g), instanceAdopt(g), instanceList(g), instanceShow(g), instanceMode(g), instanceTag(g), instanceForget(g),
-		powerCommand(g, apply.PowerStart), powerCommand(g, apply.PowerStop), powerCommand(g, apply.PowerRestart), instanceDelete(g), instanceAudit(g))
+		powerCommand(g, core.StartPlaybook), powerCommand(g, core.StopPlaybook), powerCommand(g, core.RestartPlaybook), instanceDelete(g), instanceAudit(g))
 	return cmd
 }
 

@@ -26,9 +26,9 @@ func (w *workshop) known(ctx context.Context, name string) (core.Instance, error
 }
 
 var powerWords = map[string][2]string{
-	apply.PowerStart:   {"start", "Start every service that does not run, the database first"},
-	apply.PowerStop:    {"stop", "Stop every service gracefully, the database last"},
-	apply.PowerRestart: {"restart", "Restart an instance safely: stopped with the database last, started with it first, verified"},
+	core.StartPlaybook:   {"start", "Start every service that does not run, the database first"},
+	core.StopPlaybook:    {"stop", "Stop every service gracefully, the database last"},
+	core.RestartPlaybook: {"restart", "Restart an instance safely: stopped with the database last, started with it first, verified"},
 }
 
 func powerCommand(g *global, what string) *cobra.Command {
@@ -51,7 +51,7 @@ Exit code: 0 planned or committed, 1 refused or rolled back, 2 could not start.`
 			return withWorkshop(cmd.Context(), g, func(w *workshop) error { return w.power(cmd.Context(), a, args[0], what) })
 		},
 	}
-	if what == apply.PowerRestart {
+	if what == core.RestartPlaybook {
 		cmd.Aliases = []string{"safe-restart"}
 	}
 	a.register(cmd)
@@ -76,7 +76,7 @@ func (w *workshop) power(ctx context.Context, a approval, name, what string) err
 
 // operate carries out a plan that starts, stops or restarts an instance.
 func operate(ctx context.Context, by apply.Applier, inst core.Instance, plan core.Plan, who string) (*core.Change, error) {
-	if plan.Playbook == apply.PowerStop {
+	if plan.Playbook == core.StopPlaybook {
 		return by.Stop(ctx, inst, plan, who)
 	}
 	by.Settle = 2 * time.Minute // all of them start at once

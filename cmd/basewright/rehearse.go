@@ -181,7 +181,7 @@ func (w *workshop) sweepRehearsal(ctx context.Context, host *docker.Host, clone 
 		if !c.State.Ended() {
 			return false, err // it is put back first
 		}
-		if c.Plan.Playbook == create.Title && c.State == core.Committed {
+		if c.Plan.Playbook == core.CreatePlaybook && c.State == core.Committed {
 			if !create.Rehearses(c) {
 				return false, err
 			}

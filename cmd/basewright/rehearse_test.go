@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/create"
 	"github.com/basewright/basewright/core/docker"
 )
 
@@ -28,7 +27,7 @@ func TestRehearsalOnAnotherEngine(t *testing.T) {
 	dir := filepath.Join(w.dataDir, "instances", "bw-none-rehearsal")
 	clone := core.Instance{ID: "bw-none-rehearsal", Name: "x", Project: "bw-none-rehearsal", Dir: dir, Origin: core.Created, Mode: core.Control}
 	entry := core.AuditEntry{At: time.Now(), Actor: "test", Action: "instance.register", Instance: clone.ID, Outcome: "ok"}
-	made := core.Change{ID: "c1", Instance: clone.ID, State: core.Committed, Created: time.Now(), Plan: core.Plan{Instance: clone.ID, Playbook: create.Title, Actions: []core.Action{
+	made := core.Change{ID: "c1", Instance: clone.ID, State: core.Committed, Created: time.Now(), Plan: core.Plan{Instance: clone.ID, Playbook: core.CreatePlaybook, Actions: []core.Action{
 		{Op: core.OpMakeFolder, Args: map[string]any{"dir": dir, "name": "x"}}, {Op: core.OpTransplant, Args: map[string]any{"rehearsal": true}},
 	}}}
 	if err := w.store.AddInstance(t.Context(), clone, entry); err != nil {

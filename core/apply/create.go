@@ -21,9 +21,6 @@ type Creation struct {
 	Transplant func(ctx context.Context, e core.Engine) error
 }
 
-// Creating is the Playbook of plans that make an instance.
-const Creating = "create"
-
 // kept returns where what a plan makes is left when that fails, for a person to
 // look at; nothing when it is to be removed. It stands in the plan, so that a killed
 // agent knows it at its next start.

@@ -29,7 +29,7 @@ func newNewborn(t *testing.T) *newborn {
 }
 
 func (n *newborn) plan(t *testing.T, keep bool) core.Plan {
-	p := core.Plan{Instance: n.inst.ID, Playbook: Creating, Title: "Create Shop", Risk: core.LowRisk, Actions: []core.Action{
+	p := core.Plan{Instance: n.inst.ID, Playbook: core.CreatePlaybook, Title: "Create Shop", Risk: core.LowRisk, Actions: []core.Action{
 		{Op: core.OpMakeFolder, Args: map[string]any{"dir": n.made, "keep": keep}}, {Op: core.OpUp}, {Op: core.OpWaitHealthy, Args: map[string]any{"timeout": "2s"}},
 		{Op: core.OpTransplant, Args: map[string]any{"of": "other", "snapshot": "S"}}, {Op: core.OpRegister},
 	}}

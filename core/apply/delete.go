@@ -9,9 +9,6 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// Deleting is the Playbook of plans that take an instance off the engine.
-const Deleting = "delete"
-
 // endings are the operations that only such plans and those of upgrades have.
 var endings = map[core.Op]operation{
 	core.OpRemove:   {do: func(ctx context.Context, t *transaction, _ core.Action) error { return t.e.Down(ctx) }, moves: true},
@@ -39,7 +36,7 @@ func noFiles(string) []string { return nil }
 // quarantine. Nothing is destroyed: Undo brings the instance back.
 func (a *Applier) Deletion(inst core.Instance, obs *core.Observation, shelve bool) (core.Plan, error) {
 	p := core.Plan{
-		Instance: inst.ID, Playbook: Deleting, Title: "Delete " + inst.ID + ", and keep its data",
+		Instance: inst.ID, Playbook: core.DeletePlaybook, Title: "Delete " + inst.ID + ", and keep its data",
 		Risk: core.MediumRisk, Scope: core.ConfigScope, Downtime: 30 * time.Second,
 		Diff: []core.Diff{{Target: "folder", Before: inst.Dir, After: "stays as it is"}},
 	}
@@ -111,7 +108,7 @@ func (a *Applier) Delete(ctx context.Context, inst core.Instance, plan core.Plan
 	switch {
 	case inst.Mode == core.Observe:
 		return nil, &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
-	case plan.Instance != inst.ID || plan.Playbook != Deleting:
+	case plan.Instance != inst.ID || plan.Playbook != core.DeletePlaybook:
 		return nil, core.Errorf(core.Invalid, "the plan is not one of deleting %s", inst.ID)
 	case plan.Hash != sealed.Hash:
 		return nil, core.Errorf(core.Conflict, "the plan was changed after it was made")

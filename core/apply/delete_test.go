@@ -139,7 +139,7 @@ func TestStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := w.a.Power(shop, obs, PowerStop)
+	p, err := w.a.Power(shop, obs, core.StopPlaybook)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (t *transaction) risked() bool {
 // dataByHand says how a person brings back what users own, when a rollback should
 // have and did not.
 func (t *transaction) dataByHand() string {
-	if t.c.Data == "" || t.loaded || !t.risked() && t.c.Plan.Playbook != UpgradePlaybook {
+	if t.c.Data == "" || t.loaded || !t.risked() && t.c.Plan.Playbook != core.UpgradePlaybook {
 		return ""
 	}
 	parts := map[core.Scope]string{core.FullScope: " --only database --only volumes"}

@@ -183,7 +183,7 @@ func TestInversesDoNotRunOnHalfLoadedData(t *testing.T) {
 
 // TestTimeToLoad: a rollback that may load data has an hour, as that of an upgrade.
 func TestTimeToLoad(t *testing.T) {
-	for _, c := range []*core.Change{{Data: "data1"}, {Plan: core.Plan{Playbook: UpgradePlaybook}}} {
+	for _, c := range []*core.Change{{Data: "data1"}, {Plan: core.Plan{Playbook: core.UpgradePlaybook}}} {
 		if got := (&transaction{Applier: &Applier{}, c: c}).rollbackTime(); got < time.Hour {
 			t.Errorf("%s of %+v", got, c)
 		}

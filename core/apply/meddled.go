@@ -88,7 +88,7 @@ func fate(obs *core.Observation, service, policy string) string {
 // mayHaveStopped reports whether an action of this change can be why a service
 // does not run: it stops it, or it is about it and did not end well.
 func (t *transaction) mayHaveStopped(s core.Service) bool {
-	if t.c.Plan.Playbook == RestorePlaybook {
+	if t.c.Plan.Playbook == core.RestorePlaybook {
 		return true // a restore stops every service itself
 	}
 	if slices.ContainsFunc(t.began, func(i int) bool { return t.c.Plan.Actions[i].Op == core.OpRemove }) {

@@ -9,19 +9,12 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// The plans that concern an instance as a whole, by what they are called.
-const (
-	PowerStart   = "start"
-	PowerStop    = "stop"
-	PowerRestart = "safe-restart"
-)
-
 // healthTime is how long a service may take to become healthy after a start.
 const healthTime = "3m"
 
 var powerTitles = map[string]string{
-	PowerStart: "Start every service", PowerStop: "Stop every service, the database last",
-	PowerRestart: "Stop every service, the database last, and start them again in order",
+	core.StartPlaybook: "Start every service", core.StopPlaybook: "Stop every service, the database last",
+	core.RestartPlaybook: "Stop every service, the database last, and start them again in order",
 }
 
 // Power plans to start, stop or safely restart the instance that obs saw.
@@ -30,11 +23,11 @@ func (a *Applier) Power(inst core.Instance, obs *core.Observation, what string) 
 	here, up := present(obs)
 	p := core.Plan{Instance: inst.ID, Playbook: what, Title: powerTitles[what], Risk: core.LowRisk, Scope: core.ConfigScope, Downtime: 30 * time.Second}
 	switch what {
-	case PowerStop:
+	case core.StopPlaybook:
 		p.Actions = stops(up)
-	case PowerStart:
+	case core.StartPlaybook:
 		p.Actions = starts(slices.DeleteFunc(here, func(s core.Service) bool { return slices.Contains(up, s) }))
-	case PowerRestart:
+	case core.RestartPlaybook:
 		p.Actions = append(stops(up), starts(up)...)
 	default:
 		return p, core.Errorf(core.Invalid, "%q is not one of: start, stop, safe-restart", what)

@@ -278,7 +278,7 @@ func (a *Applier) onShelf(ctx context.Context, id string, find func(string) (cor
 
 // undoes returns the change that this one undoes, or "".
 func (t *transaction) undoes() string {
-	if t.c.Plan.Playbook != undoPlaybook {
+	if t.c.Plan.Playbook != core.UndoPlaybook {
 		return ""
 	}
 	return t.c.Plan.Basis["change"]

@@ -183,7 +183,7 @@ func TestWhatARestorePutsAsideIsListed(t *testing.T) {
 	w := newWorld(t)
 	v := &vault{w: w}
 	w.a.Data = v
-	plan := core.Plan{Instance: "shop", Playbook: RestorePlaybook, Title: "Restore", Risk: core.HighRisk, Scope: core.DatabaseScope}
+	plan := core.Plan{Instance: "shop", Playbook: core.RestorePlaybook, Title: "Restore", Risk: core.HighRisk, Scope: core.DatabaseScope}
 	if err := plan.Seal(); err != nil {
 		t.Fatal(err)
 	}

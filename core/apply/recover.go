@@ -88,7 +88,7 @@ func (a *Applier) recoverOne(ctx context.Context, c core.Change) (*core.Change, 
 	if err != nil {
 		return nil, err
 	}
-	if c.Plan.Playbook == Creating {
+	if c.Plan.Playbook == core.CreatePlaybook {
 		return &c, t.resumeCreation(ctx, errors.New(where))
 	}
 	if c.Snapshot == "" {

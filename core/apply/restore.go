@@ -24,9 +24,6 @@ type Restoration struct {
 	Roles bool     // Do may change role passwords
 }
 
-// RestorePlaybook is what the plan of a restore names as its playbook.
-const RestorePlaybook = "restore"
-
 // Restore carries out the restore of a snapshot, as the plan says that was
 // approved by its hash. It is kept only if nothing critical is new afterwards;
 // otherwise the instance is put back.
@@ -38,7 +35,7 @@ func (a *Applier) Restore(ctx context.Context, inst core.Instance, plan core.Pla
 	switch {
 	case inst.Mode == core.Observe:
 		return nil, &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
-	case plan.Instance != inst.ID || plan.Playbook != RestorePlaybook || len(plan.Actions) > 0:
+	case plan.Instance != inst.ID || plan.Playbook != core.RestorePlaybook || len(plan.Actions) > 0:
 		return nil, core.Errorf(core.Invalid, "the plan is not one of restoring %s", inst.ID)
 	case plan.Hash != sealed.Hash || approvedHash != plan.Hash:
 		return nil, core.Errorf(core.Conflict, "what was approved is not this plan; look at it again")

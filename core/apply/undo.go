@@ -11,9 +11,6 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// undoPlaybook is what the plan of an undo says it comes from.
-const undoPlaybook = "undo"
-
 // Undo puts an instance back to before a committed change. That is a change of
 // its own, with its own snapshot. It is refused when anything that the snapshot
 // holds was changed since, for that would be lost.
@@ -80,13 +77,13 @@ func CanUndo(c core.Change) bool {
 	byHand := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool {
 		return a.Op == core.OpExec || a.Op == core.OpSQL && (sqlRisk(a) != nil || retires(a.Text("statement"), a.Text("inverse")))
 	})
-	return c.State == core.Committed && c.Snapshot != "" && !byHand && !replacedData(c) && !c.Plan.Guided && c.Plan.Playbook != UpgradePlaybook
+	return c.State == core.Committed && c.Snapshot != "" && !byHand && !replacedData(c) && !c.Plan.Guided && c.Plan.Playbook != core.UpgradePlaybook
 }
 
 // replacedData reports whether the change brought databases or volumes back: what
 // was written since would be lost. The snapshot taken before it can be restored.
 func replacedData(c core.Change) bool {
-	return c.Plan.Playbook == RestorePlaybook && c.Plan.Scope != core.ConfigScope
+	return c.Plan.Playbook == core.RestorePlaybook && c.Plan.Scope != core.ConfigScope
 }
 
 // undoable returns the snapshot from which a change can be undone.
@@ -101,7 +98,7 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 		return no("there is nothing before it that could be put back")
 	case replacedData(old):
 		return no("it replaced data, and what was written since would be lost; restore the snapshot that was taken before it")
-	case old.Plan.Playbook == UpgradePlaybook:
+	case old.Plan.Playbook == core.UpgradePlaybook:
 		return no("services may have migrated their schemas, which older images cannot use; restore the full snapshot that was taken before it: basewright snapshot restore " + old.Data)
 	case old.Plan.Guided:
 		return no("it saved everything and changed nothing")
@@ -127,7 +124,7 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 // kill, puts them back as any other; the rest is in the snapshot.
 func undoPlan(old core.Change) core.Plan {
 	p := core.Plan{
-		Instance: old.Instance, Playbook: undoPlaybook, Title: fmt.Sprintf("Undo %q (change %s)", old.Plan.Title, old.ID),
+		Instance: old.Instance, Playbook: core.UndoPlaybook, Title: fmt.Sprintf("Undo %q (change %s)", old.Plan.Title, old.ID),
 		Risk: old.Plan.Risk, Scope: core.ConfigScope, Downtime: old.Plan.Downtime, Basis: map[string]string{"change": old.ID, "engine": old.Plan.Basis["engine"]},
 	}
 	for _, a := range slices.Backward(old.Plan.Actions) {

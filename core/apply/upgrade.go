@@ -10,10 +10,6 @@ import (
 	"github.com/basewright/basewright/core/supabase"
 )
 
-// UpgradePlaybook is what plans that bring an instance to another release are
-// called.
-const UpgradePlaybook = "upgrade"
-
 // upgrading are all operations of such plans.
 var upgrading = []core.Op{
 	core.OpNote, core.OpStop, core.OpSnapshot, core.OpRemove, core.OpWriteFile, core.OpSetEnv, core.OpUnsetEnv, core.OpGenerateSecret, core.OpUp, core.OpWaitHealthy,
@@ -59,7 +55,7 @@ func (a *Applier) checkUpgrade(inst core.Instance, plan core.Plan, approvedHash 
 	switch {
 	case inst.Mode == core.Observe:
 		return &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
-	case plan.Instance != inst.ID || plan.Playbook != UpgradePlaybook:
+	case plan.Instance != inst.ID || plan.Playbook != core.UpgradePlaybook:
 		return core.Errorf(core.Invalid, "the plan is not one of upgrading %s", inst.ID)
 	case plan.Hash != sealed.Hash || approvedHash != plan.Hash:
 		return core.Errorf(core.Conflict, "what was approved is not this plan; look at it again")
@@ -91,7 +87,7 @@ func savesFirst(plan core.Plan) bool {
 
 // rollbackTime bounds a rollback.
 func (t *transaction) rollbackTime() time.Duration {
-	if t.c.Data != "" || t.c.Plan.Playbook == UpgradePlaybook {
+	if t.c.Data != "" || t.c.Plan.Playbook == core.UpgradePlaybook {
 		return cmp.Or(t.RollbackTimeout, dataRollback)
 	}
 	return cmp.Or(t.RollbackTimeout, rollbackTimeout)
@@ -101,7 +97,7 @@ func (t *transaction) rollbackTime() time.Duration {
 // schema, or may have: older images cannot use the newer one. When it cannot be told
 // the answer is yes.
 func (t *transaction) migrated(ctx context.Context) bool {
-	if t.c.Plan.Playbook != UpgradePlaybook {
+	if t.c.Plan.Playbook != core.UpgradePlaybook {
 		return false
 	}
 	for _, i := range t.began {

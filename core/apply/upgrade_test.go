@@ -60,7 +60,7 @@ func (w *world) toUpgrade(l *ledger) (core.Plan, error) {
 		core.Action{Op: core.OpUp, Args: map[string]any{"migrations": ran}},
 		core.Action{Op: core.OpWaitHealthy, Service: core.Gateway, Args: map[string]any{"timeout": "1s"}},
 	)
-	p.Playbook, p.Risk, p.Scope, p.Claims = UpgradePlaybook, core.HighRisk, core.FullScope, nil
+	p.Playbook, p.Risk, p.Scope, p.Claims = core.UpgradePlaybook, core.HighRisk, core.FullScope, nil
 	return p, p.Seal()
 }
 

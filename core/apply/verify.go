@@ -77,7 +77,7 @@ var down = []string{"SVC-01", "SVC-02", "DK-11", "DK-13"}
 // started do not have the same codes.
 func (t *transaction) stillDown(finding string) bool {
 	code, service, _ := strings.Cut(finding, " ")
-	return t.c.Plan.Playbook == UpgradePlaybook && slices.Contains(down, code) &&
+	return t.c.Plan.Playbook == core.UpgradePlaybook && slices.Contains(down, code) &&
 		slices.ContainsFunc(down, func(was string) bool { return slices.Contains(t.c.Before.Critical, was+" "+service) })
 }
 

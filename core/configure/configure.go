@@ -28,9 +28,6 @@ var order = []core.Service{
 	core.Studio, core.Gateway, core.Functions,
 }
 
-// Playbook is what plans of edits are called.
-const Playbook = "config"
-
 // Plan returns the plan of an edit, not sealed, and the values of the secrets in
 // it, which the plan holds only by their handles. All that is wrong with the
 // edit is in one error.
@@ -42,7 +39,7 @@ func Plan(obs *core.Observation, e Edit, key core.FingerprintKey) (core.Plan, ma
 	if err != nil {
 		return core.Plan{}, nil, err
 	}
-	p := core.Plan{Instance: obs.Instance.ID, Playbook: Playbook, Risk: core.MediumRisk, Scope: core.ConfigScope}
+	p := core.Plan{Instance: obs.Instance.ID, Playbook: core.ConfigPlaybook, Risk: core.MediumRisk, Scope: core.ConfigScope}
 	given := map[string]core.Secret{}
 	var changed []string
 	for _, c := range edit {

@@ -26,7 +26,7 @@ const content = "CONTENT"
 // anything is planned: a .env and compose files are rendered together with the
 // others, a gateway's configuration is parsed.
 func EditFile(ctx context.Context, in core.Inspector, obs *core.Observation, name string, text []byte, key core.FingerprintKey) (core.Plan, map[string]core.Secret, error) {
-	p := core.Plan{Instance: obs.Instance.ID, Playbook: Playbook, Title: "Edit " + name, Risk: core.MediumRisk, Scope: core.ConfigScope}
+	p := core.Plan{Instance: obs.Instance.ID, Playbook: core.ConfigPlaybook, Title: "Edit " + name, Risk: core.MediumRisk, Scope: core.ConfigScope}
 	path := filepath.Join(obs.Instance.Dir, name)
 	before, err := in.ReadFile(ctx, name)
 	switch {

@@ -11,9 +11,6 @@ import (
 	"github.com/basewright/basewright/core/supabase"
 )
 
-// RotatePlaybook is what plans that make secrets anew are called.
-const RotatePlaybook = "rotate"
-
 // Rotation is a group of secrets that are made anew together, since one follows
 // from another or the same clients hold them.
 type Rotation struct {
@@ -79,7 +76,7 @@ func RotationOf(name string) (Rotation, error) {
 // them, the database and the pooler are told, and every service is recreated that
 // uses one. The plan holds no secret, since each is drawn when it is written.
 func Rotate(ctx context.Context, in core.Inspector, obs *core.Observation, r Rotation) (core.Plan, error) {
-	p := core.Plan{Instance: obs.Instance.ID, Playbook: RotatePlaybook, Title: r.Title, Risk: core.MediumRisk, Scope: core.ConfigScope}
+	p := core.Plan{Instance: obs.Instance.ID, Playbook: core.RotatePlaybook, Title: r.Title, Risk: core.MediumRisk, Scope: core.ConfigScope}
 	if obs.Env.Err != nil {
 		return p, fmt.Errorf("read %s: %w", obs.Env.Path, obs.Env.Err)
 	}

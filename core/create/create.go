@@ -22,9 +22,6 @@ type Job struct {
 	place    *Place
 }
 
-// Title is what plans that make an instance are called.
-const Title = "create"
-
 // Prepare returns a job, whose ports and network are kept for it until the
 // instance is gone, and the plan for it. Every problem of the order is in one
 // core.Invalid error.
@@ -86,7 +83,7 @@ func (j *Job) plan(s core.Survey) (core.Plan, error) {
 	}
 	maps.Copy(args, j.chosen())
 	p := core.Plan{
-		Instance: j.Instance.ID, Playbook: Title, Title: "Create " + j.Order.Name, Risk: core.LowRisk,
+		Instance: j.Instance.ID, Playbook: core.CreatePlaybook, Title: "Create " + j.Order.Name, Risk: core.LowRisk,
 		Basis: map[string]string{"engine": s.EngineID},
 		Actions: []core.Action{
 			{Op: core.OpMakeFolder, Args: args, Why: "compose, gateway and database files of release " + j.Order.Release + ", an .env with secrets of its own"},
@@ -174,7 +171,7 @@ func (j *Job) URL() string { return j.Order.url() }
 // Rehearses reports whether a change made the clone of a rehearsal, which is to be
 // removed when that has ended.
 func Rehearses(c core.Change) bool {
-	return c.Plan.Playbook == Title && slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool {
+	return c.Plan.Playbook == core.CreatePlaybook && slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool {
 		yes, _ := a.Args["rehearsal"].(bool)
 		return a.Op == core.OpTransplant && yes
 	})

@@ -13,9 +13,6 @@ import (
 	"github.com/basewright/basewright/core/supabase"
 )
 
-// playbook is what plans of upgrades are called.
-const playbook = "upgrade"
-
 // Made is a plan, not sealed, with what it needs.
 type Made struct {
 	Plan     core.Plan
@@ -54,7 +51,7 @@ func Plan(ctx context.Context, in core.Inspector, obs *core.Observation, o Order
 		made.Images = append(made.Images, s.Image)
 	}
 	made.Plan = core.Plan{
-		Instance: obs.Instance.ID, Playbook: playbook, Title: fmt.Sprintf("Upgrade from release %s to %s", m.from.release, m.to),
+		Instance: obs.Instance.ID, Playbook: core.UpgradePlaybook, Title: fmt.Sprintf("Upgrade from release %s to %s", m.from.release, m.to),
 		Risk: core.HighRisk, Scope: core.FullScope, Downtime: 90 * time.Second,
 		Actions: m.actions(after, ran, key, made.Given), Diff: m.diff(after, key),
 	}
