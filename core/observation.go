@@ -234,6 +234,20 @@ func (o *Observation) Container(s Service) (Container, bool) {
 	return found, found.ID != ""
 }
 
+// Named returns the container of a service by its role or, for one that has none,
+// by its compose name.
+func (o *Observation) Named(s Service) (Container, bool) {
+	if c, ok := o.Container(s); ok && s != "" {
+		return c, true
+	}
+	for _, c := range o.Containers {
+		if c.Service == "" && c.ComposeService == string(s) {
+			return c, true
+		}
+	}
+	return Container{}, false
+}
+
 // Has reports whether the instance is meant to have the service s: its compose
 // files say so or a container of that role exists.
 func (o *Observation) Has(s Service) bool {

@@ -178,7 +178,7 @@ var Ops = []Op{
 	OpSetRolePassword, OpConnectNetwork, OpRenameContainer, OpCheck, OpNote, OpExec,
 }
 
-// Action is one step of a plan. A secret in Args is a handle such as
+// Action is one step of a plan. A secret in Args is a Handle such as
 // {"secret":"env:POSTGRES_PASSWORD"}, never a value.
 type Action struct {
 	Op      Op             `json:"op"`
@@ -193,8 +193,8 @@ func (a Action) Text(name string) string {
 	return s
 }
 
-// SecretHandle returns what the handle in argument name points to, such as
-// "env:POSTGRES_PASSWORD", or "" when it is no handle.
+// SecretHandle returns the text of the Handle in argument name, such as
+// "env:POSTGRES_PASSWORD", or "" when it is none.
 func (a Action) SecretHandle(name string) string {
 	m, _ := a.Args[name].(map[string]any)
 	s, _ := m["secret"].(string)

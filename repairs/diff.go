@@ -108,7 +108,7 @@ func (d differ) edited(path string, edits []any) []core.Diff {
 
 // name is what people see in the engine's list.
 func (d differ) name(s core.Service) string {
-	if c, ok := container(d.Observation, s); ok {
+	if c, ok := d.Named(s); ok {
 		return strings.TrimPrefix(c.Name, "/")
 	}
 	return string(s)
@@ -152,14 +152,15 @@ func (d differ) newSetting(a core.Action) string {
 
 // meant says which secret a handle stands for.
 func (d differ) meant(handle string) string {
-	what := "value of " + strings.TrimPrefix(handle, "env:")
-	if key, ok := strings.CutPrefix(handle, "written:"); ok {
-		what = "value of " + key + " as it is written, in quotes"
+	h, _ := core.ParseHandle(handle) // its shape was checked before
+	what := "value of " + h.Key
+	switch h.From {
+	case core.FromWritten:
+		what += " as it is written, in quotes"
+	case core.FromService:
+		what += " in " + string(h.Service)
 	}
-	if service, key, ok := strings.Cut(strings.TrimPrefix(handle, "svc:"), ":"); ok && strings.HasPrefix(handle, "svc:") {
-		what = "value of " + key + " in " + service
-	}
-	if v, ok := lookup(d.Observation, handle); ok {
+	if v, ok := d.Secret(h); ok {
 		return what + " (fingerprint " + d.key.Of(v) + ")"
 	}
 	return what

@@ -40,19 +40,19 @@ type factMaker struct {
 func (f factMaker) clean(s string) string { return f.secrets.Text(s) }
 
 // setting is a value that may be shown, or the handle of one that may not.
-func (f factMaker) setting(handle, key string, v core.Secret) any {
-	if isOpen(key, v) {
+func (f factMaker) setting(h core.Handle, v core.Secret) any {
+	if isOpen(h.Key, v) {
 		return f.clean(v.Reveal())
 	}
-	return map[string]any{"secret": handle, "fingerprint": f.key.Of(v)}
+	return map[string]any{"secret": h.String(), "fingerprint": f.key.Of(v)}
 }
 
 func (f factMaker) env() map[string]any {
 	env := map[string]any{}
 	for _, v := range f.Env.Vars {
-		s := f.setting("env:"+v.Key, v.Key, v.Value) // of equal keys the last one counts
+		s := f.setting(core.Handle{From: core.FromEnv, Key: v.Key}, v.Value) // of equal keys the last one counts
 		if handle, ok := s.(map[string]any); ok && v.Written != "" {
-			handle["written"] = f.setting("written:"+v.Key, v.Key, v.Written)
+			handle["written"] = f.setting(core.Handle{From: core.FromWritten, Key: v.Key}, v.Written)
 		}
 		env[v.Key] = s
 	}
@@ -92,7 +92,7 @@ func serviceKey(role core.Service, composeService string) string {
 func (f factMaker) service(key string, c core.Container) map[string]any {
 	env := map[string]any{}
 	for name, v := range c.Env {
-		env[name] = f.setting("svc:"+key+":"+name, name, v)
+		env[name] = f.setting(core.Handle{From: core.FromService, Service: core.Service(key), Key: name}, v)
 	}
 	return map[string]any{
 		"role": string(c.Service), "compose_service": c.ComposeService, "image": c.Image,

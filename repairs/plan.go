@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -156,64 +155,22 @@ func downtime(actions []core.Action) time.Duration {
 // checkHandles refuses a secret that the instance does not have and that no
 // earlier action makes.
 func checkHandles(o *core.Observation, actions []core.Action) error {
-	made := map[string]bool{}
+	made := map[core.Handle]bool{}
 	for i, a := range actions {
 		for arg := range a.Args {
-			h := a.SecretHandle(arg)
-			if h != "" && !made[h] && !hasSecret(o, h) {
+			h, ok := core.ParseHandle(a.SecretHandle(arg))
+			if _, has := o.Secret(h); ok && !made[h] && !has {
 				return fmt.Errorf("action %d: %s: there is no secret %s", i+1, a.Op, h)
 			}
 		}
 		switch a.Op {
 		case core.OpGenerateSecret, core.OpSetEnv, core.OpAllocatePort:
-			made["env:"+a.Text("key")] = true
+			made[core.Handle{From: core.FromEnv, Key: a.Text("key")}] = true
 		case core.OpMintKeys:
-			made["env:ANON_KEY"], made["env:SERVICE_ROLE_KEY"] = true, true
+			made[core.Handle{From: core.FromEnv, Key: "ANON_KEY"}], made[core.Handle{From: core.FromEnv, Key: "SERVICE_ROLE_KEY"}] = true, true
 		}
 	}
 	return nil
-}
-
-func hasSecret(o *core.Observation, handle string) bool {
-	_, ok := lookup(o, handle)
-	return ok
-}
-
-// lookup returns the value that a handle stands for: env:KEY in the .env,
-// written:KEY there with the dollar signs that Compose took from it, or
-// svc:SERVICE:KEY in a container. Nothing else can be named.
-func lookup(o *core.Observation, handle string) (core.Secret, bool) {
-	if key, ok := strings.CutPrefix(handle, "env:"); ok {
-		return o.Env.Lookup(key)
-	}
-	if key, ok := strings.CutPrefix(handle, "written:"); ok {
-		return o.Env.Written(key)
-	}
-	rest, ok := strings.CutPrefix(handle, "svc:")
-	if !ok {
-		return "", false
-	}
-	service, key, _ := strings.Cut(rest, ":")
-	c, ok := container(o, core.Service(service))
-	if !ok {
-		return "", false
-	}
-	v, ok := c.Env[key]
-	return v, ok
-}
-
-// container returns the container of a service by its role or, for one that
-// has none, by its compose name.
-func container(o *core.Observation, s core.Service) (core.Container, bool) {
-	if c, ok := o.Container(s); ok && s != "" {
-		return c, true
-	}
-	for _, c := range o.Containers {
-		if c.Service == "" && c.ComposeService == string(s) {
-			return c, true
-		}
-	}
-	return core.Container{}, false
 }
 
 // answers reports whether the database runs, as far as Docker tells, so that it

@@ -44,7 +44,6 @@ type kind struct {
 
 var (
 	envKeyShape  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	handleShape  = regexp.MustCompile(`^((?:env|written):[A-Za-z_][A-Za-z0-9_]*|svc:[a-z0-9][a-z0-9_.-]*:[A-Za-z_][A-Za-z0-9_]*)$`)
 	roleShape    = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 	nameShape    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 	modeShape    = regexp.MustCompile(`^0?[0-7]{3}$`)
@@ -149,13 +148,16 @@ func oneLineOf(s string) string {
 	}, s)
 }
 
+// isHandle reports whether v is the handle of a secret that the instance has:
+// nobody gives a playbook one.
 func isHandle(v any) bool {
 	m, ok := v.(map[string]any)
 	if !ok {
 		return false
 	}
-	s, ok := m["secret"].(string)
-	return ok && len(s) <= 256 && handleShape.MatchString(s)
+	s, _ := m["secret"].(string)
+	h, ok := core.ParseHandle(s)
+	return ok && h.From != core.FromGiven
 }
 
 // isInside reports whether v is a clean relative path that stays below.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/supabase"
@@ -59,8 +58,8 @@ func (t *transaction) own(was, found core.File) bool {
 	left := [][]byte{was.Data}
 	for _, a := range t.c.Plan.Actions {
 		if a.Op == core.OpWriteFile && a.Text("path") == was.Name {
-			_, key, _ := strings.Cut(a.SecretHandle("content"), ":")
-			left = append(left, []byte(cmp.Or(a.Text("content"), t.given[key].Reveal())))
+			h, _ := core.ParseHandle(a.SecretHandle("content"))
+			left = append(left, []byte(cmp.Or(a.Text("content"), t.given[h.Key].Reveal())))
 		}
 	}
 	have := strip(found.Data)

@@ -106,8 +106,9 @@ func validateAction(a core.Action) error {
 		if _, isMap := a.Args[name].(map[string]any); !isMap {
 			continue
 		}
-		if err := validHandle(a.SecretHandle(name)); err != nil {
-			return err
+		text := a.SecretHandle(name)
+		if _, ok := core.ParseHandle(text); !ok {
+			return core.Errorf(core.Invalid, "%q is not the handle of a secret, such as env:KEY or svc:SERVICE:KEY", text)
 		}
 	}
 	return op.check(a)

@@ -120,7 +120,7 @@ func (c change) action(given map[string]core.Secret) core.Action {
 		a.Op = core.OpUnsetEnv
 	case c.setting.Secret:
 		given[c.setting.Key] = c.value
-		a.Args["value"] = map[string]any{"secret": "given:" + c.setting.Key}
+		a.Args["value"] = core.Handle{From: core.FromGiven, Key: c.setting.Key}.Arg()
 	default:
 		a.Args["value"] = c.value.Reveal()
 	}

@@ -39,7 +39,7 @@ func EditFile(ctx context.Context, in core.Inspector, obs *core.Observation, nam
 	case strings.ContainsRune(string(text), 0):
 		return p, nil, core.Errorf(core.Invalid, "the new %s holds a NUL byte", name)
 	}
-	p.Actions = []core.Action{{Op: core.OpWriteFile, Args: map[string]any{"path": name, "content": map[string]any{"secret": "given:" + content}}}}
+	p.Actions = []core.Action{{Op: core.OpWriteFile, Args: map[string]any{"path": name, "content": core.Handle{From: core.FromGiven, Key: content}.Arg()}}}
 	p.Diff = []core.Diff{{Target: name, Before: lines(before.Data, key), After: lines(text, key)}}
 	var more []core.Action
 	switch {

@@ -158,7 +158,7 @@ func (r Rotation) draw(ctx context.Context, in core.Inspector, obs *core.Observa
 	}
 	for _, role := range supabase.LoginRoles {
 		if slices.ContainsFunc(rows, func(row []string) bool { return len(row) == 1 && row[0] == role }) {
-			out = append(out, core.Action{Op: core.OpSetRolePassword, Args: map[string]any{"role": role, "password": map[string]any{"secret": "env:POSTGRES_PASSWORD"}}})
+			out = append(out, core.Action{Op: core.OpSetRolePassword, Args: map[string]any{"role": role, "password": core.Handle{From: core.FromEnv, Key: "POSTGRES_PASSWORD"}.Arg()}})
 		}
 	}
 	return out, nil

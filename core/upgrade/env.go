@@ -116,7 +116,7 @@ func (s setting) action(given map[string]core.Secret) core.Action {
 		return core.Action{Op: core.OpGenerateSecret, Args: args, Why: "the release wants it"}
 	case core.TellsSecret(s.key):
 		given[s.key] = s.now
-		args["value"] = map[string]any{"secret": "given:" + s.key}
+		args["value"] = core.Handle{From: core.FromGiven, Key: s.key}.Arg()
 	default:
 		args["value"] = s.now.Reveal()
 	}

@@ -86,7 +86,7 @@ func (f file) readable() error {
 func (f file) action(n int, key core.FingerprintKey, given map[string]core.Secret) core.Action {
 	handle := fmt.Sprintf("CONTENT_%d", n)
 	given[handle] = core.Secret(f.now)
-	a := core.Action{Op: core.OpWriteFile, Args: map[string]any{"path": f.name, "content": map[string]any{"secret": "given:" + handle}, "fingerprint": key.Of(core.Secret(f.now))}}
+	a := core.Action{Op: core.OpWriteFile, Args: map[string]any{"path": f.name, "content": core.Handle{From: core.FromGiven, Key: handle}.Arg(), "fingerprint": key.Of(core.Secret(f.now))}}
 	if a.Why = "as the release has it"; f.merged {
 		a.Why = "as the release has it, with your own changes"
 	}
