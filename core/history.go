@@ -89,17 +89,17 @@ func Days(list []Outline, from, end time.Time) []Day {
 	return sorted
 }
 
+// Turned reports whether a status is another one than the last that was known. That
+// nobody could look is no change.
+func Turned(was, now Status) bool { return was != now && was != Unknown && now != Unknown }
+
 // turn counts what it means that a status followed the last one that was known.
-// That nobody could look is no change.
-func turn(from, to Status, on *Day) {
-	if from == to || to == Unknown {
-		return
-	}
-	if from != Unknown {
+func turn(was, now Status, on *Day) {
+	if Turned(was, now) {
 		on.Turns++
 	}
-	if to == Unhealthy {
-		on.Falls++
+	if was != now && now == Unhealthy {
+		on.Falls++ // also from what nobody knew
 	}
 }
 

@@ -34,17 +34,16 @@ func (p *pulse) beat(s core.Status) (news bool) {
 	return p.flaps != was
 }
 
-// turnsOf counts changes of status. That nobody could look is none.
+// turnsOf counts changes of status.
 func turnsOf(list []core.Status) (n int) {
-	var before core.Status
+	was := core.Unknown // the last status that was known
 	for _, s := range list {
-		if s == core.Unknown {
-			continue
-		}
-		if before != "" && s != before {
+		if core.Turned(was, s) {
 			n++
 		}
-		before = s
+		if s != core.Unknown {
+			was = s
+		}
 	}
 	return n
 }
