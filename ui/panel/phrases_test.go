@@ -47,25 +47,12 @@ func TestPhrases(t *testing.T) {
 	}
 }
 
-// reasoning are the files whose errors become the reasons of changes.
-var reasoning = []string{"verify.go", "meddled.go", "services.go", "rollback.go", "transaction.go", "load.go"}
-
 var verb = regexp.MustCompile(`%[a-z+]`)
 
 // TestEveryStepInPortuguese reads the steps that package apply writes into the
-// journal, and the reasons of verification and rollback, from its source, and
+// journal, and the errors that become the reasons of changes, from its source, and
 // wants each to be known.
 func TestEveryStepInPortuguese(t *testing.T) {
-	known := func(where, said string) {
-		t.Helper()
-		said = verb.ReplaceAllString(said, "X1")
-		if strings.TrimSpace(said) == "" || said == "snapshot" || said == "X1" {
-			return
-		}
-		if got := Portuguese.Phrase(said); got == said {
-			t.Errorf("%s: %q is not said in Portuguese", where, said)
-		}
-	}
 	files, err := filepath.Glob("../../core/apply/*.go")
 	if err != nil || len(files) < 20 {
 		t.Fatalf("%d files: %v", len(files), err)
@@ -80,15 +67,13 @@ func TestEveryStepInPortuguese(t *testing.T) {
 			t.Fatal(err)
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
+			what, said := sentence(n)
+			if what == "step" {
+				steps++
 			}
-			if s, ok := call.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "step" && len(call.Args) == 4 {
-				if said, ok := literal(call.Args[2]); ok {
-					steps++
-					known(path, said)
-				}
+			said = verb.ReplaceAllString(said, "X1")
+			if strings.Trim(said, " X1:") != "" && said != "snapshot" && Portuguese.Phrase(said) == said {
+				t.Errorf("%s: %q is not said in Portuguese", path, said)
 			}
 			return true
 		})
@@ -96,24 +81,31 @@ func TestEveryStepInPortuguese(t *testing.T) {
 	if steps < 8 {
 		t.Errorf("only %d steps were found", steps)
 	}
-	for _, name := range reasoning {
-		f, err := parser.ParseFile(token.NewFileSet(), "../../core/apply/"+name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			if s, ok := call.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Errorf" {
-				if said, ok := literal(call.Args[min(1, len(call.Args)-1)]); ok {
-					known(name, said)
-				}
-			}
-			return true
-		})
+}
+
+// sentence returns the text that a call takes: the step of a journal, or an error
+// that may be the reason of a change. What is invalid or forbidden is refused before
+// there is a change.
+func sentence(n ast.Node) (what, said string) {
+	call, ok := n.(*ast.CallExpr)
+	if !ok || len(call.Args) == 0 {
+		return "", ""
 	}
+	f, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return "", ""
+	}
+	code, coded := call.Args[0].(*ast.SelectorExpr)
+	switch {
+	case f.Sel.Name == "step" && len(call.Args) == 4:
+		said, _ = literal(call.Args[2])
+	case f.Sel.Name != "Errorf":
+	case !coded:
+		said, _ = literal(call.Args[0])
+	case code.Sel.Name != "Invalid" && code.Sel.Name != "Forbidden":
+		said, _ = literal(call.Args[1])
+	}
+	return f.Sel.Name, said
 }
 
 // literal is the text of an expression that begins with one: itself, the format
