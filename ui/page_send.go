@@ -30,6 +30,7 @@ type pressroom struct {
 	past   map[string]past  // days of instances, by their ID
 	drafts map[string]draft // edits of settings that are looked at
 	marks  sync.Mutex       // one writer of the marks at a time
+	shelf  shelf
 }
 
 func (p *pressroom) open(all []*route, now func() time.Time) {
@@ -42,6 +43,7 @@ func (p *pressroom) open(all []*route, now func() time.Time) {
 	p.assets, p.files = panel.Files()
 	p.known, p.drafts = map[string]brief{}, map[string]draft{}
 	p.past = map[string]past{}
+	p.shelf.pages = map[slot]*keptPage{}
 	p.book = panel.Open(now)
 }
 
@@ -103,37 +105,72 @@ func (c *call) send(out any) {
 		c.refuse(c.Context, core.Errorf(core.Internal, "%s %s made no page", c.route.method, c.route.path))
 		return
 	}
-	part := ""
-	if c.GetHeader("HX-Request") == "true" {
-		_, part, _ = strings.Cut(c.GetHeader("HX-Target"), "#")
+	c.press(c.Context, c.route.status, p, c.part())
+}
+
+// part is the block of the page that is asked for, "" for all of it.
+func (c *call) part() string {
+	if c.GetHeader("HX-Request") != "true" {
+		return ""
 	}
-	c.press(c.Context, c.route.status, p, part)
+	_, part, _ := strings.Cut(c.GetHeader("HX-Target"), "#")
+	return part
 }
 
 // press renders a page and sends it.
 func (a *Agent) press(c *gin.Context, status int, p panel.Page, part string) {
-	var b bytes.Buffer
-	if err := a.panel.book.Render(&b, p, part); err != nil {
+	content, err := a.panel.print(p, part, acceptsGzip(c))
+	if err != nil {
 		a.Log.Error("a page could not be made", "request", c.GetString("id"), "error", err)
 		problemOf(err).write(c.Writer)
 		return
 	}
+	deliver(c, status, content)
+}
+
+// sheet is a page as it is sent.
+type sheet struct {
+	content []byte
+	gzipped bool
+}
+
+// print makes a page, or a part of it, compressed where that is worth it.
+func (r *pressroom) print(p panel.Page, part string, small bool) (sheet, error) {
+	var b bytes.Buffer
+	if err := r.book.Render(&b, p, part); err != nil {
+		return sheet{}, err
+	}
+	if !small || b.Len() <= 1024 {
+		return sheet{content: b.Bytes()}, nil
+	}
+	content, err := squeezed(b.Bytes())
+	return sheet{content, true}, err
+}
+
+// presses are used again: a new one takes more memory than any page.
+var presses = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
+func squeezed(content []byte) ([]byte, error) {
+	z := presses.Get().(*gzip.Writer)
+	defer presses.Put(z)
+	var small bytes.Buffer
+	z.Reset(&small)
+	_, err := z.Write(content)
+	err = errors.Join(err, z.Close()) // which writes the end
+	return small.Bytes(), err
+}
+
+// deliver sends a page with what every page tells a browser.
+func deliver(c *gin.Context, status int, s sheet) {
 	h := c.Writer.Header()
 	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin") // forms lead back to where they were
 	h.Set("Vary", "HX-Request, HX-Target, Cookie, Accept-Language, Accept-Encoding")
-	content := b.Bytes()
-	if acceptsGzip(c) && len(content) > 1024 {
-		var small bytes.Buffer
-		z := gzip.NewWriter(&small)
-		_, _ = z.Write(content) // into memory
-		if z.Close() == nil {
-			h.Set("Content-Encoding", "gzip")
-			content = small.Bytes()
-		}
+	if s.gzipped {
+		h.Set("Content-Encoding", "gzip")
 	}
-	c.Data(status, "text/html; charset=utf-8", content)
+	c.Data(status, "text/html; charset=utf-8", s.content)
 }
 
 func acceptsGzip(c *gin.Context) bool {

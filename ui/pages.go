@@ -23,7 +23,7 @@ var instancePages = []route{
 	page(post, "/theme", "", everybody, "Choose light or dark", (*call).chooseTheme, takes[loginIn]),
 	page(get, panel.AssetsPath+":hash/:file", "", everybody, "Styles, scripts, icons", (*call).asset),
 
-	page(get, "/", read, anybody, "The instances", (*call).fleetPage),
+	page(get, "/", read, anybody, "The instances", kept((*call).fleetPage)),
 	page(post, "/diagnose", diagnose, anybody, "Diagnose several", (*call).diagnoseSeveral),
 	page(get, "/instances/:id", read, oneInstance, "An instance", (*call).overviewPage),
 	page(post, "/instances/:id/diagnose", diagnose, oneInstance, "Diagnose it", (*call).diagnoseOne),

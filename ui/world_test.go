@@ -28,6 +28,7 @@ type world struct {
 	h    http.Handler
 	look func(i core.Instance) (*core.Diagnosis, error)
 	hold chan struct{} // changes under way end when it is closed
+	dir  string        // of the data
 }
 
 // instances that a world has.
@@ -45,7 +46,7 @@ func newWorld(t testing.TB) *world {
 	keys, err := access.OpenKeyring(filepath.Join(dir, "signing-keys"), time.Now())
 	must(t, err)
 	log := slog.New(slog.DiscardHandler)
-	w := &world{t: t, hold: make(chan struct{})}
+	w := &world{t: t, hold: make(chan struct{}), dir: dir}
 	w.look = func(i core.Instance) (*core.Diagnosis, error) { return aDiagnosis(i.ID), nil }
 	hub := queue.NewHub()
 	w.a = &Agent{Store: s, Keyring: keys, Hub: hub, Log: log, Metrics: NewMetrics(), Version: "test", Now: time.Now,

@@ -24,6 +24,7 @@ type Changes struct {
 
 	mu      sync.Mutex
 	running map[string]string // instance to the change that holds it
+	turns   uint64            // how often that changed
 	closed  bool
 	all     sync.WaitGroup
 	ctx     context.Context
@@ -93,6 +94,7 @@ func (q *Changes) hold(instance, id string) error {
 		return core.Errorf(core.Conflict, "change %s is under way on %s", holder, instance)
 	}
 	q.running[instance] = id
+	q.turns++
 	q.all.Add(1)
 	return nil
 }
@@ -100,6 +102,7 @@ func (q *Changes) hold(instance, id string) error {
 func (q *Changes) release(instance string) {
 	q.mu.Lock()
 	delete(q.running, instance)
+	q.turns++
 	q.mu.Unlock()
 	q.all.Done()
 }
@@ -109,6 +112,14 @@ func (q *Changes) Holder(instance string) string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.running[instance]
+}
+
+// Turns counts the changes that began to hold an instance, or ceased to: as long
+// as it is the same, every Holder is.
+func (q *Changes) Turns() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.turns
 }
 
 // Running returns how many changes are under way.

@@ -29,6 +29,8 @@ type dialect struct {
 	entries                    string
 	scan                       func(ctx context.Context, s *Store, rows *sql.Rows) (core.AuditEntry, error)
 	sound                      func(s *Store, ctx context.Context) error
+	// version is another one after every commit.
+	version func(s *Store, ctx context.Context) (string, error)
 	// copied writes what the database holds into a new SQLite file.
 	copied func(s *Store, ctx context.Context, file string) error
 }

@@ -31,7 +31,7 @@ var onPostgres = dialect{
 	contains: "strpos(%s, %s) > 0",
 	playbook: "%s.plan::json ->> 'playbook'", undoes: "%s.plan::json -> 'basis' ->> 'change'",
 	entries: "select seq, at, actor, action, instance, outcome, detail, prev, hash from audit order by seq", scan: scanColumns,
-	lasting: (*Store).writePostgres, transaction: (*Store).writePostgres, turn: (*Store).turnPostgres, sound: (*Store).soundPostgres, copied: (*Store).exportPostgres,
+	lasting: (*Store).writePostgres, transaction: (*Store).writePostgres, turn: (*Store).turnPostgres, sound: (*Store).soundPostgres, version: (*Store).versionPostgres, copied: (*Store).exportPostgres,
 }
 
 // openPostgres opens the database at an address, and makes the folder for what

@@ -27,7 +27,7 @@ var onSQLite = dialect{
 	contains: "instr(%s, %s) > 0",
 	playbook: "json_extract(%s.plan, '$.playbook')", undoes: "json_extract(%s.plan, '$.basis.change')",
 	entries: joinedEntries, scan: scanJoined,
-	lasting: (*Store).lastingSQLite, transaction: (*Store).transactionSQLite, turn: (*Store).turnSQLite, sound: (*Store).soundSQLite, copied: (*Store).vacuumInto,
+	lasting: (*Store).lastingSQLite, transaction: (*Store).transactionSQLite, turn: (*Store).turnSQLite, sound: (*Store).soundSQLite, version: (*Store).versionSQLite, copied: (*Store).vacuumInto,
 }
 
 // openSQLite opens the file, and makes it when there is none.
@@ -45,6 +45,9 @@ func (s *Store) openSQLite(busy time.Duration) (err error) {
 		return err
 	}
 	if err := s.migrate(context.Background()); err != nil {
+		return err
+	}
+	if s.watch.pool, err = sql.Open(sqlite.DriverName, dsn(s.path, busy, "mode=ro&_query_only=1")); err != nil {
 		return err
 	}
 	s.read, err = connect(dsn(s.path, busy, "mode=ro&_query_only=1"), readers)

@@ -27,6 +27,7 @@ type Store struct {
 	read   *gorm.DB // read-only connections, opened when first used
 	key    core.FingerprintKey
 	headMu sync.Mutex // one writer of the head file at a time
+	watch  watch
 	probe  struct {
 		sync.Mutex
 		at  time.Time
@@ -69,7 +70,7 @@ func open(path, address string, busy time.Duration) (_ *Store, err error) {
 
 // Close closes every connection.
 func (s *Store) Close() error {
-	var errs []error
+	errs := []error{s.watch.close()}
 	for _, db := range []*gorm.DB{s.read, s.write} {
 		if db == nil {
 			continue
