@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -93,4 +94,76 @@ func TestSignatures(t *testing.T) {
 		expect(t, "logs.signatures", with(failed), "AUTH-05 auth")
 		expect(t, "logs.signatures", with(failed, worked))
 	})
+}
+
+// asks makes a row of a line that a service logs and survives; an hour later it
+// is no news.
+func asks(want string, role core.Service, text string) ruleRow {
+	return ruleRow{want, func(s *scene) { s.logs(role, text) }, func(s *scene) { lineAt(s, role, text) }}
+}
+
+// endsWith makes a row of a service's last words; from one that is well they tell
+// nothing.
+func endsWith(want string, role core.Service, text string) ruleRow {
+	return ruleRow{want, func(s *scene) { s.dies(role, text) }, func(s *scene) { s.logs(role, text) }}
+}
+
+var lineRows = []ruleRow{
+	{"DK-04 auth", func(s *scene) {
+		s.container(core.Auth).Error = "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+	}, nil},
+	endsWith("DK-17 storage", core.Storage, "exec /usr/local/bin/docker-entrypoint.sh: exec format error"),
+	endsWith("DK-19 pooler", core.Pooler, "/app/limits.sh: line 6: ulimit: open files: cannot modify limit: Operation not permitted"),
+	endsWith("FN-04 functions", core.Functions, "main worker boot error: failed to create the graph"),
+	endsWith("ST-03 storage", core.Storage, "StorageBackendError: Migration fix-search-function not found"),
+	endsWith("PG-08 db", core.DB, `FATAL:  The getkey script "/usr/share/postgresql/extension/pgsodium_getkey" does not exist.`),
+	endsWith("PG-10 db", core.DB, `LOG:  unrecognized configuration parameter "db_user_namespace" in file "/etc/postgresql-custom/a.conf" line 1`),
+	endsWith("LOG-05 analytics", core.Analytics, "Illegal instruction (core dumped)"),
+	endsWith("VEC-01 vector", core.Vector, "Listing currently running containers failed. error=Permission denied"),
+	{"GW-05 gateway", func(s *scene) {
+		s.logs(core.Gateway, `connect() failed (113: No route to host) while connecting to upstream, upstream: "http://172.20.0.77:9999/health"`)
+	}, func(s *scene) {
+		s.logs(core.Gateway, fmt.Sprintf(`connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://%s:9999/health"`, s.container(core.Auth).Networks[0].IP))
+	}},
+	{"GW-05 gateway", func(s *scene) {
+		s.logs(core.Gateway, fmt.Sprintf(`connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://%s:9999/health"`, s.container(core.Storage).Networks[0].IP))
+	}, func(s *scene) {
+		s.logs(core.Gateway, fmt.Sprintf(`connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://%s:7777/health"`, s.container(core.Storage).Networks[0].IP))
+	}},
+	asks("GW-13 gateway", core.Gateway, "upstream sent too big header while reading response header from upstream"),
+	asks("ST-01 storage", core.Storage, "The file system does not support extended attributes or has the feature disabled."),
+	asks("ST-02 storage", core.Storage, "Error: EACCES: permission denied, open '/var/lib/storage/stub/stub/a/b.png'"),
+	asks("ST-04 storage", core.Storage, `{"error":{"name":"EntityTooLarge","message":"The object exceeded the maximum allowed size"}}`),
+	asks("ST-08 storage", core.Storage, "The extended attribute does not exist."),
+	asks("RT-04 realtime", core.Realtime, "UnableToConnectToTenantDatabase: Realtime was unable to connect to the tenant database"),
+	asks("ST-06 storage", core.Storage, `{"error":{"name":"SignatureDoesNotMatch"}}`),
+	asks("FN-02 functions", core.Functions, `InvalidWorkerCreation: worker boot error: Uncaught SyntaxError`),
+	asks("FN-03 functions", core.Functions, `{"code":"UNAUTHORIZED_LEGACY_JWT"}`),
+	asks("FN-05 functions", core.Functions, "memory limit reached for the worker"),
+	asks("POOL-01 pooler", core.Pooler, "Tenant or user not found"),
+	asks("POOL-05 pooler", core.Pooler, "ECIRCUITBREAKER too many authentication failures, new connections are temporarily blocked"),
+	asks("POOL-06 pooler", core.Pooler, "max clients reached in session mode - max clients are limited to pool_size"),
+	asks("POOL-08 pooler", core.Pooler, `prepared statement "s0" already exists`),
+	asks("RT-11 realtime", core.Realtime, "MigrationsFailedToRun: permission denied"),
+	asks("RT-13 realtime", core.Realtime, "ReplicationSlotBeingUsed: supabase_realtime_replication_slot"),
+	asks("RT-14 realtime", core.Realtime, "Too many connected users"),
+	asks("RT-15 realtime", core.Realtime, "MissingPartition: no partition of relation messages"),
+	asks("DK-24 rest", core.Rest, `{"code":"PGRST303","message":"JWT issued at future"}`),
+	{"VEC-06 analytics", func(s *scene) {
+		s.logs(core.Vector, "dns error: failed to lookup address information: Name does not resolve")
+		s.container(core.Analytics).State = "restarting"
+	}, func(s *scene) {
+		s.logs(core.Vector, "dns error: failed to lookup address information: Name does not resolve")
+		s.container(core.Analytics).StartedAt = now.Add(-30 * time.Second)
+	}},
+	{"VEC-06 gateway", func(s *scene) { // the sink goes through the gateway, and analytics is well
+		s.files["volumes/logs/vector.yml"] += "sinks:\n  logflare_db:\n    uri: 'http://kong:8000/analytics/v1/api/logs?source_name=postgres.logs'\n"
+		s.logs(core.Vector, "WARN sink{component_kind=\"sink\" component_id=logflare_db component_type=http}: HTTP error. error=error trying to connect: dns error: failed to lookup address information: no such host")
+		s.container(core.Gateway).State = "restarting"
+	}, func(s *scene) {
+		s.files["volumes/logs/vector.yml"] += "sinks:\n  logflare_db:\n    uri: 'http://kong:8000/analytics/v1/api/logs?source_name=postgres.logs'\n"
+		s.logs(core.Vector, "WARN sink{component_kind=\"sink\" component_id=logflare_db component_type=http}: HTTP error. error=error trying to connect: dns error: failed to lookup address information: no such host")
+		s.container(core.Gateway).StartedAt = now.Add(-30 * time.Second)
+	}},
+	asks("PG-07 db", core.DB, "pgsodium_crypto_aead_det_decrypt_by_id: invalid ciphertext"),
 }

@@ -62,7 +62,7 @@ func fatal(s core.Service, l core.LogLine) bool {
 
 // knownLine reports whether a signature tells what the line means.
 func knownLine(s core.Service, text string) bool {
-	for _, list := range [][]signature{signatures, moreSignatures} {
+	for _, list := range [][]signature{signatures, rarerSignatures} {
 		for _, k := range list {
 			if k.service == s && k.pattern.MatchString(text) {
 				return true

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -211,63 +212,6 @@ func TestSingleSignOnRefuses(t *testing.T) {
 	}
 }
 
-func TestStrangersOfTheIssuer(t *testing.T) {
-	i, w := newIssuer(t), newWorld(t)
-	w.withPassword("root")
-	sso := i.at(w)
-	if rec := i.login(w); rec.Code != http.StatusForbidden {
-		t.Fatalf("a stranger came in: %d", rec.Code)
-	}
-	entries, err := w.a.Store.Audit(t.Context(), 1)
-	must(t, err)
-	if e := entries[0]; e.Outcome != "denied" || !strings.Contains(e.Detail, i.server.URL+"#4711") {
-		t.Errorf("an admin cannot link them by %+v", e)
-	}
-	sso.NewRole = core.Viewer
-	if rec := i.login(w); rec.Code != http.StatusOK {
-		t.Fatalf("%d %s", rec.Code, rec.Body)
-	}
-	u, err := w.a.Store.UserBySubject(t.Context(), i.server.URL+"#4711")
-	if err != nil || u.Name != "ana" || u.RoleOn("shop") != core.Viewer {
-		t.Errorf("%+v %v", u, err)
-	}
-	i.claims["sub"] = "4712"
-	if rec := i.login(w); rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), "somebody else") {
-		t.Errorf("a second ana: %d", rec.Code)
-	}
-	i.claims["sub"] = "4711"
-	must(t, w.a.Store.DisableUser(t.Context(), u.ID, true, entryOf("user.disable")))
-	if rec := i.login(w); rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), "locked out") {
-		t.Errorf("who is locked out: %d", rec.Code)
-	}
-}
-
-func TestGroupsGiveRoles(t *testing.T) {
-	i, w := newIssuer(t), newWorld(t)
-	w.withPassword("root")
-	sso := i.at(w)
-	sso.Roles = map[string]core.Role{"ops": core.Operator, "bosses": core.Admin}
-	i.linked(w, nil)
-	for _, step := range []struct {
-		groups any
-		status int
-		role   core.Role
-	}{
-		{[]string{"cooks", "ops"}, http.StatusOK, core.Operator},
-		{"cooks ops bosses", http.StatusOK, core.Admin},
-		{[]any{"ops", 7}, http.StatusOK, core.Operator},
-		{[]string{"cooks"}, http.StatusForbidden, ""},
-		{nil, http.StatusForbidden, ""},
-	} {
-		i.claims["groups"] = step.groups
-		rec := i.login(w)
-		u, err := w.a.Store.UserBySubject(t.Context(), i.server.URL+"#4711")
-		if rec.Code != step.status || err != nil || u.RoleOn("*") != step.role {
-			t.Errorf("in %v: %d, %+v, %v", step.groups, rec.Code, u, err)
-		}
-	}
-}
-
 func TestIssuerThatIsAway(t *testing.T) {
 	i, w := newIssuer(t), newWorld(t)
 	if rec := w.send(httptest.NewRequest("GET", "/login/sso", nil)); rec.Code != http.StatusNotFound {
@@ -296,5 +240,38 @@ func TestSingleSignOnSettings(t *testing.T) {
 		if spoil(&s); s.Check() == nil || !strings.Contains(s.Check().Error(), name) {
 			t.Errorf("%s: %v", name, s.Check())
 		}
+	}
+}
+
+// Who gives up waiting for an issuer that hangs does not wait for those before
+// them; when it answers, all go on.
+func TestIssuerThatHangs(t *testing.T) {
+	asked, answer := make(chan bool, 9), make(chan bool)
+	var address string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- true
+		<-answer
+		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": address, "authorization_endpoint": address + "/a", "token_endpoint": address + "/t", "jwks_uri": address + "/k"})
+	}))
+	defer server.Close()
+	address = server.URL
+	s := &access.SingleSignOn{Issuer: server.URL, Client: "c", Return: "http://localhost/login/sso/return"}
+	first := make(chan error)
+	go func() {
+		_, _, err := s.Begin(t.Context(), "/", time.Now())
+		first <- err
+	}()
+	<-asked
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := s.Begin(gone, "/", time.Now()); err == nil {
+		t.Error("who had gone was sent to the issuer")
+	}
+	close(answer)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if _, _, err := s.Begin(t.Context(), "/", time.Now()); err != nil || len(asked) != 0 {
+		t.Errorf("it is asked again: %d times, %v", len(asked), err)
 	}
 }

@@ -44,7 +44,7 @@ type saved map[string]string
 
 // faults lists all, by family.
 func faults() []fault {
-	return slices.Concat(dockerFaults(), gatewayFaults(), authFaults(), databaseFaults(), serviceFaults(), signupFaults(), moreFaults(),
+	return slices.Concat(dockerFaults(), gatewayFaults(), authFaults(), databaseFaults(), serviceFaults(), signupFaults(), silentFaults(),
 		fileFaults(), stillFaults(), catalogFaults(), settingFaults(), outsideFaults(), engineFaults(), loggingFaults(), ownerFaults(), rareFaults())
 }
 

@@ -18,10 +18,10 @@ func live(s core.Service, pattern, code, title string) signature {
 	return l
 }
 
-// moreSignatures are of failures that are rarer, or that a service survives.
+// rarerSignatures are of failures that are rarer, or that a service survives.
 // Sources: error texts in upstream's sources and the threads named in the
 // explanations; those of DK-17, DK-19, ST-06 and GW-13 are matched loosely.
-var moreSignatures = []signature{
+var rarerSignatures = []signature{
 	line(core.Pooler, `ulimit: open files: cannot modify limit`, "DK-19", "The pooler may not raise its limit of open files"),
 	line(core.Realtime, `ulimit: .*(Invalid argument|cannot modify limit|Operation not permitted)`, "DK-19", "Realtime may not raise its limit of open files"),
 	line(core.DB, `exec format error`, "DK-17", "The image is built for another processor"),
@@ -63,7 +63,7 @@ var moreSignatures = []signature{
 // knownLines looks for every signature of the table, the worst news of each once.
 func knownLines(ctx context.Context, t core.Target) ([]core.Finding, error) {
 	var found []core.Finding
-	for _, s := range moreSignatures {
+	for _, s := range rarerSignatures {
 		c, ok := t.Container(s.service)
 		if !ok || s.live != well(t, c) {
 			continue

@@ -1,9 +1,6 @@
 package ui
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,7 +9,6 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
-	"github.com/basewright/basewright/core/access"
 )
 
 // enterCode sends the form that asks for the code of a second factor.
@@ -93,87 +89,5 @@ func TestSingleSignOnWantsTheSecondFactor(t *testing.T) {
 	must(t, w.a.Store.DisableUser(t.Context(), u.ID, true, entryOf("user.disable")))
 	if rec := i.enterCode(w, w.code(secret, 0), waits); sessionOf(rec) != nil {
 		t.Errorf("who was locked out meanwhile: %d", rec.Code)
-	}
-}
-
-// Who is in no group any more has no role left anywhere; an admin's roles on
-// single instances outlast a change of groups.
-func TestGroupsTakeEveryRole(t *testing.T) {
-	i, w := newIssuer(t), newWorld(t)
-	w.withPassword("root")
-	i.at(w).Roles = map[string]core.Role{"ops": core.Viewer}
-	ana := i.linked(w, map[string]core.Role{"*": core.Operator, "shop": core.Admin})
-	i.claims["groups"] = "ops"
-	if rec := i.login(w); rec.Code != http.StatusOK {
-		t.Fatalf("%d %s", rec.Code, rec.Body)
-	}
-	if u, err := w.a.Store.User(t.Context(), ana.ID); err != nil || fmt.Sprint(u.Grants) != "map[*:viewer shop:admin]" {
-		t.Errorf("in a group: %v %v", u.Grants, err)
-	}
-	script := w.token(ana.ID, nil, core.MayRead)
-	i.claims["groups"] = "cooks"
-	if rec := i.login(w); rec.Code != http.StatusForbidden {
-		t.Errorf("in no group: %d", rec.Code)
-	}
-	if u, err := w.a.Store.User(t.Context(), ana.ID); err != nil || len(u.Grants) != 0 {
-		t.Errorf("in no group: %v %v", u.Grants, err)
-	}
-	if rec := w.ask("GET", "/api/instances/shop", script, ""); rec.Code != http.StatusNotFound {
-		t.Errorf("a script of theirs still reads: %d", rec.Code)
-	}
-	entries, err := w.a.Store.Audit(t.Context(), 5)
-	must(t, err)
-	if text := fmt.Sprint(entries); !strings.Contains(text, "ana: no more admin on shop, by their groups") {
-		t.Errorf("the audit log: %s", text)
-	}
-}
-
-// Logins that strangers begin and never end take nothing from others.
-func TestStrangersLeaveRoomForLogins(t *testing.T) {
-	i, w := newIssuer(t), newWorld(t)
-	i.at(w)
-	i.linked(w, map[string]core.Role{"*": core.Viewer})
-	for n := range 3000 {
-		r := httptest.NewRequest("GET", "/login/sso", nil)
-		r.RemoteAddr = fmt.Sprintf("198.51.%d.%d:1", n/250, n%250)
-		if rec := w.send(r); rec.Code != http.StatusSeeOther {
-			t.Fatalf("the login number %d: %d %s", n, rec.Code, rec.Body)
-		}
-	}
-	if rec := i.login(w); rec.Code != http.StatusOK {
-		t.Errorf("after them: %d %s", rec.Code, rec.Body)
-	}
-}
-
-// Who gives up waiting for an issuer that hangs does not wait for those before
-// them; when it answers, all go on.
-func TestIssuerThatHangs(t *testing.T) {
-	asked, answer := make(chan bool, 9), make(chan bool)
-	var address string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked <- true
-		<-answer
-		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": address, "authorization_endpoint": address + "/a", "token_endpoint": address + "/t", "jwks_uri": address + "/k"})
-	}))
-	defer server.Close()
-	address = server.URL
-	s := &access.SingleSignOn{Issuer: server.URL, Client: "c", Return: "http://localhost/login/sso/return"}
-	first := make(chan error)
-	go func() {
-		_, _, err := s.Begin(t.Context(), "/", time.Now())
-		first <- err
-	}()
-	<-asked
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, _, err := s.Begin(gone, "/", time.Now()); err == nil {
-		t.Error("who had gone was sent to the issuer")
-	}
-	close(answer)
-	if err := <-first; err != nil {
-		t.Error(err)
-	}
-	if _, _, err := s.Begin(t.Context(), "/", time.Now()); err != nil || len(asked) != 0 {
-		t.Errorf("it is asked again: %d times, %v", len(asked), err)
 	}
 }

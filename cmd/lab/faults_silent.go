@@ -10,9 +10,9 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// moreFaults are risks and traps that files or the database's catalogue show;
+// silentFaults are risks and traps that files or the database's catalogue show;
 // the stack goes on working with most of them.
-func moreFaults() []fault {
+func silentFaults() []fault {
 	return []fault{
 		{code: "SEC-01", does: "A token in .env is the one that upstream publishes as an example.",
 			save: saveEnv("LOGFLARE_PUBLIC_ACCESS_TOKEN"), apply: setInEnv("LOGFLARE_PUBLIC_ACCESS_TOKEN", "your-super-secret-and-long-logflare-key-public"),
