@@ -240,10 +240,8 @@ func (o *Observation) Named(s Service) (Container, bool) {
 	if c, ok := o.Container(s); ok && s != "" {
 		return c, true
 	}
-	for _, c := range o.Containers {
-		if c.Service == "" && c.ComposeService == string(s) {
-			return c, true
-		}
+	if i := slices.IndexFunc(o.Containers, func(c Container) bool { return c.Fills(s) }); i >= 0 {
+		return o.Containers[i], true
 	}
 	return Container{}, false
 }

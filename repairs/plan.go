@@ -50,7 +50,7 @@ func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagno
 		Playbook: book.ID,
 		Title:    book.Title,
 		Risk:     book.Risk,
-		Scope:    scopeOf(book.Risk),
+		Scope:    scopeOf(book, t.Observation),
 		Actions:  actions,
 		Claims:   claims(book, findings, finding),
 		Downtime: downtime(actions),
@@ -61,10 +61,7 @@ func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagno
 		p.Finding = finding.Code
 	}
 	if book.Guided {
-		p.Guided, p.Scope, p.Claims = true, core.FullScope, []string{}
-		if !answers(t.Observation) {
-			p.Scope = core.VolumesScope // with the data directory, as no dump can be had
-		}
+		p.Guided, p.Claims = true, []string{}
 	}
 	return p, p.Seal()
 }
@@ -119,9 +116,14 @@ func settlePorts(ctx context.Context, t core.Target, actions []core.Action) erro
 	return nil
 }
 
-// scopeOf is what must be saved before a plan of that risk is applied.
-func scopeOf(r core.Risk) core.Scope {
-	if r == core.HighRisk {
+// scopeOf is what must be saved before a playbook's plan is applied.
+func scopeOf(book core.Playbook, o *core.Observation) core.Scope {
+	switch {
+	case book.Guided && answers(o):
+		return core.FullScope
+	case book.Guided:
+		return core.VolumesScope // with the data directory, as no dump can be had
+	case book.Risk == core.HighRisk:
 		return core.DatabaseScope
 	}
 	return core.ConfigScope

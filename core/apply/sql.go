@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
@@ -198,33 +197,8 @@ func classOf(node any) (worst class, what string) {
 				}
 				worse(c, name)
 			}
-			switch name {
-			case "GrantRoleStmt":
-				if role := mightyRole(v); role != "" {
-					worse(dangerous, "membership of "+role)
-				}
-			case "AlterTableStmt":
-				if !onlyOwner(v) {
-					worse(dangerous, "ALTER TABLE")
-				}
-			case "NotifyStmt":
-				if fields, _ := v.(map[string]any); fields["conditionname"] != "pgrst" {
-					worse(dangerous, "NOTIFY")
-				}
-			case "AlterRoleStmt":
-				if fields, _ := v.(map[string]any); !onlyOptions(fields["options"], "canlogin") || fields["action"] != 1.0 {
-					worse(dangerous, "what a role may do")
-				}
-			case "AlterDatabaseStmt":
-				if fields, _ := v.(map[string]any); !onlyOptions(fields["options"], "allow_connections") {
-					worse(dangerous, "ALTER DATABASE")
-				}
-			case "intoClause":
-				worse(dangerous, "SELECT INTO")
-			case "FuncCall":
-				if f := functionName(v); !slices.Contains(functions, f) {
-					worse(dangerous, "the function "+f)
-				}
+			if harm := harms[name]; harm != nil && harm(v) != "" {
+				worse(dangerous, harm(v))
 			}
 			worse(classOf(v))
 		}

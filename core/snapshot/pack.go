@@ -214,17 +214,22 @@ func (t *tree) addFile(h *tar.Header, s *syscall.Stat_t) error {
 	if err := t.out.WriteHeader(h); err != nil {
 		return err
 	}
-	n, err := io.CopyN(t.out, file, h.Size)
-	if errors.Is(err, io.EOF) {
-		_, err = io.CopyN(t.out, zeros{}, h.Size-n)
-	}
-	if err != nil {
+	if err := copyPadded(t.out, file, h.Size); err != nil {
 		return err
 	}
 	if after, err := file.Stat(); err != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
 		t.moved++
 	}
 	return nil
+}
+
+// copyPadded copies so many bytes, zeros where there are fewer.
+func copyPadded(to io.Writer, from io.Reader, size int64) error {
+	n, err := io.CopyN(to, from, size)
+	if errors.Is(err, io.EOF) {
+		_, err = io.CopyN(to, zeros{}, size-n)
+	}
+	return err
 }
 
 // zeros reads as nothing but zeros.
