@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/go-connections/nat"
 
 	"github.com/basewright/basewright/core/docker"
 )
@@ -61,6 +63,7 @@ func (w *world) inspected(t *testing.T, stack string) string {
 				*names = slices.DeleteFunc(*names, func(a string) bool { return strings.HasPrefix(c.ID, a) })
 			}
 		}
+		betweenRuns(&c)
 		tell("container "+c.Name, c)
 	}
 	nets, err := api.NetworkList(t.Context(), network.ListOptions{Filters: of})
@@ -80,6 +83,17 @@ func (w *world) inspected(t *testing.T, stack string) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// betweenRuns has a container that fails and is started again and again look the same
+// in the pauses and while it runs: in which of them it is found is chance. What it
+// publishes the engine lists only while it runs, and is what it was told to publish.
+func betweenRuns(c *container.InspectResponse) {
+	if c.State.Restarting {
+		c.State.Restarting, c.State.Status = false, "running"
+		c.NetworkSettings.Ports = c.HostConfig.PortBindings
+	}
+	maps.DeleteFunc(c.NetworkSettings.Ports, func(_ nat.Port, bound []nat.PortBinding) bool { return len(bound) == 0 })
 }
 
 // lasting removes what passes from a tree of JSON. Of how a container ran, only that
