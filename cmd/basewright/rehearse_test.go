@@ -56,6 +56,37 @@ func TestRehearsalOnAnotherEngine(t *testing.T) {
 	}
 }
 
+// TestCreationOnAnotherEngine: what an agent that was killed had begun to make is
+// left alone by an agent on another engine, and removed on its own.
+func TestCreationOnAnotherEngine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Docker Engine")
+	}
+	w := anyWorkshop(t)
+	here, err := w.host.EngineID(t.Context())
+	must(t, err)
+	dir := filepath.Join(w.dataDir, "instances", "bw-none-begun")
+	begun := core.Change{ID: "c1", Instance: "bw-none-begun", State: core.Applying, Created: time.Now(), Plan: core.Plan{
+		Instance: "bw-none-begun", Playbook: core.CreatePlaybook, Actions: []core.Action{{Op: core.OpMakeFolder, Args: map[string]any{"dir": dir, "name": "x"}}},
+	}}
+	must(t, os.MkdirAll(dir, 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, ".basewright-creating"), []byte(begun.ID), 0o600))
+	for _, on := range []string{"another", here} {
+		begun.Plan.Basis = map[string]string{"engine": on}
+		must(t, w.store.SaveChange(t.Context(), begun))
+		_, err := w.applier.Recover(t.Context())
+		_, folder := os.Stat(dir)
+		c, lost := w.store.Change(t.Context(), begun.ID)
+		must(t, lost)
+		if on == "another" && (err == nil || !strings.Contains(err.Error(), "another Docker Engine") || folder != nil || c.State.Ended()) {
+			t.Fatalf("on another engine: %v; the folder: %v, the change is %s", err, folder, c.State)
+		}
+		if on == here && (err != nil || folder == nil || c.State != core.RolledBack) {
+			t.Errorf("on its own engine: %v; the folder: %v, the change is %s: %s", err, folder, c.State, c.Reason)
+		}
+	}
+}
+
 // TestFoundInItsMode: the engine knows of no mode, so what it finds has the one in
 // which it is kept.
 func TestFoundInItsMode(t *testing.T) {

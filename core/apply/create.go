@@ -206,9 +206,29 @@ func (t *transaction) resumeCreation(ctx context.Context, cause error) error {
 	if t.Unmake == nil {
 		return core.Errorf(core.Internal, "nothing here can remove what change %s made", t.c.ID)
 	}
+	if kept(t.c.Plan) == "" {
+		if err := t.madeHere(ctx); err != nil {
+			return err
+		}
+	}
 	err := t.unmake(ctx, cause)
 	if t.c.State == core.RolledBack || t.c.State == core.RollbackFailed && kept(t.c.Plan) != "" {
 		return nil
 	}
 	return err
+}
+
+// madeHere refuses to remove from one Docker Engine what was being made on another:
+// there it would go on without its folder, and nobody would know of it.
+func (t *transaction) madeHere(ctx context.Context) error {
+	t.inst.Project = t.c.Instance // as it is named when it is made
+	e, err := t.Open(ctx, t.inst)
+	if err != nil {
+		return err
+	}
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	return t.sameEngine(obs)
 }

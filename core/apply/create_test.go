@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/coretest"
 )
 
 // newborn is a world in which an instance is made: what is made of it is a file
@@ -110,6 +112,28 @@ func critical(d *core.Diagnosis) {
 func TestKilledCreation(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprintf("keep=%v", keep), func(t *testing.T) { killedEverywhere(t, keep) })
+	}
+}
+
+// TestKilledCreationOnAnotherEngine: what was being made on one Docker Engine is not
+// removed from another, where the same names may be somebody else's, and not forgotten.
+func TestKilledCreationOnAnotherEngine(t *testing.T) {
+	n := newNewborn(t)
+	n.e.Edit(func(e *coretest.Engine) { e.Host.EngineID = "other" })
+	c := core.Change{ID: "c1", Instance: n.inst.ID, State: core.Applying, Created: time.Now(), Plan: n.plan(t, false)}
+	c.Plan.Basis = map[string]string{"engine": "first"}
+	if err := errors.Join(n.st.SaveChange(t.Context(), c), n.creation().Make(t.Context(), c.ID)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := n.a.Recover(t.Context())
+	c, lost := n.st.Change(t.Context(), c.ID)
+	if core.CodeOf(err) != core.Unreachable || !strings.Contains(err.Error(), "begun on another Docker Engine (first)") || lost != nil || c.State.Ended() || !n.left() {
+		t.Fatalf("on another engine: %v; it is %s, %v, and something is left: %v", err, c.State, lost, n.left())
+	}
+	n.e.Edit(func(e *coretest.Engine) { e.Host.EngineID = "first" })
+	_, err = n.a.Recover(t.Context())
+	if c, lost = n.st.Change(t.Context(), c.ID); err != nil || lost != nil || c.State != core.RolledBack || n.left() {
+		t.Errorf("on its own engine: %v; it is %s, %v, and something is left: %v", err, c.State, lost, n.left())
 	}
 }
 
