@@ -66,6 +66,9 @@ type Plan struct {
 	Diff     []Diff        `json:"diff"`
 	Claims   []string      `json:"claims"` // codes that must be gone afterwards
 
+	// Release is of Supabase, when the instance is of another one afterwards.
+	Release *Move `json:"release,omitempty"`
+
 	// Guided says that the repair could lose data, so that the plan does not do
 	// it: it saves everything, proves that it can be read, and its notes say what
 	// a person does next.
@@ -94,6 +97,20 @@ const (
 var NoPlaybooks = []string{
 	CreatePlaybook, DeletePlaybook, ConfigPlaybook, RotatePlaybook, RestorePlaybook, UpgradePlaybook, UndoPlaybook,
 	StartPlaybook, StopPlaybook, RestartPlaybook,
+}
+
+// Move is from which release of Supabase to which one a plan brings an instance.
+type Move struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// Back is the move that takes this one back.
+func (m *Move) Back() *Move {
+	if m == nil {
+		return nil
+	}
+	return &Move{From: m.To, To: m.From}
 }
 
 // Seal sets Hash to the SHA-256 over everything else in the plan.

@@ -120,11 +120,11 @@ func (w *workshop) stage(ctx context.Context, inst core.Instance) (*create.Place
 	if err != nil {
 		return no(err)
 	}
-	kept, err := w.store.Instance(ctx, inst.ID)
-	if err != nil && core.CodeOf(err) != core.NotFound {
+	release, err := w.booked(ctx, inst.ID)
+	if err != nil {
 		return no(err)
 	}
-	own, err := upgrade.OwnChanges(ctx, e, obs, kept.Release)
+	own, err := upgrade.OwnChanges(ctx, e, obs, release)
 	if err != nil {
 		return no(err)
 	}

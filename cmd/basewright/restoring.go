@@ -11,6 +11,7 @@ import (
 	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/snapshot"
+	"github.com/basewright/basewright/core/upgrade"
 	"github.com/basewright/basewright/ui"
 )
 
@@ -60,6 +61,12 @@ func planRestore(folder *snapshot.Folder, inst core.Instance, obs *core.Observat
 		for _, file := range m.Files {
 			r.Files = append(r.Files, file.Name)
 		}
+		if plan.Release, err = releaseMove(folder, inst, s); err != nil {
+			return core.Plan{}, apply.Restoration{}, err
+		}
+		if plan.Release != nil {
+			plan.Diff = append(plan.Diff, core.Diff{Target: "release", Before: plan.Release.From, After: plan.Release.To})
+		}
 		plan.Diff = append(plan.Diff, core.Diff{Target: "configuration", Before: "as it is", After: fmt.Sprintf("%d files, role passwords and containers of the snapshot", len(m.Files))})
 	}
 	for _, d := range m.Streams {
@@ -72,6 +79,27 @@ func planRestore(folder *snapshot.Folder, inst core.Instance, obs *core.Observat
 		}
 	}
 	return plan, r, plan.Seal()
+}
+
+// releaseMove says to which release of Supabase the files of a snapshot bring an
+// instance that is of another one in the books; nil when that stays, or cannot be told.
+func releaseMove(folder *snapshot.Folder, inst core.Instance, s core.Snapshot) (*core.Move, error) {
+	files, err := folder.Files(s)
+	if err != nil {
+		return nil, err
+	}
+	to := upgrade.Of(files)
+	if to == "" {
+		then, err := folder.Instance(s)
+		if err != nil {
+			return nil, err
+		}
+		to = then.Release
+	}
+	if inst.Release == "" || to == "" || to == inst.Release {
+		return nil, nil
+	}
+	return &core.Move{From: inst.Release, To: to}, nil
 }
 
 // restoration is what a restore does, by the folder that holds the snapshot.

@@ -132,6 +132,9 @@ func (w *workshop) restoreSnapshot(ctx context.Context, id string, f restoreFlag
 	if err := w.folder.Ready(ctx, e, inst, obs, s, parts); err != nil {
 		return exit{exitFound, err}
 	}
+	if inst.Release, err = w.booked(ctx, inst.ID); err != nil {
+		return err
+	}
 	plan, r, err := planRestore(w.folder, inst, obs, s, parts)
 	if err != nil {
 		return exit{exitFound, err}

@@ -110,11 +110,11 @@ func (w *workshop) planUpgrade(ctx context.Context, host *docker.Host, inst core
 	if err != nil {
 		return upgrade.Made{}, err
 	}
-	kept, err := w.store.Instance(ctx, inst.ID)
-	if err != nil && core.CodeOf(err) != core.NotFound {
+	release, err := w.booked(ctx, inst.ID)
+	if err != nil {
 		return upgrade.Made{}, err
 	}
-	made, err := upgrade.Plan(ctx, e, obs, o, kept.Release, w.store.Key())
+	made, err := upgrade.Plan(ctx, e, obs, o, release, w.store.Key())
 	if err != nil {
 		return made, err
 	}
@@ -131,20 +131,20 @@ func (w *workshop) planUpgrade(ctx context.Context, host *docker.Host, inst core
 	return made, made.Plan.Seal()
 }
 
-// applyUpgrade carries out the plan of an upgrade, and notes the release.
+// booked returns the release that an instance is of by Basewright's own books, ""
+// when they do not tell.
+func (w *workshop) booked(ctx context.Context, id string) (string, error) {
+	kept, err := w.store.Instance(ctx, id)
+	if err != nil && core.CodeOf(err) != core.NotFound {
+		return "", err
+	}
+	return kept.Release, nil
+}
+
+// applyUpgrade carries out the plan of an upgrade.
 func (w *workshop) applyUpgrade(ctx context.Context, by apply.Applier, host *docker.Host, inst core.Instance, made upgrade.Made, who string) (*core.Change, error) {
 	by.Settle = 2 * time.Minute // all services start at once
-	c, err := by.Upgrade(ctx, inst, made.Plan, who, made.Plan.Hash, made.Given, func(ctx context.Context) error { return host.Fetch(ctx, inst.Project, made.Images) })
-	if c == nil || c.State != core.Committed {
-		return c, err
-	}
-	noted := w.store.SetRelease(context.WithoutCancel(ctx), inst.ID, made.To, core.AuditEntry{
-		Actor: who, Action: "instance.edit", Instance: inst.ID, Outcome: "ok", Detail: "release " + made.To + ", by change " + c.ID,
-	})
-	if core.CodeOf(noted) == core.NotFound { // it is not in the books
-		noted = nil
-	}
-	return c, errors.Join(err, noted)
+	return by.Upgrade(ctx, inst, made.Plan, who, made.Plan.Hash, made.Given, func(ctx context.Context) error { return host.Fetch(ctx, inst.Project, made.Images) })
 }
 
 // planOfUpgrade plans an upgrade over the API.

@@ -126,6 +126,7 @@ func undoPlan(old core.Change) core.Plan {
 	p := core.Plan{
 		Instance: old.Instance, Playbook: core.UndoPlaybook, Title: fmt.Sprintf("Undo %q (change %s)", old.Plan.Title, old.ID),
 		Risk: old.Plan.Risk, Scope: core.ConfigScope, Downtime: old.Plan.Downtime, Basis: map[string]string{"change": old.ID, "engine": old.Plan.Basis["engine"]},
+		Release: old.Plan.Release.Back(),
 	}
 	for _, a := range slices.Backward(old.Plan.Actions) {
 		if a.Op == core.OpSQL && a.Text("inverse") != "" {

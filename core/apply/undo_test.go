@@ -37,6 +37,18 @@ func TestUndo(t *testing.T) {
 	w.mustHoldNoSecret(t, err)
 }
 
+// TestUndoOfAnotherRelease: files that a restore of another release put in place go
+// back, and with them the release in the books.
+func TestUndoOfAnotherRelease(t *testing.T) {
+	back := undoPlan(core.Change{Plan: core.Plan{Playbook: core.RestorePlaybook, Scope: core.ConfigScope, Release: &core.Move{From: "0.8.1", To: "0.6.0"}}})
+	if back.Release == nil || *back.Release != (core.Move{From: "0.6.0", To: "0.8.1"}) {
+		t.Errorf("the undo brings it %+v", back.Release)
+	}
+	if none := undoPlan(core.Change{}).Release; none != nil {
+		t.Errorf("the undo of what moved no release brings it %+v", none)
+	}
+}
+
 func TestUndoIsRefused(t *testing.T) {
 	edit := func(w *world, name, text string) {
 		w.e.Edit(func(e *coretest.Engine) { e.Files[name] = core.File{Name: name, Data: []byte(text), Mode: 0o640} })

@@ -24,6 +24,10 @@ const (
 	maxTotal    = 64 << 20 // of all files together
 )
 
+// releaseNote is where upstream's setup notes of which release a folder is. No
+// container mounts it, and the compose files do not name it.
+const releaseNote = ".supabase-version"
+
 // gatherer collects the files of an instance.
 type gatherer struct {
 	e     core.Engine
@@ -100,6 +104,9 @@ func (g *gatherer) files(ctx context.Context, inst core.Instance, obs *core.Obse
 		if err := g.add(ctx, path.Clean(name), true); err != nil {
 			return err
 		}
+	}
+	if err := g.add(ctx, releaseNote, false); err != nil {
+		return err
 	}
 	for _, m := range mounts(obs) {
 		if name, ok := inside(inst.Dir, m.Source); ok && mountsData(m) {

@@ -22,6 +22,15 @@ func (f *Folder) Instance(snap core.Snapshot) (core.Instance, error) {
 	return c.Manifest.Instance, nil
 }
 
+// Files returns the files of the instance folder that a snapshot holds.
+func (f *Folder) Files(snap core.Snapshot) ([]core.File, error) {
+	c, err := f.open(snap, snap.Instance)
+	if err != nil {
+		return nil, err
+	}
+	return c.Files, nil
+}
+
 // open reads a snapshot and makes sure that it is the one that was recorded,
 // and of this instance.
 func (f *Folder) open(snap core.Snapshot, instance string) (*Contents, error) {

@@ -30,7 +30,7 @@ func TestTakeKeepsConfigurationAndNothingElse(t *testing.T) {
 		}
 		names = append(names, name)
 	}
-	want := []string{".env", "docker-compose.yml", "volumes/api/kong.yml", "volumes/extra.conf (absent)", "volumes/new.yml (absent)"}
+	want := []string{".env", ".supabase-version (absent)", "docker-compose.yml", "volumes/api/kong.yml", "volumes/extra.conf (absent)", "volumes/new.yml (absent)"}
 	if !reflect.DeepEqual(names, want) {
 		t.Errorf("files %q, want %q", names, want)
 	}
@@ -254,7 +254,7 @@ func TestFoldersOnThisMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Files) != 2 || c.Files[1].Name != "volumes/functions/main/index.ts" || len(c.Manifest.Skipped) != 6 {
+	if len(c.Files) != 3 || c.Files[2].Name != "volumes/functions/main/index.ts" || len(c.Manifest.Skipped) != 6 {
 		t.Errorf("%d files, skipped %+v", len(c.Files), c.Manifest.Skipped)
 	}
 }

@@ -28,6 +28,34 @@ func TestChangeComesBackAsItWas(t *testing.T) {
 	}
 }
 
+// TestReleaseFollowsTheChange: the books name the release of a change once that is
+// committed, and not before.
+func TestReleaseFollowsTheChange(t *testing.T) {
+	s := opened(t)
+	if err := s.AddInstance(t.Context(), core.Instance{ID: "shop", Project: "shop", Origin: core.Created, Mode: core.Control, Release: "0.8.1"}, anEntry("instance.register")); err != nil {
+		t.Fatal(err)
+	}
+	c := aChange("c1", "shop", core.Applying)
+	c.Plan.Release = &core.Move{From: "0.8.1", To: "0.6.0"}
+	back := aChange("c2", "shop", core.RolledBack)
+	back.Plan.Release = &core.Move{From: "0.6.0", To: "0.7.0"}
+	stranger := aChange("c3", "blog", core.Committed) // which the books do not have
+	stranger.Plan.Release = back.Plan.Release
+	ended := c
+	ended.State = core.Committed
+	for _, step := range []struct {
+		change core.Change
+		want   string
+	}{{c, "0.8.1"}, {ended, "0.6.0"}, {back, "0.6.0"}, {stranger, "0.6.0"}} {
+		if err := s.SaveChange(t.Context(), step.change); err != nil {
+			t.Fatal(err)
+		}
+		if i, err := s.Instance(t.Context(), "shop"); err != nil || i.Release != step.want {
+			t.Errorf("change %s is %s: the release is %q, %v; want %s", step.change.ID, step.change.State, i.Release, err, step.want)
+		}
+	}
+}
+
 func TestOneChangeAtATimePerInstance(t *testing.T) {
 	s := opened(t)
 	for _, c := range []core.Change{

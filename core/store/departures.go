@@ -39,6 +39,11 @@ func settle(tx *gorm.DB, c core.Change) error {
 	if c.State != core.Committed {
 		return nil
 	}
+	if move := c.Plan.Release; move != nil {
+		if err := tx.Model(&instanceRow{}).Where("id = ?", c.Instance).Update("release", move.To).Error; err != nil {
+			return err
+		}
+	}
 	if slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool { return a.Op == core.OpUnregister }) {
 		return depart(tx, c)
 	}

@@ -75,13 +75,6 @@ func (s *Store) SetTags(ctx context.Context, id string, tags []string, e core.Au
 	})
 }
 
-// SetRelease stores of which release an instance is now.
-func (s *Store) SetRelease(ctx context.Context, id, release string, e core.AuditEntry) error {
-	return s.audited(ctx, e, func(tx *gorm.DB) error {
-		return mustHit(tx.Model(&instanceRow{}).Where("id = ?", id).Update("release", release), "instance", id)
-	})
-}
-
 // SetPlace stores where the files of an instance are now.
 func (s *Store) SetPlace(ctx context.Context, id, dir string, files []string) error {
 	row := instanceRow{Dir: dir, Files: files}

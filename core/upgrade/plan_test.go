@@ -281,6 +281,30 @@ func TestPinnedMajorStays(t *testing.T) {
 	}
 }
 
+// TestOf tells the release from files: by the compose file that is a release's own,
+// else by the note beside it.
+func TestOf(t *testing.T) {
+	compose, err := templateOf("0.6.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name, text string) core.File { return core.File{Name: name, Data: []byte(text)} }
+	for name, tt := range map[string]struct {
+		files []core.File
+		want  string
+	}{
+		"its own compose file, and a note that is wrong": {[]core.File{file("docker-compose.yml", compose), file(".supabase-version", "v0.8.1\n")}, "0.6.0"},
+		"an edited compose file, and a note":             {[]core.File{file("docker-compose.yml", compose+"# ours\n"), file(".supabase-version", "v0.8.1\n")}, "0.8.1"},
+		"a note of a release that nobody knows":          {[]core.File{file(".supabase-version", "v9.9.9\n")}, ""},
+		"a note that is not there":                       {[]core.File{{Name: ".supabase-version", Absent: true}}, ""},
+		"nothing":                                        {nil, ""},
+	} {
+		if got := Of(tt.files); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
 // TestReleaseIsGuessed takes the release from the images where a person changed the
 // compose file and nothing notes it, and says so.
 func TestReleaseIsGuessed(t *testing.T) {

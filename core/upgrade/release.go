@@ -44,19 +44,16 @@ func originOf(ctx context.Context, in core.Inspector, obs *core.Observation, rec
 			Hint:    "upgrade it with upstream's update.sh, with a snapshot first (basewright snapshot create " + obs.Instance.ID + " --scope full), and look at it with doctor",
 		}
 	}
-	for _, r := range configs.Releases() {
-		if text, err := templateOf(r); err == nil && text == compose {
-			return origin{release: r}, nil
-		}
-	}
 	noted, err := textOf(ctx, in, versionName)
 	if err != nil {
 		return origin{}, err
 	}
-	for _, r := range []string{strings.TrimPrefix(strings.TrimSpace(noted), "v"), recorded} {
-		if slices.Contains(configs.Releases(), r) {
-			return origin{release: r}, nil
-		}
+	r := told(compose, noted)
+	if r == "" && slices.Contains(configs.Releases(), recorded) {
+		r = recorded
+	}
+	if r != "" {
+		return origin{release: r}, nil
 	}
 	if r := byImages(obs); r != "" {
 		return origin{r, "guessed by its images, since nothing notes it"}, nil
@@ -65,6 +62,33 @@ func originOf(ctx context.Context, in core.Inspector, obs *core.Observation, rec
 		Code: core.Conflict, Message: "of which release " + obs.Instance.ID + " is cannot be told: its compose file was changed, " + versionName + " does not say, and its images are of no release that is known here",
 		Hint: "write the release into " + versionName + " in " + obs.Instance.Dir + "; there are: " + strings.Join(configs.Releases(), ", "),
 	}
+}
+
+// Of returns the release that an instance with these files is of, or "" when they
+// do not tell.
+func Of(files []core.File) string {
+	text := func(name string) string {
+		i := slices.IndexFunc(files, func(f core.File) bool { return f.Name == name && !f.Absent })
+		if i < 0 {
+			return ""
+		}
+		return string(files[i].Data)
+	}
+	return told(text(composeName), text(versionName))
+}
+
+// told returns the release whose compose file this is, else the one that is noted
+// beside it, if it is known here.
+func told(compose, noted string) string {
+	for _, r := range configs.Releases() {
+		if text, err := templateOf(r); err == nil && text == compose {
+			return r
+		}
+	}
+	if r := strings.TrimPrefix(strings.TrimSpace(noted), "v"); slices.Contains(configs.Releases(), r) {
+		return r
+	}
+	return ""
 }
 
 // byImages returns the release whose image tags are all those of the instance,
