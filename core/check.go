@@ -40,6 +40,26 @@ var Categories = []Category{
 	DiskUsage, NetworkConnectivity, Configuration, Isolation,
 }
 
+// Subject is the service that people ask about with the category; "" when it is
+// about all of them.
+func (c Category) Subject() Service {
+	switch c {
+	case DatabaseConnection:
+		return DB
+	case APIEndpoints:
+		return Gateway
+	case AuthService:
+		return Auth
+	}
+	return ""
+}
+
+// Looks reports whether the category tells whether services run and answer, so
+// that it has a part in those that are about one service.
+func (c Category) Looks() bool {
+	return c == ContainerStatus || c == ServiceHealth || c == APIEndpoints
+}
+
 // Depth says how far a diagnosis looks.
 type Depth string
 
@@ -144,6 +164,12 @@ type Finding struct {
 	// Affects lists the services whose failure this finding explains by proof.
 	// Empty means its own Service.
 	Affects []Service `json:"affects,omitempty"`
+}
+
+// CountsIn reports whether f belongs to what people ask about with c: it is of that
+// category, or it says that the category's service does not run or answer.
+func (f Finding) CountsIn(c Category) bool {
+	return f.Category == c || c.Subject() != "" && f.Service == c.Subject() && f.Category.Looks() && f.Severity == Critical
 }
 
 // Evidence is a fact that proves a finding; never a secret.

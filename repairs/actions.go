@@ -43,7 +43,8 @@ func toActions(book core.Playbook, facts map[string]any, returned any, may permi
 }
 
 func wrongPlan(book core.Playbook, format string, args ...any) error {
-	return core.Errorf(core.Invalid, "%s: %s", fileName(book.ID), fmt.Sprintf(format, args...))
+	s := source{Name: fileName(book.ID), Text: book.Source}
+	return Problem{Playbook: s.Name, Line: s.lineOf("plan"), Message: fmt.Sprintf(format, args...)}.err()
 }
 
 // serviceNames maps every name by which a playbook may call a service to the

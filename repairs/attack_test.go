@@ -171,9 +171,9 @@ func TestAttacksInPlan(t *testing.T) {
 	for name, tt := range map[string]struct{ body, want string }{
 		"endless":                 {`while true do end`, "x.lua:2: took longer than 2 s"},
 		"memory":                  {`local t={} for i=1,1e9 do t[i]=string.rep('x',1e6)..i end`, "used more than 256 MiB of memory"},
-		"too many actions":        {`local a={} for i=1,65 do a[i]={op='note',text='x'} end return a`, "x.lua: plan returns 65 actions, more than 64"},
-		"no list":                 {`return 7`, "x.lua: plan returns no list of actions"},
-		"nil without a reason":    {`return nil`, "x.lua: plan returns nil without the reason"},
+		"too many actions":        {`local a={} for i=1,65 do a[i]={op='note',text='x'} end return a`, "x.lua:2: plan returns 65 actions, more than 64"},
+		"no list":                 {`return 7`, "x.lua:2: plan returns no list of actions"},
+		"nil without a reason":    {`return nil`, "x.lua:2: plan returns nil without the reason"},
 		"handle joined to text":   {`return {{op='note', text='the password is ' .. t.env.POSTGRES_PASSWORD}}`, "x.lua:2: the secret env:POSTGRES_PASSWORD can only be passed on whole"},
 		"string functions remain": {`string.upper = function() return 'poisoned' end return {{op='note', text=('x'):upper()}}`, ""},
 	} {

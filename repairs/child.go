@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -32,6 +34,27 @@ type request struct {
 type source struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
+}
+
+// lastLine is the line that the text ends on.
+func (s source) lastLine() int { return 1 + strings.Count(strings.TrimRight(s.Text, " \t\r\n"), "\n") }
+
+var tableStart = regexp.MustCompile(`(?m)^return\b`)
+
+// lineOf is the line on which the key is first set, or else on which the
+// playbook's table begins.
+func (s source) lineOf(key string) int {
+	at := tableStart.FindStringIndex(s.Text)
+	if key != "" {
+		set := regexp.MustCompile(`(?:^|[\s{,;])(` + regexp.QuoteMeta(key) + `)\s*=(?:[^=]|$)`)
+		if found := set.FindStringSubmatchIndex(s.Text); found != nil {
+			at = found[2:]
+		}
+	}
+	if at == nil {
+		return 1
+	}
+	return 1 + strings.Count(s.Text[:at[0]], "\n")
 }
 
 // run is one call of a playbook's plan function.

@@ -121,11 +121,12 @@ func decode(s source, o outcome) metadata {
 	if o.Problem != nil {
 		return metadata{problems: []Problem{*o.Problem}}
 	}
+	r := reader{source: s}
 	top, ok := o.Value.(map[string]any)
 	if !ok {
-		return metadata{problems: []Problem{{Playbook: s.Name, Message: "returns a list, not a table with title, risk and plan"}}}
+		r.problem("", "returns a list, not a table with title, risk and plan")
+		return metadata{problems: r.problems}
 	}
-	r := reader{source: s}
 	id := strings.TrimSuffix(s.Name, ".lua")
 	m := metadata{book: core.Playbook{
 		ID:     id,
@@ -142,6 +143,7 @@ func decode(s source, o outcome) metadata {
 	m.examples = r.examples(top)
 	r.only("", top, "title", "fixes", "risk", "needs", "params", "wants", "guided", "plan", "examples")
 	r.judge(m.book, top["plan"])
+	r.undeclared(m.book.Needs)
 	m.problems = r.problems
 	return m
 }
@@ -149,7 +151,7 @@ func decode(s source, o outcome) metadata {
 // judge looks at what the types alone do not tell.
 func (r *reader) judge(b core.Playbook, plan any) {
 	if !idShape.MatchString(b.ID) {
-		r.problem("", "its file name is not lower case letters, digits, - and _")
+		r.problemAt(0, "its file name is not lower case letters, digits, - and _")
 	}
 	if slices.Contains(core.NoPlaybooks, b.ID) {
 		r.problem("", "%s is what Basewright calls changes of its own: give it another name", b.ID)
@@ -189,12 +191,9 @@ func (r *reader) judge(b core.Playbook, plan any) {
 
 // problem notes what is wrong, at the line where the key is first set.
 func (r *reader) problem(key, format string, args ...any) {
-	line := 0
-	if key != "" {
-		set := regexp.MustCompile(`(?m)^\s*(?:return\s*\{\s*)?` + regexp.QuoteMeta(key) + `\s*=`)
-		if at := set.FindStringIndex(r.source.Text); at != nil {
-			line = 1 + strings.Count(r.source.Text[:at[0]], "\n")
-		}
-	}
+	r.problemAt(r.source.lineOf(key), format, args...)
+}
+
+func (r *reader) problemAt(line int, format string, args ...any) {
 	r.problems = append(r.problems, Problem{Playbook: r.source.Name, Line: line, Message: fmt.Sprintf(format, args...)})
 }

@@ -97,18 +97,18 @@ func keepOnly(t *lua.LTable, names []string) {
 func (s *sandbox) load(b source) (*lua.LTable, *Problem) {
 	chunk, err := parse.Parse(strings.NewReader(b.Text), b.Name)
 	if err != nil {
-		return nil, syntaxProblem(b.Name, err)
+		return nil, syntaxProblem(b, err)
 	}
 	proto, err := lua.Compile(chunk, b.Name)
 	if err != nil {
-		return nil, syntaxProblem(b.Name, err)
+		return nil, syntaxProblem(b, err)
 	}
 	if p := s.protect(b.Name, func() { s.Push(s.NewFunctionFromProto(proto)); s.Call(0, 1) }); p != nil {
 		return nil, p
 	}
 	book, ok := s.Get(-1).(*lua.LTable)
 	if !ok {
-		return nil, &Problem{Playbook: b.Name, Message: fmt.Sprintf("returns %s, not a table", named(s.Get(-1)))}
+		return nil, &Problem{Playbook: b.Name, Line: b.lastLine(), Message: fmt.Sprintf("returns %s, not a table", named(s.Get(-1)))}
 	}
 	return book, nil
 }
@@ -157,21 +157,21 @@ func scriptProblem(name string, raised lua.LValue) *Problem {
 
 // syntaxProblem is what the parser or the compiler said, without their ways of
 // putting it.
-func syntaxProblem(name string, err error) *Problem {
+func syntaxProblem(b source, err error) *Problem {
 	if e, ok := errors.AsType[*lua.CompileError](err); ok {
-		return &Problem{Playbook: name, Line: e.Line, Message: oneLine(e.Message)}
+		return &Problem{Playbook: b.Name, Line: e.Line, Message: oneLine(e.Message)}
 	}
 	if e, ok := errors.AsType[*parse.Error](err); ok {
-		p := &Problem{Playbook: name, Line: max(e.Pos.Line, 0), Message: oneLine(e.Message)}
+		p := &Problem{Playbook: b.Name, Line: max(e.Pos.Line, 0), Message: oneLine(e.Message)}
 		switch {
 		case e.Pos.Line == parse.EOF:
-			p.Message += " at the end of the file"
+			p.Line, p.Message = b.lastLine(), p.Message+" at the end of the file"
 		case e.Token != "":
 			p.Message += fmt.Sprintf(" near %q", e.Token)
 		}
 		return p
 	}
-	return &Problem{Playbook: name, Message: "cannot be read as Lua"}
+	return &Problem{Playbook: b.Name, Message: "cannot be read as Lua"}
 }
 
 // readMetadata returns the playbook's table as plain data, with true in place
@@ -211,7 +211,7 @@ func runPlan(ctx bounds, b source, r run) outcome {
 	}
 	actions, refusal := s.Get(-2), s.Get(-1)
 	if actions == lua.LNil {
-		return refused(b.Name, refusal)
+		return refused(b, refusal)
 	}
 	v, err := plain(actions)
 	if err != nil {
@@ -221,10 +221,10 @@ func runPlan(ctx bounds, b source, r run) outcome {
 }
 
 // refused is the outcome of a plan function that returns nil and a reason.
-func refused(name string, reason lua.LValue) outcome {
+func refused(b source, reason lua.LValue) outcome {
 	s, ok := reason.(lua.LString)
 	if !ok || strings.TrimSpace(string(s)) == "" {
-		return outcome{Problem: &Problem{Playbook: name, Message: "plan returns nil without the reason"}}
+		return outcome{Problem: &Problem{Playbook: b.Name, Line: b.lineOf("plan"), Message: "plan returns nil without the reason"}}
 	}
 	return outcome{Refusal: oneLine(string(s))}
 }

@@ -73,7 +73,9 @@ func badBody(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &statusError{http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.Itoa(maxBody>>10) + " KiB"}
 	}
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field == "" {
+		return core.Errorf(core.Invalid, "the body must be a JSON object, not a JSON %s", e.Value)
+	} else if ok {
 		return core.Errorf(core.Invalid, "the field %q of the body must be %s", e.Field, e.Type)
 	}
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok {

@@ -114,7 +114,11 @@ func (c *call) category() (any, error) {
 		category = long
 	}
 	if !slices.Contains(core.Categories, category) {
-		return nil, core.Errorf(core.NotFound, "there is no category %q; there are %v", clip(string(category), 40), core.Categories)
+		var names []string
+		for _, known := range core.Categories {
+			names = append(names, string(known))
+		}
+		return nil, core.Errorf(core.NotFound, "there is no category %q; there are: %s", clip(string(category), 40), strings.Join(names, ", "))
 	}
 	d, err := c.Category(c.Request.Context(), c.instance, category)
 	if err != nil {

@@ -116,6 +116,9 @@ func (c *call) adopt() (any, error) {
 	if err := c.body(&in); err != nil {
 		return nil, err
 	}
+	if in.Project == "" {
+		return nil, core.Errorf(core.Invalid, "the project is missing; GET /api/discover lists those of the engine")
+	}
 	i, err := Adoptable(c, c.Discover, in.Project)
 	if err != nil {
 		return nil, err
@@ -223,21 +226,20 @@ func (c *call) forgetInstance() (any, error) {
 // deleteInstance takes an instance that Basewright created off the engine, and
 // forgets one that it adopted.
 func (c *call) deleteInstance() (any, error) {
-	if c.instance.Origin != core.Created {
+	data, adopted := c.Query("data"), c.instance.Origin != core.Created
+	shelve := data == "quarantine"
+	switch {
+	case data != "" && data != "keep" && !shelve:
+		return nil, core.Errorf(core.Invalid, "data=%q is not one of: keep, quarantine", clip(data, 20))
+	case adopted && shelve:
+		return nil, core.Errorf(core.Invalid, "%s was adopted: it can be forgotten, and its data stays where it is", c.instance.ID)
+	case adopted:
 		return c.forgetInstance()
+	case shelve && c.Query("confirm") != c.instance.ID:
+		return nil, core.Errorf(core.Invalid, `this moves data; "confirm" must be the instance's id, %s`, c.instance.ID)
 	}
 	if err := c.mayChange(); err != nil {
 		return nil, err
-	}
-	shelve := false
-	switch data := c.Query("data"); data {
-	case "", "keep":
-	case "quarantine":
-		if shelve = true; c.Query("confirm") != c.instance.ID {
-			return nil, core.Errorf(core.Invalid, `this moves data; "confirm" must be the instance's id, %s`, c.instance.ID)
-		}
-	default:
-		return nil, core.Errorf(core.Invalid, "data=%q is not one of: keep, quarantine", clip(data, 20))
 	}
 	return c.begin(c.DeleteInstance(c.instance, shelve, c.who.actor()))
 }

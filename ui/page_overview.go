@@ -114,7 +114,7 @@ func cardOf(l panel.Lang, category core.Category, d *core.Diagnosis) panel.Card 
 	result, looked := d.Results[category]
 	found := 0
 	for _, f := range d.Findings {
-		if f.Category != category || !f.Severity.AtLeast(core.Warning) {
+		if !f.CountsIn(category) || !f.Severity.AtLeast(core.Warning) {
 			continue
 		}
 		found++

@@ -42,7 +42,12 @@ A secret is better given with --stdin, as KEY=VALUE lines, than in the command l
 Exit code: 0 shown, planned or committed, 1 refused, rolled back or (diff) different,
 2 could not start.`,
 		Example: "  basewright config shop\n  basewright config shop get SITE_URL\n  basewright config shop set DISABLE_SIGNUP=true --plan\n  basewright config shop set --stdin --yes < new-password.env",
-		Args:    cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return core.Errorf(core.Invalid, "basewright config takes an instance; see `basewright config --help`")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.validate(); err != nil {
 				return err

@@ -50,7 +50,7 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 		Example: "  basewright doctor\n  basewright doctor shop --output json | jq .diagnoses[0].root_causes\n  basewright doctor --all --output nagios\n  basewright doctor shop --output html > shop.html",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := cmp.Or(f.validate(args), f.limits()); err != nil {
-				return err
+				return nagiosUnknown(g, f, err)
 			}
 			return doctor(cmd.Context(), g, f, args)
 		},

@@ -37,6 +37,9 @@ func TestBadInput(t *testing.T) {
 	}{
 		"no engine":                 {[]string{"doctor"}, 2, "no-engine.sock"},
 		"no engine, for a monitor":  {[]string{"doctor", "--output", "nagios"}, 3, "SUPABASE UNKNOWN - "},
+		"a mode, for a monitor":     {[]string{"doctor", "--output", "nagios", "--mode", "slow"}, 3, "SUPABASE UNKNOWN - "},
+		"lint, for a monitor":       {[]string{"lint", dir, "--output", "nagios", "--fail-on", "bad"}, 3, "SUPABASE UNKNOWN - "},
+		"settings of nothing":       {[]string{"config"}, 2, "takes an instance; see `basewright config --help`"},
 		"a flag that is not one":    {[]string{"doctor", "--colour"}, 2, "see `basewright doctor --help`"},
 		"an output that is not one": {[]string{"doctor", "--output", "xml"}, 2, `--output "xml" is not one of: text, json, nagios`},
 		"a mode that is not one":    {[]string{"doctor", "--mode", "slow"}, 2, `--mode "slow" is not one of: quick, full, deep`},
@@ -53,6 +56,8 @@ func TestBadInput(t *testing.T) {
 			[]string{"playbook", "check", script("torn.lua", "return {\n title = \n")}, 1, "torn.lua:"},
 		"a playbook with an unknown operation": {
 			[]string{"playbook", "check", script("op.lua", `return { `+rest+`needs = { "format_disk" }, plan = function() return {} end }`)}, 1, "format_disk"},
+		"a playbook that uses what it did not declare": {
+			[]string{"playbook", "check", script("more.lua", "return { "+rest+"needs = { \"restart\" },\n plan = function() return { { op = \"stop\", service = \"auth\" } } end }")}, 1, "more.lua:2: uses the operation stop"},
 		"a playbook that loops": {
 			[]string{"playbook", "test", script("loop.lua", `return { `+rest+`needs = {}, plan = function() while true do end end, examples = { { given = {}, plan = {} } } }`)}, 1, "loop.lua"},
 		"a playbook that eats memory": {
@@ -85,7 +90,7 @@ func TestHelp(t *testing.T) {
 			continue
 		}
 		for _, leaf := range append(c.Commands(), c) {
-			if leaf.Runnable() && leaf.Example == "" {
+			if leaf.Example == "" {
 				t.Errorf("%s has no example", leaf.CommandPath())
 			}
 		}

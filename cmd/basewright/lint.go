@@ -39,7 +39,7 @@ Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could n
 		Args:    exactly(1, "the folder of a stack, or its compose file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.validate(nil); err != nil {
-				return err
+				return nagiosUnknown(g, f, err)
 			}
 			return lint(cmd.Context(), g, f, args[0], files, env)
 		},

@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -101,5 +102,20 @@ rolled back when they did not help.`,
 	root.AddCommand(doctorCommand(g), lintCommand(g), logsCommand(g), explainCommand(g), checkCommand(g), playbookCommand(g), repairCommand(g), changeCommand(g), snapshotCommand(g), auditCommand(g),
 		instanceCommand(g), configCommand(g), serveCommand(g), scheduleCommand(g), historyCommand(g), reportCommand(g), userCommand(g), tokenCommand(g), stateCommand(g))
 	root.AddCommand(quarantineCommand(g), rotateCommand(g), maintenanceCommand(g))
+	exampleOfEach(root)
 	return root
+}
+
+// exampleOfEach gives a command that only holds others the first example of each.
+func exampleOfEach(root *cobra.Command) {
+	for _, group := range root.Commands() {
+		var lines []string
+		for _, c := range group.Commands() {
+			first, _, _ := strings.Cut(c.Example, "\n")
+			lines = append(lines, first)
+		}
+		if group.Example == "" {
+			group.Example = strings.Join(lines, "\n")
+		}
+	}
 }

@@ -396,6 +396,9 @@ func TestBackupOfTheStateByCommand(t *testing.T) {
 	}
 	do(0, "user", "add", "ana", "--role", "admin", "--password-stdin")
 	do(2, "user", "add", "ana", "--role", "admin", "--password-stdin")
+	if text := do(2, "user", "add", "ana", "--role", "admin"); strings.Contains(text, "Password") {
+		t.Errorf("it tells a password that nobody has: %s", text)
+	}
 	do(0, "state", "backup", dir)
 	do(2, "state", "backup", dir)
 	do(0, "user", "add", "bob", "--role", "viewer", "--instance", "shop", "--password-stdin")

@@ -73,7 +73,9 @@ func choose(instances []core.Instance, names []string) ([]core.Instance, error) 
 		if err != nil {
 			return nil, err
 		}
-		chosen = append(chosen, i)
+		if !slices.ContainsFunc(chosen, func(o core.Instance) bool { return o.Project == i.Project }) {
+			chosen = append(chosen, i)
+		}
 	}
 	return chosen, nil
 }

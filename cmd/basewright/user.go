@@ -59,19 +59,26 @@ func rolesOf(u core.User) string {
 	return cmp.Or(strings.Join(roles, ", "), "none")
 }
 
-// newPassword reads a password from stdin, or makes one and prints it.
-func newPassword(g *global, fromStdin bool) (string, error) {
+// withPassword hands set a password from stdin, or one that it makes, and prints
+// that once it holds.
+func withPassword(g *global, fromStdin bool, set func(password string) error) error {
 	if !fromStdin {
 		p := rand.Text()
+		if err := set(p); err != nil {
+			return err
+		}
 		fmt.Fprintf(g.out, "Password (shown this once): %s\n", p)
-		return p, nil
+		return nil
 	}
 	line, err := bufio.NewReader(g.in).ReadString('\n')
 	p := strings.TrimRight(line, "\r\n")
 	if p == "" && err != nil {
-		return "", core.Errorf(core.Invalid, "there is no password on stdin")
+		return core.Errorf(core.Invalid, "there is no password on stdin")
 	}
-	return p, access.CheckPassword(p)
+	if err := access.CheckPassword(p); err != nil {
+		return err
+	}
+	return set(p)
 }
 
 func userAdd(g *global) *cobra.Command {
@@ -87,12 +94,10 @@ func userAdd(g *global) *cobra.Command {
 				return err
 			}
 			return withStore(g, func(s *store.Store) error {
-				password, err := newPassword(g, stdin)
-				if err != nil {
-					return err
-				}
-				u := core.User{ID: core.NewID(), Name: args[0], Created: time.Now(), Grants: map[string]core.Role{instance: core.Role(role)}}
-				return s.AddUser(cmd.Context(), u, access.Hash(password), local("user.add", u.Name))
+				return withPassword(g, stdin, func(password string) error {
+					u := core.User{ID: core.NewID(), Name: args[0], Created: time.Now(), Grants: map[string]core.Role{instance: core.Role(role)}}
+					return s.AddUser(cmd.Context(), u, access.Hash(password), local("user.add", u.Name))
+				})
 			})
 		},
 	}
@@ -131,11 +136,9 @@ func onUser(g *global, use, short, example string, do func(ctx context.Context, 
 func userPassword(g *global) *cobra.Command {
 	var stdin bool
 	cmd := onUser(g, "password NAME", "Set a password; ends all logins of the user", "password admin", func(ctx context.Context, s *store.Store, u core.User) error {
-		password, err := newPassword(g, stdin)
-		if err != nil {
-			return err
-		}
-		return s.SetPassword(ctx, u.ID, access.Hash(password), "", local("user.password", u.Name))
+		return withPassword(g, stdin, func(password string) error {
+			return s.SetPassword(ctx, u.ID, access.Hash(password), "", local("user.password", u.Name))
+		})
 	})
 	cmd.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from stdin")
 	return cmd

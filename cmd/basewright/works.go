@@ -146,7 +146,13 @@ func (a *agent) some(ctx context.Context, i core.Instance, depth core.Depth, wan
 }
 
 func (a *agent) category(ctx context.Context, i core.Instance, c core.Category) (*core.Diagnosis, error) {
-	return a.some(ctx, i, core.Full, func(k core.Checker) bool { return k.Category == c })
+	d, err := a.some(ctx, i, core.Full, func(k core.Checker) bool {
+		return k.Category == c || c.Subject() != "" && k.Category.Looks()
+	})
+	if err == nil {
+		diagnose.Narrow(d, c)
+	}
+	return d, err
 }
 
 func (a *agent) signUp(ctx context.Context, i core.Instance) (*core.Diagnosis, error) {

@@ -111,6 +111,7 @@ func TestEditsThatAreRefused(t *testing.T) {
 		"an unknown setting":              {set("SITE_URI", "x"), core.Invalid, `there is no setting "SITE_URI"; near it are SITE_URL`},
 		"a switch that is none":           {set("DISABLE_SIGNUP", "yes"), core.Invalid, `DISABLE_SIGNUP: "yes" is not true or false`},
 		"an address of every interface":   {set("SITE_URL", "http://0.0.0.0:3000"), core.Invalid, "every address and none"},
+		"a port that is none":             {set("POSTGRES_PORT", "99999"), core.Invalid, "is not a port from 1 to 65535"},
 		"a number with a unit":            {set("JWT_EXPIRY", "1h"), core.Invalid, "is not a whole number"},
 		"a port of too many digits":       {set("KONG_HTTP_PORT", "80000"), core.Invalid, "from 1 to 65535"},
 		"a value over two lines":          {set("SMTP_SENDER_NAME", "a\nJWT_SECRET=b"), core.Invalid, "has a line break"},

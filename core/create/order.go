@@ -101,7 +101,7 @@ var reserved = []string{"adopt", "all", "api", "audit", "basewright", "check-all
 func (o Order) complete() (Order, []Problem) {
 	var p problems
 	o.Name = strings.TrimSpace(o.Name)
-	if o.ID == "" && spells(o.Name) {
+	if n := len([]rune(o.Name)); o.ID == "" && spells(o.Name) && n >= 3 && n <= 40 {
 		o.ID = core.Slug(o.Name)
 	}
 	o.Name = cmp.Or(o.Name, o.ID)
@@ -133,8 +133,16 @@ func spells(name string) bool {
 	return latin || digits && !strings.ContainsFunc(name, unicode.IsLetter)
 }
 
+// path reports whether a name reads as one. It would never be used as one, but
+// whoever wrote it meant something else than a name.
+func path(name string) bool { return strings.ContainsAny(name, `/\`) || strings.Contains(name, "..") }
+
 func (o Order) checkName(p *problems) {
 	switch {
+	case path(o.Name):
+		p.add("name", quoted(o.Name)+" is a path; a name has no / and no ..")
+	case o.ID == "" && spells(o.Name):
+		p.add("name", "of the name "+quoted(o.Name)+" no id can be made, since an id has 3 to 40 characters; give an id, too")
 	case o.ID == "" && o.Name != "":
 		p.add("name", "of the name "+quoted(o.Name)+" no id can be made, since it has no letter from a to z; give an id, too")
 	case o.ID == "":

@@ -22,6 +22,9 @@ const (
 	needMemory = 1 << 30
 )
 
+// choosesImages is what of an order tells which images it needs.
+var choosesImages = []string{"release", "postgres", "gateway", "images"}
+
 // Host is what creation asks of the Docker Engine.
 type Host interface {
 	Survey(ctx context.Context) (core.Survey, error)
@@ -65,7 +68,7 @@ func (p *Place) Preflight(ctx context.Context, o Order) (Order, []Problem, error
 	if err := p.checkGivenPorts(ctx, o, survey, &list); err != nil {
 		return o, list, err
 	}
-	if len(found) == 0 {
+	if !slices.ContainsFunc(found, func(f Problem) bool { return slices.Contains(choosesImages, f.What) }) {
 		p.checkImages(ctx, o, &list)
 	}
 	return o, list, nil

@@ -236,7 +236,7 @@ func judge(d *core.Diagnosis, category core.Category, r core.CategoryResult) cor
 	counts := map[core.Severity]int{}
 	r.Issues = []string{}
 	for _, f := range d.Findings {
-		if f.Category == category {
+		if f.CountsIn(category) {
 			counts[f.Severity]++
 			r.Issues = append(r.Issues, fmt.Sprintf("%s %s", f.Code, f.Title))
 		}

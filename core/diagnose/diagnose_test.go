@@ -65,6 +65,29 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestSubjects wants a category to be unhealthy when the service that it is about
+// is, whatever check found that, and Narrow to leave just that.
+func TestSubjects(t *testing.T) {
+	idle := func(c core.Category) core.Checker {
+		return core.Checker{ID: string(c), Category: c, Check: func(context.Context, core.Target) ([]core.Finding, error) { return nil, nil }}
+	}
+	all := []core.Checker{
+		checker([]core.Explanation{{Code: "A-1", Severity: core.Critical}, {Code: "B-1", Severity: core.Warning}},
+			core.Finding{Code: "A-1", Service: core.Auth}, core.Finding{Code: "B-1", Service: core.DB}, core.Finding{Code: "A-1", Service: core.Rest}),
+		idle(core.AuthService), idle(core.DatabaseConnection), idle(core.APIEndpoints),
+	}
+	d := diagnose.Run(t.Context(), target(), all, diagnose.Options{})
+	for c, want := range map[core.Category]bool{core.ServiceHealth: false, core.AuthService: false, core.DatabaseConnection: true, core.APIEndpoints: true} {
+		if r := d.Results[c]; r.Healthy != want || r.Healthy != (len(r.Issues) == 0) {
+			t.Errorf("%s: %+v, want healthy %v", c, r, want)
+		}
+	}
+	diagnose.Narrow(d, core.AuthService)
+	if len(d.Findings) != 1 || d.Findings[0].Service != core.Auth || len(d.Results) != 1 || d.Status != core.Unhealthy {
+		t.Errorf("narrowed to auth_service: %+v", d)
+	}
+}
+
 func TestDepth(t *testing.T) {
 	var ran []string
 	named := func(id string, d core.Depth) core.Checker {

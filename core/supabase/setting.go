@@ -238,8 +238,12 @@ func (s Setting) checkType(value string, bad func(string) error) error {
 			return bad("is not true or false")
 		}
 	case NumberType:
-		if n, err := strconv.Atoi(value); err != nil || n < 0 || strconv.Itoa(n) != value {
+		n, err := strconv.Atoi(value)
+		switch {
+		case err != nil || n < 0 || strconv.Itoa(n) != value:
 			return bad("is not a whole number")
+		case strings.HasSuffix(s.Key, "_PORT") && (n < 1 || n > 65535):
+			return bad("is not a port from 1 to 65535")
 		}
 	case PortType:
 		m := portValue.FindStringSubmatch(value)
