@@ -200,7 +200,7 @@ func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instanc
 	controlled := func(instance string) (core.Instance, error) {
 		inst, err := find(instance)
 		if err == nil && inst.Mode == core.Observe {
-			err = &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
+			err = onlyObserved(inst)
 		}
 		return inst, err
 	}

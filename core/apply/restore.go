@@ -34,7 +34,7 @@ func (a *Applier) Restore(ctx context.Context, inst core.Instance, plan core.Pla
 	}
 	switch {
 	case inst.Mode == core.Observe:
-		return nil, &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
+		return nil, onlyObserved(inst)
 	case plan.Instance != inst.ID || plan.Playbook != core.RestorePlaybook || len(plan.Actions) > 0:
 		return nil, core.Errorf(core.Invalid, "the plan is not one of restoring %s", inst.ID)
 	case plan.Hash != sealed.Hash || approvedHash != plan.Hash:

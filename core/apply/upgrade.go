@@ -54,7 +54,7 @@ func (a *Applier) checkUpgrade(inst core.Instance, plan core.Plan, approvedHash 
 	}
 	switch {
 	case inst.Mode == core.Observe:
-		return &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
+		return onlyObserved(inst)
 	case plan.Instance != inst.ID || plan.Playbook != core.UpgradePlaybook:
 		return core.Errorf(core.Invalid, "the plan is not one of upgrading %s", inst.ID)
 	case plan.Hash != sealed.Hash || approvedHash != plan.Hash:

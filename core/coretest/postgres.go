@@ -17,9 +17,9 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// RequirePostgres is the variable that turns a missing PostgreSQL from a skipped
+// requirePostgres is the variable that turns a missing PostgreSQL from a skipped
 // test into a failed one.
-const RequirePostgres = "BASEWRIGHT_REQUIRE_POSTGRES"
+const requirePostgres = "BASEWRIGHT_REQUIRE_POSTGRES"
 
 // OnPostgres runs the tests of the package that calls it once more, in a process
 // of its own, with the address of a new PostgreSQL server in the variable. The
@@ -103,7 +103,7 @@ func Pooler(t *testing.T, server string) string {
 	t.Helper()
 	bin, err := exec.LookPath("pgbouncer")
 	if err != nil {
-		if os.Getenv(RequirePostgres) != "" {
+		if os.Getenv(requirePostgres) != "" {
 			t.Fatal("PgBouncer is not installed: apt install pgbouncer")
 		}
 		t.Skip("PgBouncer is not installed: apt install pgbouncer, then run this test again")
@@ -151,7 +151,7 @@ func postgresPrograms(t *testing.T) string {
 		return filepath.Dir(path)
 	}
 	missing := "PostgreSQL is not installed: apt install postgresql (or what this system calls its server), then run this test again"
-	if os.Getenv(RequirePostgres) != "" {
+	if os.Getenv(requirePostgres) != "" {
 		t.Fatal(missing)
 	}
 	t.Skip(missing)

@@ -68,7 +68,7 @@ func (h *Host) up(ctx context.Context, p *types.Project, o upOptions) error {
 			if err := svc.Create(ctx, p, create); err != nil {
 				return err
 			}
-			start.Project = p.WithServicesDisabled(o.leave...) // of which nothing else waits for them, either
+			start.Project = p.WithServicesDisabled(o.leave...) // in which nothing waits for them, either
 			return svc.Start(ctx, p.Name, start)
 		}
 		return svc.Up(ctx, p, api.UpOptions{Create: create, Start: start})

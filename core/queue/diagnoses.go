@@ -14,7 +14,7 @@ import (
 // How often and how long diagnoses count.
 const (
 	Fresh      = 5 * time.Minute // a full diagnosis is served again for so long
-	ManualPace = 2 * time.Minute // between two runs that people ask for, per instance
+	manualPace = 2 * time.Minute // between two runs that people ask for, per instance
 	atOnce     = 4               // diagnoses at once; each asks its services in parallel
 	longest    = 2 * time.Minute // of one run, the sign-up probe included
 )
@@ -29,7 +29,7 @@ type Limited struct {
 }
 
 func (l *Limited) Error() string {
-	return fmt.Sprintf("%s was diagnosed less than %s ago; wait %d s, or read the last diagnosis", l.Instance, ManualPace, int(l.Wait.Seconds())+1)
+	return fmt.Sprintf("%s was diagnosed less than %s ago; wait %d s, or read the last diagnosis", l.Instance, manualPace, int(l.Wait.Seconds())+1)
 }
 
 // Diagnoses runs diagnoses, keeps them, and lets those who ask for the same at
@@ -75,7 +75,7 @@ func (q *Diagnoses) Manual(ctx context.Context, i core.Instance, depth core.Dept
 	_, runs := q.flights[flightKey{i.ID, depth}]
 	now := q.Now()
 	last, ok := q.manual[i.ID]
-	if wait := ManualPace - now.Sub(last); !runs && ok && wait > 0 && wait <= ManualPace {
+	if wait := manualPace - now.Sub(last); !runs && ok && wait > 0 && wait <= manualPace {
 		q.mu.Unlock()
 		return nil, &Limited{i.ID, wait}
 	}
