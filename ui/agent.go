@@ -27,6 +27,7 @@ type Agent struct {
 	Log       *slog.Logger
 	Metrics   *Metrics
 	Version   string
+	Host      string            // name of the machine whose instances these are, "" when that is not known
 	Effective []panel.Effective // settings, as the agent was started
 	Now       func() time.Time
 	// SingleSignOn is nil where nobody logs in at an issuer.

@@ -20,9 +20,15 @@ type figures struct {
 
 // figuresOf reads them from the browser's own clocks when the page is idle.
 const figuresOf = `new Promise((done) => {
-	const seen = { "layout-shift": [], longtask: [] };
-	for (const type in seen) new PerformanceObserver((list) => seen[type].push(...list.getEntries())).observe({ type, buffered: true });
-	window.shifts = () => seen["layout-shift"].reduce((sum, s) => sum + s.value, 0);
+	const seen = { "layout-shift": [], longtask: [] }, observers = {};
+	for (const type in seen) {
+		observers[type] = new PerformanceObserver((list) => seen[type].push(...list.getEntries()));
+		observers[type].observe({ type, buffered: true });
+	}
+	window.shifts = () => {
+		seen["layout-shift"].push(...observers["layout-shift"].takeRecords());
+		return seen["layout-shift"].reduce((sum, s) => sum + s.value, 0);
+	};
 	requestIdleCallback(() => requestAnimationFrame(() => setTimeout(() => {
 		const page = performance.getEntriesByType("navigation")[0], files = performance.getEntriesByType("resource").filter((f) => f.initiatorType !== "other");
 		done({
@@ -45,9 +51,14 @@ func TestFiguresOfTheFleet(t *testing.T) {
 	b.login()
 	f := b.bestOf(5)
 	b.listens()
-	i, err := w.a.Store.Instance(t.Context(), "customer-003") // which is broken, and stays so
+	i, err := w.a.Store.Instance(t.Context(), "customer-000") // which is well: sorted by what is worst, below on the page
 	must(t, err)
-	b.eval(`document.addEventListener("htmx:after:swap", () => requestAnimationFrame(() => setTimeout(() => { window.live = shifts(); })), { once: true }), 0`, nil)
+	w.look = func(i core.Instance) (*core.Diagnosis, error) {
+		d := aDiagnosis(i.ID) // now it is broken: sorted anew it would be the first
+		d.Findings[0].Title = "The database does not accept the password that the stack uses"
+		return d, nil
+	}
+	b.eval(`document.addEventListener("htmx:after:swap", () => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => { window.live = shifts(); }))), { once: true }), 0`, nil)
 	_, err = w.a.Diagnoses.Run(t.Context(), i, core.Full, core.BySchedule)
 	must(t, err)
 	b.run(chromedp.Poll(`window.live !== undefined`, nil), chromedp.Evaluate(`window.live`, &f.ShiftLive))
@@ -56,8 +67,8 @@ func TestFiguresOfTheFleet(t *testing.T) {
 	if f.Bytes < 10_000 || f.Bytes > 100<<10 || f.Requests > 8 {
 		t.Errorf("%d bytes in %d requests", f.Bytes, f.Requests)
 	}
-	if f.Shift > 0.01 {
-		t.Errorf("what is read moves: %.4f", f.Shift)
+	if f.Shift > 0.01 || f.ShiftLive > 0.01 {
+		t.Errorf("what is read moves: %.4f, and %.4f after a live update", f.Shift, f.ShiftLive)
 	}
 	b.quiet()
 }

@@ -28,6 +28,7 @@ func TestFleetIsGrouped(t *testing.T) {
 	w := newWorld(t)
 	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
 	fleetOf(w, 12)
+	w.a.Host = "rack-1"
 	ask := func(path string) (text string, rows, groups []string) {
 		rec := w.ask("GET", path, login, "")
 		if rec.Code != http.StatusOK {
@@ -45,6 +46,7 @@ func TestFleetIsGrouped(t *testing.T) {
 	for path, want := range map[string]string{
 		"/":                      "",
 		"/?group=tag":            "eu 4, trial 4, Without a tag 6",
+		"/?group=host":           "rack-1 14",
 		"/?group=release":        "2026.10 12, Release unknown 2",
 		"/?group=status":         "Unhealthy 2, Degraded 1, Unknown 2, Healthy 9",
 		"/?group=tag&tag=paid":   "eu 4",

@@ -29,6 +29,7 @@ type brief struct {
 }
 
 func (c *call) fleetPage() (any, error) {
+	shown := c.shown()
 	p := &panel.Fleet{Frame: c.framed("fleet", ""), Query: strings.TrimSpace(clip(c.Query("q"), 100)), Status: c.Query("status"),
 		Sort: cmp.Or(c.Query("sort"), "worst"), Group: c.Query("group"), Tag: clip(c.Query("tag"), 40)}
 	p.Title = p.Lang.T("nav.fleet")
@@ -47,6 +48,13 @@ func (c *call) fleetPage() (any, error) {
 	}
 	var rows []panel.FleetRow
 	p.Pager, rows = paged(c.Request.URL, found, page, fleetPage)
+	if len(shown) > 0 {
+		fresh := rows
+		rows = asShown(shown, all, fresh)
+		slices.SortStableFunc(rows, first)
+		found, p.Moved = joined(found, rows), !slices.EqualFunc(rows, fresh, sameInstance)
+	}
+	p.Live, p.Shown = liveAddress(p.Address, rows), len(rows)
 	for _, r := range rows {
 		p.MayDiagnose = p.MayDiagnose || c.who.may(core.MayDiagnose, r.ID)
 	}
@@ -98,7 +106,7 @@ func (c *call) fleetRows(l panel.Lang) ([]panel.FleetRow, error) {
 	}
 	var rows []panel.FleetRow
 	for _, i := range mine {
-		r := panel.FleetRow{ID: i.ID, Name: i.Name, Tags: i.Tags, Release: i.Release, Status: core.Unknown, Production: slices.Contains(production, i.ID), Change: c.Changes.Holder(i.ID)}
+		r := panel.FleetRow{ID: i.ID, Name: i.Name, Tags: i.Tags, Release: i.Release, Host: c.Host, Status: core.Unknown, Production: slices.Contains(production, i.ID), Change: c.Changes.Holder(i.ID)}
 		if at, has := shots[i.ID]; has {
 			r.Snapshot = &at
 		}

@@ -18,6 +18,7 @@ var groupings = map[string]func(panel.FleetRow) string{
 		}
 		return r.Tags[0]
 	},
+	"host":    func(r panel.FleetRow) string { return r.Host },
 	"release": func(r panel.FleetRow) string { return r.Release },
 	"status":  func(r panel.FleetRow) string { return string(r.Status) },
 }

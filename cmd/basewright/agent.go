@@ -102,6 +102,7 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 	hub, metrics := queue.NewHub(), ui.NewMetrics()
 	a.Agent = &ui.Agent{
 		Works: a.works(), Store: w.store, Keyring: keys, Hub: hub, Metrics: metrics, Log: log, Version: version(), Now: time.Now,
+		Host:      docker.HostName(g.dockerHost),
 		Changes:   queue.NewChanges(hub, log),
 		Diagnoses: queue.NewDiagnoses(a.diagnose, w.store, hub, log),
 		Scheduler: &queue.Scheduler{Store: w.store, Hub: hub, Log: log, Allowed: a.allowed, Run: a.runSchedule},

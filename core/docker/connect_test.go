@@ -65,6 +65,24 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestHostName: an engine behind a socket or a port of this machine is this
+// machine's, any other is where its address says.
+func TestHostName(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "")
+	here, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]string{
+		"unix:///var/run/docker.sock": here, "tcp://127.0.0.1:2375": here, "tcp://localhost:2375": here, "tcp://[::1]:2375": here,
+		"ssh://me@rack-1:22": "rack-1", "tcp://10.0.0.7:2376": "10.0.0.7", "ftp://x": "",
+	} {
+		if got := HostName(host); got != want {
+			t.Errorf("%s is on %q, want %q", host, got, want)
+		}
+	}
+}
+
 func TestNoEngineInOneSentence(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +32,22 @@ type endpoint struct {
 
 // local reports whether the engine's files are this machine's.
 func (e endpoint) local() bool { return strings.HasPrefix(e.host, "unix://") }
+
+// HostName names the machine of the engine that host, the environment or Docker's
+// own configuration leads to; "" when that cannot be told.
+func HostName(host string) string {
+	end, err := resolve(host)
+	if err != nil {
+		return ""
+	}
+	if u, err := url.Parse(end.host); err == nil && !end.local() {
+		if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return u.Hostname()
+		}
+	}
+	name, _ := os.Hostname() // without one it is not known
+	return name
+}
 
 // resolve finds the endpoint: host when given, else what the environment and
 // Docker's own configuration say.

@@ -51,6 +51,10 @@ type Fleet struct {
 	Groups       []FleetGroup
 	Pager        Pager
 	MayDiagnose  bool
+
+	Shown int    // rows on this page
+	Live  string // where it asks for itself again, in the order that it has
+	Moved bool   // it would be another page if it was asked for anew
 }
 
 // Tally counts the instances of one status, and leads to them alone.
@@ -72,6 +76,7 @@ type FleetRow struct {
 	ID, Name   string
 	Tags       []string
 	Release    string
+	Host       string // of the engine that it runs on
 	Status     core.Status
 	Production bool
 	Change     string // under way
