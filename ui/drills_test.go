@@ -156,11 +156,11 @@ func TestCloneInABrowser(t *testing.T) {
 	b.shot("clone")
 	b.run(chromedp.SendKeys("#name", "taken", chromedp.ByQuery))
 	b.click("main form button.primary", ".problem")
-	b.run(chromedp.SetValue("#name", "Shop test", chromedp.ByQuery), chromedp.Click("input[name=schema_only]", chromedp.ByQuery))
+	b.run(chromedp.SetValue("#name", "Shop test", chromedp.ByQuery), chromedp.SendKeys("#images", "mirror.example/supabase", chromedp.ByQuery), chromedp.Click("input[name=schema_only]", chromedp.ByQuery))
 	b.click("main form button.primary", ".approve")
 	b.shot("clone-plan")
 	b.click(".approve button", ".verdict")
-	if got.Name != "Shop test" || !got.SchemaOnly || got.PlanHash == "" || got.URL != "" {
+	if got.Name != "Shop test" || !got.SchemaOnly || got.PlanHash == "" || got.URL != "" || got.Images != "mirror.example/supabase" {
 		t.Errorf("what was ordered: %+v", got)
 	}
 	close(w.hold)

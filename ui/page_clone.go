@@ -16,7 +16,7 @@ func (c *call) cloneWith(problem string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &panel.Clone{Frame: c.framed("fleet", ""), Of: of, Problem: problem, Name: clip(c.Query("name"), 80), URL: clip(c.Query("url"), 200), SchemaOnly: c.Query("schema_only") != ""}
+	p := &panel.Clone{Frame: c.framed("fleet", ""), Of: of, Problem: problem, Name: clip(c.Query("name"), 80), URL: clip(c.Query("url"), 200), Images: clip(c.Query("images"), 200), SchemaOnly: c.Query("schema_only") != ""}
 	p.Title = p.Lang.T("clone.title", "name", core.Printable(c.instance.Name))
 	return p, nil
 }
@@ -24,7 +24,7 @@ func (c *call) cloneWith(problem string) (any, error) {
 // cloneOrder reads the form, which comes in the address or as a body.
 func cloneOrder(values url.Values) CloneOrder {
 	text := func(name string) string { return strings.TrimSpace(values.Get(name)) }
-	return CloneOrder{CreateOrder: CreateOrder{Name: text("name"), URL: text("url")}, SchemaOnly: text("schema_only") != "", PlanHash: text("plan_hash")}
+	return CloneOrder{CreateOrder: CreateOrder{Name: text("name"), URL: text("url"), Images: text("images")}, SchemaOnly: text("schema_only") != "", PlanHash: text("plan_hash")}
 }
 
 // clonePlan shows how the clone would be made; what is in the way is told in
@@ -44,7 +44,7 @@ func (c *call) clonePlan() (any, error) {
 		return nil, err
 	}
 	p.Allowed, p.Action, p.Back = true, c.home()+"/clone", c.home()+"/clone?"+c.Request.URL.RawQuery
-	p.Hidden = []panel.Field{{Name: "name", Value: o.Name}, {Name: "url", Value: o.URL}, {Name: "plan_hash", Value: p.Plan.Hash}}
+	p.Hidden = []panel.Field{{Name: "name", Value: o.Name}, {Name: "url", Value: o.URL}, {Name: "images", Value: o.Images}, {Name: "plan_hash", Value: p.Plan.Hash}}
 	if o.SchemaOnly {
 		p.Hidden = append(p.Hidden, panel.Field{Name: "schema_only", Value: "yes"})
 	}

@@ -32,9 +32,9 @@ type Create struct {
 // Clone is the form for a clone of an instance.
 type Clone struct {
 	Frame
-	Of                 Instance
-	Problem, Name, URL string
-	SchemaOnly         bool
+	Of                         Instance
+	Problem, Name, URL, Images string
+	SchemaOnly                 bool
 }
 
 // FieldGroup is a part of the form; all but the first are folded.
