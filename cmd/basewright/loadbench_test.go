@@ -114,7 +114,8 @@ func BenchmarkThousand(b *testing.B) {
 }
 
 // BenchmarkFleetPage loads the list of 100 instances while they are diagnosed,
-// beside a page of Gin and a template that nobody cached, in turns.
+// beside a page of Gin and a template that nobody cached, in turns. A new page is
+// one that nobody has asked for in this second, which is made whole.
 func BenchmarkFleetPage(b *testing.B) {
 	s, once := fleetOf(b, 100)
 	url, cmd := part(b, "floor")
@@ -134,11 +135,14 @@ func BenchmarkFleetPage(b *testing.B) {
 			}
 		}
 	})
-	var alone, crowd, floorAlone, floorCrowd []time.Duration
+	var alone, anew, crowd, floorAlone, floorCrowd []time.Duration
 	size := 0
 	for b.Loop() {
 		alone, floorAlone = append(alone, load(s, "/", 1, 50)...), append(floorAlone, load(floor, "/", 1, 50)...)
 		crowd, floorCrowd = append(crowd, load(s, "/", 10, 200)...), append(floorCrowd, load(floor, "/", 10, 200)...)
+		for n := range 50 {
+			anew = append(anew, load(s, fmt.Sprintf("/?q=stack&n=%d", n), 1, 1)...)
+		}
 		size = weigh(b, s, "/")
 	}
 	close(stop)
@@ -147,6 +151,7 @@ func BenchmarkFleetPage(b *testing.B) {
 	b.ReportMetric(float64(size)/1024, "KiB")
 	b.ReportMetric(ms(percentile(alone, 50)), "ms-p50")
 	b.ReportMetric(ms(percentile(alone, 50))/ms(percentile(floorAlone, 50)), "x-floor-p50")
+	b.ReportMetric(ms(percentile(anew, 50))/ms(percentile(floorAlone, 50)), "x-floor-p50-new")
 	b.ReportMetric(ms(percentile(crowd, 99)), "ms-p99-c10")
 	b.ReportMetric(ms(percentile(crowd, 99))/ms(percentile(floorCrowd, 99)), "x-floor-p99-c10")
 }
