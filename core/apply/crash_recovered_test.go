@@ -61,6 +61,9 @@ func mustRecover(t *testing.T, dir string, before, after worldState) {
 	}
 	w.mustListWhatIsAside(t)
 	w.mustHoldNoSecret(t, nil)
+	if w.half != "" {
+		t.Errorf("services ran on half of the data after %q", w.half)
+	}
 }
 
 // mustBeClosed checks that every step in the journal has an outcome.

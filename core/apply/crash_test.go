@@ -109,6 +109,10 @@ func child(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if w.half != "" {
+		fmt.Fprintln(os.Stderr, "services ran on half of the data after", w.half)
+		return 1
+	}
 	return 0
 }
 

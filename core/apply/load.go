@@ -11,6 +11,37 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
+// DataSnapshots takes snapshots of what users own: of the scope database, volumes
+// or full. An Applier without one refuses plans that may change data.
+type DataSnapshots interface {
+	// Save takes a snapshot of that scope and verifies it. Its configuration is that
+	// of the config snapshot, which may be from before services were stopped.
+	Save(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string, config core.Snapshot) (core.Snapshot, error)
+	// SaveStopped is Save with the database stopped while its data directory is
+	// copied, and started again if it ran.
+	SaveStopped(ctx context.Context, e core.Engine, inst core.Instance, obs *core.Observation, scope core.Scope, reason string, config core.Snapshot) (core.Snapshot, error)
+	// Prove reads all that was saved, down to its contents.
+	Prove(ctx context.Context, s core.Snapshot) (core.Snapshot, error)
+	// Load puts back what Save saved; the instance's configuration and
+	// containers are as they were when it is called. An earlier Load without its
+	// Settle is taken back first, unless services may have run since.
+	Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error
+	// Unload takes back a Load that began and is not done, with no service but the
+	// database running; the others stay stopped. It does nothing when there is none.
+	// Running it twice does no harm.
+	Unload(ctx context.Context, e core.Engine, s core.Snapshot) error
+	// Loaded reports how far a Load without its Settle came: whether it began, and
+	// whether it is done, so that services may have run and no Load takes it back.
+	Loaded(s core.Snapshot) (begun, done bool, err error)
+	// Settle makes what Load did last: it hands what that put aside to list, and
+	// then no Load takes it back. Running it twice does no harm.
+	Settle(ctx context.Context, e core.Engine, s core.Snapshot, list func([]core.Aside) error) error
+	// Aside names what a Load without its Settle put aside, or was about to.
+	Aside(s core.Snapshot) ([]string, error)
+	// Discard deletes what is in quarantine and no Shelf moved. No plan can.
+	Discard(ctx context.Context, e core.Engine, a core.Aside) error
+}
+
 // loadedStep begins the journal entry that says that a rollback has loaded a
 // snapshot of data. A second one must not: it would throw away what was written
 // since, and put a second database aside.
@@ -40,6 +71,18 @@ func (t *transaction) loadData(ctx context.Context) error {
 		return fmt.Errorf("settle snapshot %s: %w", t.c.Data, err)
 	}
 	return t.Snapshots.Restore(ctx, t.e, t.inst, t.snap, t.left...)
+}
+
+// unload takes back what an earlier Load left half done, before anything else of a
+// rollback lets services run: what they wrote into half of the data would be lost.
+func (t *transaction) unload(ctx context.Context) error {
+	if t.Data == nil || !t.loading || t.loaded {
+		return nil
+	}
+	if err := t.at("unload", func() error { return t.Data.Unload(ctx, t.e, t.data) }); err != nil {
+		return fmt.Errorf("take back the half loaded snapshot %s, until which no service runs: %w", t.c.Data, err)
+	}
+	return nil
 }
 
 // risked reports whether an action began that may have changed what users own.

@@ -128,6 +128,9 @@ func (t *transaction) persist(ctx context.Context, f func(context.Context) error
 // putBack undoes what SQL and commands did, then everything that the snapshots
 // hold. When the database was away for the first, the rest has brought it back.
 func (t *transaction) putBack(ctx context.Context) error {
+	if err := t.unload(ctx); err != nil {
+		return err
+	}
 	undone := t.undoActions(ctx)
 	if err := t.unshelve(ctx); err != nil {
 		return errors.Join(err, undone)

@@ -44,7 +44,7 @@ func (s *shelf) write(now shelved, what string) error {
 	return err
 }
 
-func (s *shelf) Load(_ context.Context, _ core.Engine, _ core.Instance, _ core.Snapshot) error {
+func (s *shelf) Load(ctx context.Context, e core.Engine, _ core.Instance, _ core.Snapshot) error {
 	now, err := s.read()
 	if err != nil {
 		return err
@@ -52,12 +52,11 @@ func (s *shelf) Load(_ context.Context, _ core.Engine, _ core.Instance, _ core.S
 	if now.Done {
 		return nil
 	}
-	if now.Swap != "" {
-		now.Aside = slices.DeleteFunc(now.Aside, func(name string) bool { return name == now.Swap })
-		now.Swap = ""
-		if err := s.write(now, "back"); err != nil {
-			return err
-		}
+	if err := stopServices(ctx, e); err != nil {
+		return err
+	}
+	if now, err = s.back(now); err != nil {
+		return err
 	}
 	now.Loads++
 	now.Swap = fmt.Sprintf("basewright_before_%d_1", now.Loads)
@@ -66,7 +65,47 @@ func (s *shelf) Load(_ context.Context, _ core.Engine, _ core.Instance, _ core.S
 		return err
 	}
 	now.Done = true
-	return s.write(now, "keep")
+	return s.write(now, "keep") // the rollback lets the services run again
+}
+
+// stopServices stops all that runs but the database.
+func stopServices(ctx context.Context, e core.Engine) error {
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range obs.Containers {
+		if c.Service == core.DB || c.State != "running" {
+			continue
+		}
+		if err := e.Stop(ctx, c.Service); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unload implements DataSnapshots.
+func (s *shelf) Unload(ctx context.Context, e core.Engine, _ core.Snapshot) error {
+	now, err := s.read()
+	if err != nil || now.Done || now.Swap == "" {
+		return err
+	}
+	if err := stopServices(ctx, e); err != nil {
+		return err
+	}
+	_, err = s.back(now)
+	return err
+}
+
+// back takes a Load back that is not done.
+func (s *shelf) back(now shelved) (shelved, error) {
+	if now.Swap == "" {
+		return now, nil
+	}
+	now.Aside = slices.DeleteFunc(now.Aside, func(name string) bool { return name == now.Swap })
+	now.Swap = ""
+	return now, s.write(now, "back")
 }
 
 func (s *shelf) Loaded(core.Snapshot) (begun, done bool, err error) {

@@ -187,6 +187,11 @@ func (v *vault) Load(_ context.Context, _ core.Engine, _ core.Instance, s core.S
 	return v.loadFails
 }
 
+func (v *vault) Unload(_ context.Context, _ core.Engine, s core.Snapshot) error {
+	v.calls = append(v.calls, "unload "+s.ID)
+	return nil
+}
+
 func (v *vault) Loaded(core.Snapshot) (begun, done bool, err error) {
 	return v.begun || v.done, v.done, nil
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,7 @@ type world struct {
 	events []core.Event
 	spoil  func(d *core.Diagnosis) // edits every diagnosis
 	hook   func(name string)       // called around every change of the world
+	half   string                  // what let services run on half of the data
 }
 
 var shop = core.Instance{ID: "shop", Project: "shop", Dir: "/nowhere/shop", Files: []string{"/nowhere/shop/docker-compose.yml"}, Mode: core.Control}
@@ -185,7 +187,25 @@ func (w *world) changed(e *coretest.Engine, op, about string) {
 	if op == "up" {
 		e.Edit(func(e *coretest.Engine) { fill(e, about) })
 	}
+	if w.half == "" && w.runsOnHalf() {
+		w.half = op + " " + about
+	}
 	w.saveAround("engine " + op + " " + about)
+}
+
+// runsOnHalf reports whether a service that may write runs while the data is half
+// loaded: what it writes is lost when that is taken back. What is in the list of the
+// quarantine was put there by an earlier version of the agent, when all was loaded.
+func (w *world) runsOnHalf() bool {
+	now, err := (&shelf{vault{w: w}}).read()
+	if err != nil || now.Swap == "" || now.Done {
+		return false
+	}
+	items, err := w.st.Quarantine(context.Background(), shop.ID)
+	whole := slices.ContainsFunc(items, func(a core.Aside) bool { return a.Place == now.Swap })
+	return err == nil && !whole && slices.ContainsFunc(w.state().Containers, func(c core.Container) bool {
+		return c.Service != core.DB && c.State == "running"
+	})
 }
 
 func (w *world) saveAround(what string) {

@@ -37,10 +37,6 @@ func (f *Folder) Prove(_ context.Context, s core.Snapshot) (core.Snapshot, error
 // taken back first, and so is this one when it fails: data as a change left it is
 // better than none. One that did stays, for users may have written since.
 func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s core.Snapshot) error {
-	dir, err := f.path(s.Instance, s.ID)
-	if err != nil {
-		return err
-	}
 	_, done, err := f.Loaded(s)
 	if err != nil {
 		return err
@@ -48,7 +44,7 @@ func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s 
 	if done {
 		return f.runAgain(ctx, e, s)
 	}
-	if err := f.undoSwap(ctx, e, dir); err != nil {
+	if err := f.undoSwap(ctx, e, s); err != nil {
 		return err
 	}
 	parts := slices.DeleteFunc(Parts(s), func(p core.Scope) bool { return p == core.ConfigScope })
@@ -61,7 +57,7 @@ func (f *Folder) Load(ctx context.Context, e core.Engine, inst core.Instance, s 
 		if _, done, unsure := f.Loaded(s); done || unsure != nil {
 			return errors.Join(err, unsure)
 		}
-		return errors.Join(err, f.unload(ctx, e, s, dir))
+		return errors.Join(err, f.giveUp(ctx, e, s))
 	}
 	return nil
 }
@@ -90,15 +86,34 @@ func (f *Folder) runAgain(ctx context.Context, e core.Engine, s core.Snapshot) e
 	return e.Recover(ctx, c.Containers)
 }
 
+// Unload takes back a Load that began and is not done, with no service but the
+// database running, and lets none run. That it began stays known: a program that is
+// killed before it loads again takes it back again, which does no harm.
+func (f *Folder) Unload(ctx context.Context, e core.Engine, s core.Snapshot) error {
+	begun, done, err := f.Loaded(s)
+	if err != nil || done || !begun {
+		return err
+	}
+	if err := f.undoSwap(ctx, e, s); err != nil {
+		return err
+	}
+	f.At("restore.unloaded")
+	return nil
+}
+
 // unloadTime is how long taking back a Load may take. It is not a part of the time
 // of that, which may be what is over: half a database must not stay for that reason.
 const unloadTime = 10 * time.Minute
 
-// unload takes back a Load that failed, and lets the services run again.
-func (f *Folder) unload(ctx context.Context, e core.Engine, s core.Snapshot, dir string) error {
+// giveUp takes back a Load that failed, and lets the services run again.
+func (f *Folder) giveUp(ctx context.Context, e core.Engine, s core.Snapshot) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unloadTime)
 	defer cancel()
-	if err := f.undoSwap(ctx, e, dir); err != nil {
+	dir, err := f.path(s.Instance, s.ID)
+	if err != nil {
+		return err
+	}
+	if err := f.undoSwap(ctx, e, s); err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(dir, swapName)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -83,11 +83,7 @@ func (f *Folder) Covers(snap core.Snapshot, files []string, roles bool) error {
 // it may be somebody's work. The containers of the compose services in leave are
 // not touched.
 func (f *Folder) Restore(ctx context.Context, e core.Engine, inst core.Instance, snap core.Snapshot, leave ...string) error {
-	dir, err := f.path(snap.Instance, snap.ID)
-	if err != nil {
-		return err
-	}
-	if err := f.undoSwap(ctx, e, dir); err != nil {
+	if err := f.undoSwap(ctx, e, snap); err != nil {
 		return fmt.Errorf("put back what was put aside of %s: %w", inst.ID, err)
 	}
 	return f.restoreConfig(ctx, e, inst, snap, leave...)

@@ -6,10 +6,16 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/supabase"
 )
 
-// undoSwap puts back what a restore put aside. It may be run again and again.
-func (f *Folder) undoSwap(ctx context.Context, e core.Engine, dir string) error {
+// undoSwap puts back what a restore with this safety snapshot put aside. Meanwhile no
+// service but the database runs. It may be run again and again.
+func (f *Folder) undoSwap(ctx context.Context, e core.Engine, safety core.Snapshot) error {
+	dir, err := f.path(safety.Instance, safety.ID)
+	if err != nil {
+		return err
+	}
 	s, found, err := readSwap(dir, swapName)
 	if err != nil || !found {
 		return err
@@ -37,6 +43,9 @@ func (f *Folder) undoSwap(ctx context.Context, e core.Engine, dir string) error 
 		return err
 	}
 	in := inDatabase(from)
+	if err := f.bringDatabase(ctx, e, safety); err != nil {
+		return err
+	}
 	if err := startDatabase(ctx, e, in, f.wait()); err != nil {
 		return err
 	}
@@ -110,6 +119,32 @@ func stopAll(ctx context.Context, e core.Engine, obs *core.Observation, database
 		return nil
 	}
 	return stop(core.DB)
+}
+
+// bringDatabase brings the container of the database back, alone, when somebody
+// removed it meanwhile.
+func (f *Folder) bringDatabase(ctx context.Context, e core.Engine, safety core.Snapshot) error {
+	obs, err := e.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	if _, there := obs.Container(core.DB); there {
+		return nil
+	}
+	c, err := f.open(safety, safety.Instance)
+	if err != nil {
+		return err
+	}
+	var others []string
+	for _, s := range c.State {
+		if supabase.RoleOf(s.Service, s.Image) != core.DB {
+			others = append(others, s.Service)
+		}
+	}
+	if err := e.Recover(ctx, c.Containers, others...); err != nil {
+		return fmt.Errorf("bring back the container of the database: %w", err)
+	}
+	return nil
 }
 
 func (f *Folder) wait() time.Duration {
