@@ -163,6 +163,7 @@ func (c *call) permit() error {
 	switch {
 	case gone && (c.route.on == oneChange && c.route.method == http.MethodGet || c.route.on == oneAside) && c.who.may(core.MayAdmin, core.EveryInstance):
 		i = core.Instance{ID: id, Name: id, Project: id, Files: []string{}, Origin: core.Created, Mode: core.Observe} // one that is being made, or could not be
+		c.gone = true
 	case gone || err == nil && !c.who.sees(id):
 		return c.missing()
 	case err != nil:

@@ -25,6 +25,7 @@ type call struct {
 	route    *route
 	who      identity
 	instance core.Instance // of routes on one
+	gone     bool          // that one is not kept, nor was it deleted here
 	given    any           // the body, when a form of the panel was read into one
 }
 

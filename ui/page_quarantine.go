@@ -21,16 +21,20 @@ func (c *call) quarantine(problem string) (*panel.Quarantine, error) {
 	if err != nil {
 		return nil, err
 	}
-	observed := map[string]bool{}
+	controlled := map[string]bool{}
 	for _, i := range kept {
-		observed[i.ID] = i.Mode != core.Control
+		controlled[i.ID] = i.Mode == core.Control
 	}
 	n, err := c.number("page", 1, 1_000_000)
 	var shown []core.Aside
 	p.Pager, shown = paged(c.Request.URL, list, n, listPage)
 	for _, a := range shown {
+		if _, there := controlled[a.Instance]; !there {
+			i, err := c.Store.Departed(c, a.Instance)
+			controlled[a.Instance] = err == nil && i.Mode == core.Control
+		}
 		p.Items = append(p.Items, panel.Aside{Aside: a, Over: a.Until.Before(c.Now()),
-			MayRestore: a.Kind == "" && !observed[a.Instance] && c.who.may(core.MayRepair, a.Instance), MayPurge: c.who.may(core.MayAdmin, a.Instance) && c.who.token == nil})
+			MayRestore: a.Kind == "" && controlled[a.Instance] && c.who.may(core.MayRepair, a.Instance), MayPurge: c.who.may(core.MayAdmin, a.Instance) && c.who.token == nil})
 	}
 	return p, err
 }

@@ -34,6 +34,9 @@ func (c *call) asides() ([]core.Aside, error) {
 }
 
 func (c *call) restoreAside() (any, error) {
+	if c.gone {
+		return nil, c.nowhere()
+	}
 	if err := c.mayChange(); err != nil {
 		return nil, err
 	}
@@ -43,6 +46,17 @@ func (c *call) restoreAside() (any, error) {
 		return nil, err
 	}
 	return asideOut{ok("it is back at " + a.From()), a}, nil
+}
+
+// nowhere says that what is in quarantine was set aside from an instance that is no
+// more, and where a person finds it.
+func (c *call) nowhere() error {
+	a, err := c.Store.Aside(c, c.Param("aside"))
+	if err != nil {
+		return err
+	}
+	return &core.Error{Code: core.Conflict, Message: "the instance " + a.Instance + " is no more, so nothing can be put back into it",
+		Hint: "adopt it again and switch it to control, or take what you need from " + a.In()}
 }
 
 // purgeAside deletes for good, and so wants a person who says what.

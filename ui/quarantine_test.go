@@ -30,7 +30,11 @@ func TestQuarantine(t *testing.T) {
 	if rec := w.ask("GET", "/api/quarantine", login, ""); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "aside-shop") || strings.Contains(rec.Body.String(), "aside-other") || strings.Contains(rec.Body.String(), "aside-gone") {
 		t.Errorf("the list: %d %s", rec.Code, rec.Body)
 	}
-	if page := w.ask("GET", "/quarantine", root, "").Body.String(); !strings.Contains(page, "/srv/shop/kong.yml") || !strings.Contains(page, `action="/quarantine/aside-gone/purge"`) {
+	if rec := w.ask("POST", "/api/quarantine/aside-gone/restore", root, ""); rec.Code != http.StatusConflict || !strings.Contains(rec.Body.String(), "the instance gone is no more") || !strings.Contains(rec.Body.String(), "/srv/.quarantine/aside-gone") {
+		t.Errorf("put back into an instance that is no more: %d %s", rec.Code, rec.Body)
+	}
+	if page := w.ask("GET", "/quarantine", root, "").Body.String(); !strings.Contains(page, "/srv/shop/kong.yml") || !strings.Contains(page, `action="/quarantine/aside-gone/purge"`) ||
+		strings.Contains(page, `action="/quarantine/aside-gone/restore"`) {
 		t.Errorf("the page: %s", page)
 	}
 	for _, row := range []struct {
