@@ -3,7 +3,6 @@ package ui
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/access"
@@ -109,36 +108,23 @@ func (c *call) repassword(password string) error {
 	return err
 }
 
-// mayGuess bounds how often codes of a user are tried: with the password a
-// stranger has them to guess.
-func (l *logins) mayGuess(user string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.take(l.notes, "factor "+user, 10*time.Second, 6)
+// errWrongCode does not say whether the code was right a moment ago.
+var errWrongCode = &statusError{http.StatusUnauthorized, "the code is wrong, or was used already"}
+
+// useRecovery takes a recovery code, which counts once.
+func (c *call) useRecovery(u core.User, code string) error {
+	e := core.AuditEntry{At: c.Now(), Actor: "user:" + u.Name, Action: "user.recovery_code", Outcome: "ok", Detail: "used from " + c.ClientIP()}
+	known, err := c.Store.UseRecovery(c, u.ID, access.Digest(strings.ToLower(strings.TrimSpace(code))), e)
+	if err == nil && !known {
+		err = errWrongCode
+	}
+	return err
 }
 
-// checkFactor wants the code of a user's second factor, or a recovery code.
-func (c *call) checkFactor(u core.User, code string) error {
-	if !u.SecondFactor {
-		return nil
-	}
-	if code == "" {
-		return factorMissing{}
-	}
-	if !c.logins.mayGuess(u.ID) {
-		return &statusError{http.StatusTooManyRequests, "too many codes; wait ten seconds"}
-	}
+// useCode takes a code of the app, which counts once.
+func (c *call) useCode(u core.User, code string) error {
 	f, err := c.Store.Factor(c, u.ID)
 	if err != nil {
-		return err
-	}
-	wrong := &statusError{http.StatusUnauthorized, "the code is wrong, or was used already"}
-	if strings.Contains(code, "-") {
-		e := core.AuditEntry{At: c.Now(), Actor: "user:" + u.Name, Action: "user.recovery_code", Outcome: "ok", Detail: "used from " + c.ClientIP()}
-		known, err := c.Store.UseRecovery(c, u.ID, access.Digest(strings.ToLower(strings.TrimSpace(code))), e)
-		if err == nil && !known {
-			err = wrong
-		}
 		return err
 	}
 	secret, err := access.Unseal(c.Store.Key(), f.Sealed)
@@ -147,11 +133,11 @@ func (c *call) checkFactor(u core.User, code string) error {
 	}
 	step, right := access.FactorStep(secret, code, c.Now(), f.Step)
 	if !right {
-		return wrong
+		return errWrongCode
 	}
 	fresh, err := c.Store.UseStep(c, u.ID, step)
 	if err == nil && !fresh {
-		err = wrong
+		err = errWrongCode
 	}
 	return err
 }

@@ -50,9 +50,13 @@ func (w *world) code(secret core.Secret, steps int64) string {
 }
 
 func (w *world) logInWith(path, password, code string) *httptest.ResponseRecorder {
+	return w.logInAt("192.0.2.1", path, password, code)
+}
+
+func (w *world) logInAt(address, path, password, code string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("POST", path, strings.NewReader(fmt.Sprintf(`{"username":"ana","password":%q,"code":%q}`, password, code)))
 	r.Header.Set("Content-Type", "application/json")
-	r.RemoteAddr = "192.0.2.1:99"
+	r.RemoteAddr = address + ":99"
 	return w.send(r)
 }
 

@@ -28,11 +28,13 @@ type logins struct {
 	name    map[string]*rate.Limiter
 	notes   map[string]*rate.Limiter
 	known   map[string]bool // name and address
+	codes   map[string]guesses
 }
 
 func (l *logins) init(now func() time.Time) {
 	l.now = now
 	l.address, l.name, l.notes, l.known = map[string]*rate.Limiter{}, map[string]*rate.Limiter{}, map[string]*rate.Limiter{}, map[string]bool{}
+	l.codes = map[string]guesses{}
 }
 
 // take asks a limiter of a table, which forgets all of them when there are too
@@ -52,11 +54,17 @@ func (l *logins) take(table map[string]*rate.Limiter, key string, every time.Dur
 func (l *logins) may(name, address string) (allowed, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known = l.known[name+" "+address] || address == "127.0.0.1" || address == "::1"
+	known = l.isKnown(name, address)
 	if known {
 		return l.take(l.address, "known "+name+" "+address, time.Second, 20), true
 	}
 	return l.take(l.address, address, 6*time.Second, 10) && l.take(l.name, name, 6*time.Second, 20), false
+}
+
+// isKnown reports whether a user logged in from an address before, or is at this
+// machine. The caller holds the lock.
+func (l *logins) isKnown(name, address string) bool {
+	return l.known[name+" "+address] || address == "127.0.0.1" || address == "::1"
 }
 
 // mayBegin bounds how often an address begins a login at the issuer.

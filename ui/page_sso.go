@@ -79,6 +79,7 @@ func (c *call) letIn(u core.User, next string) (any, error) {
 	if err != nil {
 		return c.notLetIn(err)
 	}
+	c.logins.succeeded(u.Name, c.ClientIP())
 	c.Metrics.logins.WithLabelValues("ok").Inc()
 	c.setCookie(session, expires)
 	// A redirect would still count as coming from the issuer's site, and the
