@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -165,4 +166,32 @@ func TestCloneInABrowser(t *testing.T) {
 	}
 	close(w.hold)
 	b.quiet()
+}
+
+// TestStopDrills: an agent that stops cancels the drills under way, waits until what
+// they made is removed, and begins no other. Who waited for one is told.
+func TestStopDrills(t *testing.T) {
+	w := newWorld(t)
+	withDrills(w)
+	begun, removed := make(chan bool), false
+	drill := w.a.Works.DrillSnapshot
+	w.a.Works.DrillSnapshot = func(ctx context.Context, i core.Instance, s core.Snapshot) (core.Snapshot, error) {
+		close(begun)
+		s, err := drill(ctx, i, s)
+		removed = true
+		return s, err
+	}
+	_, login := w.user("op", map[string]core.Role{"shop": core.Operator})
+	answered := make(chan *httptest.ResponseRecorder, 1)
+	go func() { answered <- w.ask("POST", "/api/snapshots/snap-data/verify?level=proven", login, "") }()
+	<-begun
+	if !w.a.StopDrills(time.Minute) || !removed {
+		t.Error("it did not wait for what the drill made to be removed")
+	}
+	if rec := <-answered; rec.Code != http.StatusServiceUnavailable || !strings.Contains(rec.Body.String(), "Basewright is stopping") {
+		t.Errorf("who waited is told: %d %s", rec.Code, rec.Body)
+	}
+	if rec := w.ask("POST", "/api/snapshots/snap-data/verify?level=proven", login, ""); rec.Code != http.StatusServiceUnavailable {
+		t.Errorf("a drill that begins while it stops: %d %s", rec.Code, rec.Body)
+	}
 }

@@ -174,7 +174,7 @@ func (a *agent) putBack(ctx context.Context) {
 		err = errors.Join(err, a.folder.Wake(ctx, func(i core.Instance) (core.Engine, error) { return w.Open(ctx, i) }))
 		if host, none := a.engines.get(ctx); none == nil { // without one, Recover has said so
 			gone, left := a.sweepRehearsals(ctx, host)
-			err = errors.Join(err, left)
+			err = errors.Join(err, left, a.folder.SweepDrills(ctx, host.Open(core.Instance{})))
 			for _, id := range gone {
 				a.Log.Warn("what an interrupted rehearsal left was removed", "instance", id)
 			}

@@ -133,11 +133,14 @@ func openAgent(ctx context.Context, g *global, f serveFlags, log *slog.Logger, s
 	}
 }
 
-// shutDown ends streams and requests, then waits for changes.
+// shutDown ends streams, drills and requests, then waits for changes.
 func shutDown(server *http.Server, opened <-chan *agent, grace time.Duration, log *slog.Logger) error {
 	a := <-opened // nil when it was never opened
 	if a != nil {
 		a.Hub.Close()
+		if !a.StopDrills(grace) {
+			log.Warn("a restore drill did not end in time; the next start removes its throwaway database")
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

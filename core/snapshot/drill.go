@@ -68,6 +68,10 @@ func (f *Folder) Drill(ctx context.Context, e core.Engine, snap core.Snapshot) (
 		Detail: fmt.Sprintf("%d databases, %d rows, %d roles came back in %s", len(d.Databases), rows, d.Roles, d.RTO.Round(100*time.Millisecond))}, d, nil
 }
 
+// removeTime is how long a throwaway database may take to be removed, also when the
+// drill was cancelled.
+const removeTime = time.Minute
+
 func (f *Folder) drill(ctx context.Context, e core.Engine, snap core.Snapshot) (Drill, error) {
 	bench, ok := e.(core.Workbench)
 	if !ok {
@@ -91,25 +95,33 @@ func (f *Folder) drill(ctx context.Context, e core.Engine, snap core.Snapshot) (
 	if err != nil {
 		return Drill{}, err
 	}
-	defer func() { _ = t.Remove(context.WithoutCancel(ctx)) }()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+		defer cancel()
+		_ = t.Remove(ctx) // what is left the next start removes
+	}()
 	f.At("drill.started")
 	d, err := f.rehearse(ctx, t, snap, c)
 	d.RTO = time.Since(began)
 	return d, err
 }
 
-// drillID names a throwaway so that it is known whose it is, and removes those
-// that a killed program of this folder left: their locks are free.
-func (f *Folder) drillID(ctx context.Context, bench core.Workbench) (string, func(), error) {
-	dir := filepath.Join(f.Dir, ".drills")
+// SweepDrills removes the throwaway databases that killed programs of this folder
+// left: their locks are free. Those of other programs stay.
+func (f *Folder) SweepDrills(ctx context.Context, bench core.Workbench) error {
+	_, _, err := f.sweepDrills(ctx, bench)
+	return err
+}
+
+func (f *Folder) sweepDrills(ctx context.Context, bench core.Workbench) (dir, owner string, err error) {
+	dir = filepath.Join(f.Dir, ".drills")
 	if err := makeDirs(dir); err != nil {
-		return "", nil, err
+		return "", "", err
 	}
-	owner, err := f.owner(dir)
-	if err != nil {
-		return "", nil, err
+	if owner, err = f.owner(dir); err != nil {
+		return "", "", err
 	}
-	err = bench.SweepThrowaways(ctx, func(id string) bool {
+	return dir, owner, bench.SweepThrowaways(ctx, func(id string) bool {
 		name, ours := strings.CutPrefix(id, owner+"-")
 		if !ours {
 			return true
@@ -120,6 +132,12 @@ func (f *Folder) drillID(ctx context.Context, bench core.Workbench) (string, fun
 		}
 		return err != nil && !errors.Is(err, os.ErrNotExist)
 	})
+}
+
+// drillID names a throwaway so that it is known whose it is, after it removed those
+// that are left.
+func (f *Folder) drillID(ctx context.Context, bench core.Workbench) (string, func(), error) {
+	dir, owner, err := f.sweepDrills(ctx, bench)
 	if err != nil {
 		return "", nil, err
 	}
