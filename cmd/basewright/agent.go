@@ -170,7 +170,9 @@ func (a *agent) putBack(ctx context.Context) {
 	for said := ""; ; {
 		w := *a.workshop.applier
 		w.RecoverWithin = unasked
+		end := thrifty()
 		done, err := w.Recover(ctx)
+		end()
 		err = errors.Join(err, a.folder.Wake(ctx, func(i core.Instance) (core.Engine, error) { return w.Open(ctx, i) }))
 		if host, none := a.engines.get(ctx); none == nil { // without one, Recover has said so
 			gone, left := a.sweepRehearsals(ctx, host)
@@ -229,6 +231,7 @@ func (a *agent) job(do func(ctx context.Context, w apply.Applier) (*core.Change,
 // jobOn is job for what also works with the snapshots.
 func (a *agent) jobOn(do func(ctx context.Context, w apply.Applier, folder *snapshot.Folder) (*core.Change, error)) queue.Job {
 	return func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
+		defer thrifty()()
 		w, folder := *a.workshop.applier, *a.folder
 		w.NewID = func() string { return id }
 		w.Progress, folder.Progress = meter(progress)

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -107,20 +105,6 @@ func (f *doctorFlags) limits() error {
 		}
 	}
 	return nil
-}
-
-// ample is what the heap may come to before garbage is collected with more zeal: a
-// diagnosis of eight stacks at a time needs a third of it, a snapshot half.
-const ample = 28 << 20
-
-// thrifty keeps memory small while something runs, at the cost of some time,
-// unless GOMEMLIMIT says otherwise.
-func thrifty() (end func()) {
-	before := debug.SetMemoryLimit(-1)
-	if before == math.MaxInt64 {
-		debug.SetMemoryLimit(ample)
-	}
-	return func() { debug.SetMemoryLimit(before) }
 }
 
 func doctor(ctx context.Context, g *global, f doctorFlags, names []string) error {

@@ -15,6 +15,7 @@ func (a *agent) takeSnapshot(ctx context.Context, i core.Instance, scope core.Sc
 		return core.Snapshot{}, err
 	}
 	defer release()
+	defer thrifty()()
 	i, e, obs, err := a.observe(ctx, i)
 	if err != nil {
 		return core.Snapshot{}, err
@@ -31,6 +32,7 @@ func (a *agent) takeSnapshot(ctx context.Context, i core.Instance, scope core.Sc
 
 // verifySnapshot reads a snapshot back and keeps what was seen.
 func (a *agent) verifySnapshot(ctx context.Context, s core.Snapshot) (core.Snapshot, error) {
+	defer thrifty()()
 	proof, err := a.folder.Check(s, core.Readable)
 	if err != nil && proof.Level != core.Damaged || s.Proof.Level == core.Proven && err == nil {
 		return s, err // nothing was seen, or less than is known
@@ -42,6 +44,7 @@ func (a *agent) verifySnapshot(ctx context.Context, s core.Snapshot) (core.Snaps
 // drillSnapshot restores a snapshot into a throwaway database, and keeps what
 // that proved.
 func (a *agent) drillSnapshot(ctx context.Context, e core.Engine, s core.Snapshot) (core.Snapshot, error) {
+	defer thrifty()()
 	proof, _, err := a.folder.Drill(ctx, e, s)
 	if err != nil && proof.Level != core.Damaged {
 		return s, err // nothing was learnt
