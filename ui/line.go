@@ -23,8 +23,9 @@ func (l *line) taken() map[string]float64 {
 	return map[string]float64{"inside": float64(len(l.inside)), "waiting": float64(len(l.waiting)), "watching": float64(len(l.watching))}
 }
 
-// enter waits for a place. Streams have places of their own, since they stay.
-func (l *line) enter(ctx context.Context, watches bool) (leave func(), err error) {
+// enter waits for a place; the patience began when the request came. Streams
+// have places of their own, since they stay.
+func (l *line) enter(ctx context.Context, watches bool, w wait) (leave func(), err error) {
 	if watches {
 		select {
 		case l.watching <- struct{}{}:
@@ -32,6 +33,9 @@ func (l *line) enter(ctx context.Context, watches bool) (leave func(), err error
 		default:
 			return nil, &statusError{http.StatusServiceUnavailable, "too many are watching; come back in a moment"}
 		}
+	}
+	if w.ago >= lineTime && w.behind >= fewBehind {
+		return nil, errCrowded // with a place for it, whoever is behind would wait as long
 	}
 	leave = func() { <-l.inside }
 	select {
@@ -43,20 +47,19 @@ func (l *line) enter(ctx context.Context, watches bool) (leave func(), err error
 	case l.waiting <- struct{}{}:
 		defer func() { <-l.waiting }()
 	default:
-		return nil, crowded()
+		return nil, errCrowded
 	}
-	patience := time.NewTimer(lineTime)
+	patience := time.NewTimer(lineTime - w.ago)
 	defer patience.Stop()
 	select {
 	case l.inside <- struct{}{}:
 		return leave, nil
 	case <-patience.C:
-		return nil, crowded()
+		return nil, errCrowded
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-func crowded() error {
-	return &core.Error{Code: core.Unreachable, Message: "too many requests at once", Hint: "try again in a moment"}
-}
+// errCrowded is counted and not logged: a crowd would fill the log, too.
+var errCrowded = &core.Error{Code: core.Unreachable, Message: "too many requests at once", Hint: "try again in a moment"}

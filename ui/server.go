@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,18 +22,20 @@ import (
 const (
 	maxHeader   = 32 << 10
 	headerTime  = 5 * time.Second // for the header of a request
-	bodyTime    = 9 * time.Second // for all of a request
+	bodyTime    = 7 * time.Second // for all of a request
 	idleTime    = 60 * time.Second
-	answerTime  = 3 * time.Minute // for an answer that is no stream; a deep diagnosis fits in
-	atOnce      = 64              // requests that are worked on
-	inLine      = 512             // requests that wait
-	lineTime    = 5 * time.Second
-	maxWatchers = 1000 // streams
+	answerTime  = 3 * time.Minute        // for an answer that is no stream; a deep diagnosis fits in
+	atOnce      = 64                     // requests that are worked on
+	inLine      = 512                    // requests that wait
+	lineTime    = 500 * time.Millisecond // from when a request came until it is worked on
+	fewBehind   = 16                     // connections that wait in the kernel and are no crowd
+	maxWatchers = 1000                   // streams
 )
 
-// Server returns the HTTP server for a handler, with every deadline set.
+// Server returns the HTTP server for a handler, with every deadline set. It
+// serves a listener of Receiving.
 func Server(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime}
+	return &http.Server{Handler: h, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, ConnContext: withArrival}
 }
 
 // Handler returns all routes behind their guards. trusted are the addresses of
@@ -127,7 +130,7 @@ func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 			a.refuse(g, err)
 			return
 		}
-		leave, err := l.enter(g, watches)
+		leave, err := l.enter(g, watches, waited(g.Request))
 		if err != nil {
 			a.Metrics.shed.Inc()
 			a.refuse(g, err)
@@ -213,7 +216,7 @@ func (a *Agent) refuse(c *gin.Context, err error) {
 	if p.Status == http.StatusConflict && strings.Contains(c.FullPath(), "/instances/:id/") {
 		p.ChangeID = a.Changes.Holder(c.Param("id"))
 	}
-	if p.Status >= http.StatusInternalServerError && c.Request.Context().Err() == nil {
+	if p.Status >= http.StatusInternalServerError && c.Request.Context().Err() == nil && !errors.Is(err, errCrowded) {
 		a.Log.Error("a request failed", "request", p.RequestID, "method", c.Request.Method, "route", c.FullPath(), "status", p.Status, "error", err)
 	}
 	c.Abort()

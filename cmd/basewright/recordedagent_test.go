@@ -70,7 +70,7 @@ func serveOn(t *testing.T, h http.Handler) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = ui.Server(h).Serve(l) }()
+	go func() { _ = ui.Server(h).Serve(ui.Receiving(l)) }()
 	return l.Addr().String()
 }
 

@@ -87,7 +87,7 @@ func serve(ctx context.Context, g *global, f serveFlags) error {
 	server := ui.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*handler.Load()).ServeHTTP(w, r) }))
 	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(ui.Receiving(listener)) }()
 	fmt.Fprintf(g.out, "Basewright answers at http://%s\n", listener.Addr())
 	opened := make(chan *agent, 1)
 	go openAgent(ctx, g, f, log, set, opened)
