@@ -7,6 +7,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/ui/panel"
 	"github.com/basewright/basewright/ui/report"
 )
 
@@ -43,13 +44,7 @@ func (c *call) healthReport() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch format {
-	case "csv":
-		return nil, c.sendCSV(c.instance.ID, r.CSV)
-	case "html":
-		return nil, c.sendReport(func(w io.Writer) error { return report.Health(w, r, c.explain) })
-	}
-	return reportOut{ok(""), r}, nil
+	return c.reportIn(format, c.instance.ID, reportOut{ok(""), r}, r.CSV, func(w io.Writer, l panel.Lang) error { return report.Health(w, r, c.explain, l) })
 }
 
 // fleetReport is the report of every instance that the caller may see.
@@ -70,13 +65,19 @@ func (c *call) fleetReport() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.reportIn(format, "fleet", fleetReportOut{ok(""), f}, f.CSV, func(w io.Writer, l panel.Lang) error { return report.FleetHealth(w, f, c.explain, l) })
+}
+
+// reportIn answers with a report in one of its formats; the page is in the
+// language of the panel.
+func (c *call) reportIn(format, name string, value any, csv func(io.Writer) error, html func(io.Writer, panel.Lang) error) (any, error) {
 	switch format {
 	case "csv":
-		return nil, c.sendCSV("fleet", f.CSV)
+		return nil, c.sendCSV(name, csv)
 	case "html":
-		return nil, c.sendReport(func(w io.Writer) error { return report.FleetHealth(w, f, c.explain) })
+		return nil, c.sendReport(func(w io.Writer) error { return html(w, c.framed("", "").Lang) })
 	}
-	return fleetReportOut{ok(""), f}, nil
+	return value, nil
 }
 
 func (c *call) sendCSV(name string, write func(io.Writer) error) error {

@@ -1,7 +1,10 @@
 package ui
 
 import (
+	"html"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -36,6 +39,40 @@ func TestHealthReports(t *testing.T) {
 	for _, path := range []string{"/api/health-report?format=pdf", "/api/health-report?days=0"} {
 		if rec := w.ask("GET", path, root, ""); rec.Code != http.StatusBadRequest {
 			t.Errorf("%s: %d", path, rec.Code)
+		}
+	}
+}
+
+// TestHealthReportsSpeakTheReadersLanguage asks as a browser does that is set to
+// Portuguese, and follows the links of the pages.
+func TestHealthReportsSpeakTheReadersLanguage(t *testing.T) {
+	w := newWorld(t)
+	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
+	must(t, w.a.Store.SaveDiagnosis(t.Context(), aDiagnosis("shop")))
+	ask := func(path string) string {
+		t.Helper()
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Accept-Language", "pt-BR")
+		r.Header.Set("Authorization", "Bearer "+root)
+		rec := httptest.NewRecorder()
+		w.h.ServeHTTP(rec, r)
+		if rec.Code != http.StatusOK {
+			t.Fatalf("%s: %d %.300s", path, rec.Code, rec.Body)
+		}
+		return rec.Body.String()
+	}
+	for page, title := range map[string]string{"/instances/shop/history": "Saúde de shop", "/": "Saúde de 2 instâncias"} {
+		body := ask(page)
+		for _, format := range []string{"html", "csv", "json"} {
+			m := regexp.MustCompile(`href="([^"]*health-report[^"]*format=` + format + `[^"]*)"`).FindStringSubmatch(body)
+			if m == nil {
+				t.Errorf("%s has no link to the report as %s", page, format)
+				continue
+			}
+			out := ask(html.UnescapeString(m[1]))
+			if format == "html" && (!strings.Contains(out, `<html lang="pt-BR">`) || !strings.Contains(out, title) || !strings.Contains(out, "Tempo no ar")) {
+				t.Errorf("%s: %.600s", m[1], out)
+			}
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/queue"
@@ -153,10 +152,7 @@ func (c *call) historyPage() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Uptime, p.Total, p.Unproven = r.Uptime, r.Total, r.Unproven
-	if r.MeanRepair != nil {
-		p.MeanRepair = time.Duration(*r.MeanRepair * float64(time.Second))
-	}
+	p.Uptime, p.Total, p.MeanRepair, p.Unproven = r.Uptime, r.Total, r.MeanRepair, r.Unproven
 	for _, n := range r.Issues[:min(len(r.Issues), 8)] {
 		e, _ := c.explain(n.Code)
 		p.Often = append(p.Often, panel.Count{Code: n.Code, Title: p.Lang.Title(n.Code, e.Title), Count: n.Count})

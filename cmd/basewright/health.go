@@ -13,6 +13,7 @@ import (
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/store"
+	"github.com/basewright/basewright/ui/panel"
 	"github.com/basewright/basewright/ui/report"
 )
 
@@ -43,7 +44,7 @@ func reportCommand(g *global) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return writeHealth(g, output, r, r.CSV, func(w io.Writer) error { return report.Health(w, r, meaning) }, func() error { return printHealth(g, r) })
+				return writeHealth(g, output, r, r.CSV, func(w io.Writer) error { return report.Health(w, r, meaning, panel.English) }, func() error { return printHealth(g, r) })
 			})
 		},
 	}
@@ -63,7 +64,7 @@ func reportFleet(ctx context.Context, g *global, s *store.Store, days int, outpu
 	if err != nil {
 		return err
 	}
-	return writeHealth(g, output, f, f.CSV, func(w io.Writer) error { return report.FleetHealth(w, f, meaning) }, func() error { return printFleetHealth(g, f) })
+	return writeHealth(g, output, f, f.CSV, func(w io.Writer) error { return report.FleetHealth(w, f, meaning, panel.English) }, func() error { return printFleetHealth(g, f) })
 }
 
 func idsOf(list []core.Instance) []string {
@@ -91,7 +92,7 @@ func uptimeText(percent *float64) string {
 	if percent == nil {
 		return "nothing is known"
 	}
-	return fmt.Sprintf("%.2f %% of the time that is known", *percent)
+	return panel.English.Percent(percent) + " of the time that is known"
 }
 
 func printHealth(g *global, r core.HealthReport) error {
@@ -116,7 +117,7 @@ func repairText(mean *float64) string {
 	if mean == nil {
 		return ""
 	}
-	return fmt.Sprintf(" of %s each", time.Duration(*mean*float64(time.Second)).Round(time.Second))
+	return " of " + panel.English.Lasting(mean) + " each"
 }
 
 func printFleetHealth(g *global, f core.FleetReport) error {
@@ -124,11 +125,7 @@ func printFleetHealth(g *global, f core.FleetReport) error {
 	t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "INSTANCE\tUPTIME\tOUTAGES\tFLAPPED ON\tUNPROVEN SNAPSHOTS")
 	for _, r := range f.Instances {
-		up := "-"
-		if r.Uptime != nil {
-			up = fmt.Sprintf("%.2f %%", *r.Uptime)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d days\t%d\n", r.InstanceID, up, r.Outages, len(r.Flapping), r.Unproven)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d days\t%d\n", r.InstanceID, panel.English.Percent(r.Uptime), r.Outages, len(r.Flapping), r.Unproven)
 	}
 	return t.Flush()
 }

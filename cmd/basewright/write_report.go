@@ -11,6 +11,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/queue"
+	"github.com/basewright/basewright/ui/panel"
 	"github.com/basewright/basewright/ui/report"
 )
 
@@ -24,7 +25,7 @@ func (a *agent) writeReport(ctx context.Context, i core.Instance) (string, error
 	if err != nil {
 		return "", err
 	}
-	return a.keepReport(filepath.Join("reports", i.ID), r.To, r, r.CSV, func(w io.Writer) error { return report.Health(w, r, meaning) })
+	return a.keepReport(filepath.Join("reports", i.ID), r.To, r, r.CSV, func(w io.Writer) error { return report.Health(w, r, meaning, panel.English) })
 }
 
 // writeFleetReport does the same for all of them together.
@@ -33,7 +34,7 @@ func (a *agent) writeFleetReport(ctx context.Context, list []core.Instance) (str
 	if err != nil {
 		return "", err
 	}
-	return a.keepReport("reports", f.To, f, f.CSV, func(w io.Writer) error { return report.FleetHealth(w, f, meaning) })
+	return a.keepReport("reports", f.To, f, f.CSV, func(w io.Writer) error { return report.FleetHealth(w, f, meaning, panel.English) })
 }
 
 func (a *agent) keepReport(folder string, day time.Time, value any, csv, html func(io.Writer) error) (string, error) {

@@ -106,16 +106,13 @@ type History struct {
 	Days       int
 	Uptime     *float64
 	Total      int
-	MeanRepair time.Duration
+	MeanRepair *float64 // seconds
 	Unproven   int
 	Timeline   Timeline
 	Looks      []core.Diagnosis
 	Often      []Count
 	Pager      Pager
 }
-
-// Percent is the uptime; it is asked for only where there is one.
-func (h *History) Percent() float64 { return *h.Uptime }
 
 // Count is a code and how often it was a root cause.
 type Count struct {

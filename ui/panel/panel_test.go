@@ -25,7 +25,7 @@ var (
 func sourcesOf(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, glob := range []string{"templates/*.html", "*.go", "../*.go"} {
+	for _, glob := range []string{"templates/*.html", "*.go", "../*.go", "../report/*"} {
 		files, err := filepath.Glob(glob)
 		if err != nil {
 			t.Fatal(err)

@@ -26,7 +26,8 @@ func functions(l Lang, now func() time.Time) template.FuncMap {
 		"took":    l.took,
 		"minutes": func(n int) string { return l.span(time.Duration(n) * time.Minute) },
 		"size":    l.size,
-		"percent": func(p float64) string { return l.decimal(fmt.Sprintf("%.1f", p)) + "%" },
+		"percent": l.Percent,
+		"lasting": l.Lasting,
 		"list":    func(items ...any) []any { return items },
 		"join":    strings.Join,
 		"short":   func(s string) string { return s[:min(len(s), 10)] },
@@ -109,13 +110,41 @@ func (l Lang) day(t time.Time) string {
 	return fmt.Sprintf("%d %s", t.Day(), strings.Fields(monthNames[l])[t.Month()-1])
 }
 
-// stamp is a moment, to the second.
-func (l Lang) stamp(t time.Time) string {
+// Date is a day with its year.
+func (l Lang) Date(t time.Time) string {
 	t = t.UTC()
 	if l == Portuguese {
-		return fmt.Sprintf("%d de %s de %d, %s UTC", t.Day(), strings.Fields(monthNames[l])[t.Month()-1], t.Year(), t.Format("15:04:05"))
+		return fmt.Sprintf("%d de %s de %d", t.Day(), strings.Fields(monthNames[l])[t.Month()-1], t.Year())
 	}
-	return l.day(t) + t.Format(" 2006, 15:04:05") + " UTC"
+	return l.day(t) + t.Format(" 2006")
+}
+
+// stamp is a moment, to the second.
+func (l Lang) stamp(t time.Time) string {
+	return l.Date(t) + t.UTC().Format(", 15:04:05") + " UTC"
+}
+
+// Percent is a share of a hundred, which may not be known.
+func (l Lang) Percent(p *float64) string {
+	if p == nil {
+		return "–"
+	}
+	return l.decimal(fmt.Sprintf("%.2f", *p)) + "%"
+}
+
+// Lasting is a mean of times in seconds, which may not be known.
+func (l Lang) Lasting(seconds *float64) string {
+	if seconds == nil {
+		return "–"
+	}
+	switch d := time.Duration(*seconds * float64(time.Second)); {
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	default:
+		return l.decimal(fmt.Sprintf("%.1f", d.Hours())) + " h"
+	}
 }
 
 // decimal puts the mark of the language into a number.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -18,6 +17,7 @@ var healthSource string
 
 // healthPage is what the template of a health report shows.
 type healthPage struct {
+	Tag      string // the language, as HTML names it
 	Title    string
 	Days     int
 	From, To time.Time
@@ -60,56 +60,61 @@ type dayBar struct {
 // mostOften is how many codes are listed.
 const mostOften = 10
 
-var healthPages = template.Must(template.Must(template.New("health").Funcs(template.FuncMap{
-	"text":    text,
-	"add":     func(a, b int) int { return a + b },
-	"plural":  plural,
-	"date":    func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"percent": percent,
-	"up":      func(d core.Day) string { return percentOf([]core.Day{d}) },
-	"lasting": lasting,
-}).Parse(healthSource)).Parse(style))
+// Voice is the language that a page of health is in.
+type Voice interface {
+	Tag() string
+	T(key string, pairs ...any) string
+	Date(t time.Time) string
+	Percent(p *float64) string
+	Lasting(seconds *float64) string
+	Meaning(code string, e core.Explanation) core.Explanation
+}
 
 // Health writes the report of one instance as a page.
-func Health(w io.Writer, r core.HealthReport, explain Explain) error {
-	p := healthPage{Title: "Health of " + r.InstanceID, Days: r.Days, From: r.From, To: r.To, Each: []figures{figuresOf(r, explain)}}
-	return p.write(w)
+func Health(w io.Writer, r core.HealthReport, explain Explain, v Voice) error {
+	p := healthPage{Title: v.T("report.of", "name", r.InstanceID), Days: r.Days, From: r.From, To: r.To, Each: []figures{figuresOf(r, explain, v)}}
+	return p.write(w, v)
 }
 
 // FleetHealth writes the report of several instances as a page, the least
 // healthy first.
-func FleetHealth(w io.Writer, f core.FleetReport, explain Explain) error {
-	p := healthPage{Title: "Health of " + plural(len(f.Instances), "instance", "instances"), Days: f.Days, From: f.From, To: f.To,
-		Whole: &figures{Uptime: f.Uptime, MeanRepair: f.MeanRepair, Outages: f.Outages, Total: f.Total, Unproven: f.Unproven, Often: oftenOf(f.Issues, explain)}}
+func FleetHealth(w io.Writer, f core.FleetReport, explain Explain, v Voice) error {
+	p := healthPage{Title: v.T("report.all", "n", len(f.Instances)), Days: f.Days, From: f.From, To: f.To,
+		Whole: &figures{Uptime: f.Uptime, MeanRepair: f.MeanRepair, Outages: f.Outages, Total: f.Total, Unproven: f.Unproven, Often: oftenOf(f.Issues, explain, v)}}
 	for _, r := range f.Instances {
-		p.Each = append(p.Each, figuresOf(r, explain))
+		p.Each = append(p.Each, figuresOf(r, explain, v))
 	}
-	return p.write(w)
+	return p.write(w, v)
 }
 
-func (p healthPage) write(w io.Writer) error {
-	if err := healthPages.Execute(w, p); err != nil {
+func (p healthPage) write(w io.Writer, v Voice) error {
+	p.Tag = v.Tag()
+	words := template.FuncMap{"t": v.T, "date": v.Date, "percent": v.Percent, "lasting": v.Lasting, "up": func(d core.Day) string { return v.Percent(uptimeOf(d)) }}
+	t, err := template.New("health").Funcs(base).Funcs(words).Parse(healthSource + head)
+	if err == nil {
+		err = t.Execute(w, p)
+	}
+	if err != nil {
 		return fmt.Errorf("write the health report: %w", err)
 	}
 	return nil
 }
 
-func figuresOf(r core.HealthReport, explain Explain) figures {
+func figuresOf(r core.HealthReport, explain Explain, v Voice) figures {
 	f := figures{Name: r.InstanceID, Uptime: r.Uptime, MeanRepair: r.MeanRepair, Outages: r.Outages, Total: r.Total, Unproven: r.Unproven,
-		Flapping: r.Flapping, Often: oftenOf(r.Issues, explain), Trend: r.Trend, Bars: barsOf(r)}
+		Flapping: r.Flapping, Often: oftenOf(r.Issues, explain, v), Trend: r.Trend, Bars: barsOf(r)}
 	for _, state := range slices.Sorted(maps.Keys(r.Repairs)) {
-		f.Ended = append(f.Ended, ended{strings.ReplaceAll(state, "_", " "), r.Repairs[state]})
+		f.Ended = append(f.Ended, ended{state, r.Repairs[state]})
 	}
 	return f
 }
 
-func oftenOf(counts []core.Count, explain Explain) []often {
+func oftenOf(counts []core.Count, explain Explain, v Voice) []often {
 	var list []often
 	for _, c := range counts[:min(len(counts), mostOften)] {
 		o := often{Code: c.Code, Count: c.Count}
 		if e, known := explain(c.Code); known {
-			o.Title = e.Title
+			o.Title = v.Meaning(c.Code, e).Title
 		}
 		list = append(list, o)
 	}
@@ -133,31 +138,9 @@ func barsOf(r core.HealthReport) []dayBar {
 	return bars
 }
 
-func percent(p *float64) string {
-	if p == nil {
-		return "–"
+func uptimeOf(d core.Day) *float64 {
+	if up, known := core.Uptime([]core.Day{d}); known {
+		return &up
 	}
-	return fmt.Sprintf("%.2f %%", *p)
-}
-
-func percentOf(days []core.Day) string {
-	if up, known := core.Uptime(days); known {
-		return percent(&up)
-	}
-	return "–"
-}
-
-// lasting is a number of seconds as people say it.
-func lasting(seconds *float64) string {
-	if seconds == nil {
-		return "–"
-	}
-	d := time.Duration(*seconds * float64(time.Second))
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	}
-	return fmt.Sprintf("%.1f h", d.Hours())
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/ui/panel"
 	"github.com/basewright/basewright/ui/report"
 )
 
@@ -23,11 +24,11 @@ func aWeek(id string, codes map[string]int) core.HealthReport {
 func TestHealthReport(t *testing.T) {
 	hostile := `<script>alert(1)</script>`
 	var b bytes.Buffer
-	if err := report.Health(&b, aWeek("shop", map[string]int{"PG-01": 3, hostile: 1}), explain); err != nil {
+	if err := report.Health(&b, aWeek("shop", map[string]int{"PG-01": 3, hostile: 1}), explain, panel.English); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"Health of shop", "75.00 %", "1.5 h", "A wrong password", "3×", "2026-11-20: 8 changes, told once", "rolled back: 1", "Unproven snapshots</dt><dd>2", `height="7.50" class="up"`} {
+	for _, want := range []string{"Health of shop", "75.00%", "1.5 h", "A wrong password", "3×", "2026-11-20: 8 changes, told once", "Rolled back: 1", "Unproven snapshots</dt><dd>2", `height="7.50" class="up"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)
 		}
@@ -44,12 +45,12 @@ func TestFleetHealthReport(t *testing.T) {
 	f.Instances[2].Sum()
 	f.Sum()
 	var b bytes.Buffer
-	if err := report.FleetHealth(&b, f, explain); err != nil {
+	if err := report.FleetHealth(&b, f, explain, panel.English); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
 	at := func(text string) int { return strings.Index(page, text) }
-	for _, want := range []string{"Health of 3 instances", "60.00 %", "5×", "flapped on 1 day; 2 unproven snapshots", "Nothing is known of these days"} {
+	for _, want := range []string{"Health of 3 instances", "60.00%", "5×", "flapped on 1 day; 2 unproven snapshots", "Nothing is known of these days"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)
 		}

@@ -14,11 +14,19 @@ import (
 //go:embed report.html
 var source string
 
-//go:embed style.html
-var style string
+//go:embed head.html
+var head string
+
+// base is what every page may call; head is how it begins.
+var base = template.FuncMap{
+	"text":    text,
+	"add":     func(a, b int) int { return a + b },
+	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+}
 
 // page is what the template shows.
 type page struct {
+	Tag    string // the language, as HTML names it
 	Title  string
 	Made   time.Time
 	Host   []HostCause // what is wrong with the machine, for several of Stacks
@@ -38,13 +46,10 @@ type tally struct {
 	N      int
 }
 
-var pages = template.Must(template.Must(template.New("report").Funcs(template.FuncMap{
-	"text":     text,
-	"add":      func(a, b int) int { return a + b },
+var pages = template.Must(template.Must(template.New("report").Funcs(base).Funcs(template.FuncMap{
 	"plural":   plural,
 	"join":     func(list []string) string { return strings.Join(list, ", ") },
 	"stamp":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },
-	"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"took":     took,
 	"area":     func(c core.Category) string { return strings.ReplaceAll(string(c), "_", " ") },
 	"category": func() []core.Category { return core.Categories },
@@ -53,7 +58,7 @@ var pages = template.Must(template.Must(template.New("report").Funcs(template.Fu
 	"rest":     func(all []core.Evidence) []core.Evidence { return all[min(len(all), shown):] },
 	"of":       func(c Cause, d *core.Diagnosis) any { return one{c, d} },
 	"alone":    func(c Cause) any { return one{c, &core.Diagnosis{}} },
-}).Parse(source)).Parse(style))
+}).Parse(source)).Parse(head))
 
 // shown is how many lines of proof are not folded.
 const shown = 4
@@ -84,7 +89,7 @@ func took(ms int64) string {
 
 // HTML writes diagnoses as one page, the worst first.
 func HTML(w io.Writer, made time.Time, diagnoses []*core.Diagnosis, explain Explain) error {
-	p := page{Made: made, Host: OfHost(diagnoses, explain), Title: "Diagnosis of " + plural(len(diagnoses), "instance", "instances")}
+	p := page{Tag: "en", Made: made, Host: OfHost(diagnoses, explain), Title: "Diagnosis of " + plural(len(diagnoses), "instance", "instances")}
 	if len(diagnoses) == 1 {
 		p.Title = "Diagnosis of " + diagnoses[0].Project
 	}
