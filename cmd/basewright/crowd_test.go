@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -53,10 +54,10 @@ func visitAll(s *served, path, login string, many int) crowd {
 	c := crowd{wrong: map[string]int{}}
 	for _, v := range visits {
 		switch {
-		case v.err != nil && v.toSend > tooLate:
+		case v.err != nil && v.toConnect+v.toSend > tooLate: // the kernel may have had it long before this program knew
 			c.late++
 		case v.err != nil:
-			c.wrong[v.err.Error()]++
+			c.wrong[fmt.Sprintf("%v, sent %v after it began to connect", v.err, (v.toConnect+v.toSend).Round(time.Second))]++
 		case v.status == http.StatusOK:
 			c.answered = append(c.answered, v)
 		case v.status == http.StatusServiceUnavailable && v.retry != "":
@@ -123,8 +124,8 @@ func TestCrowd(t *testing.T) {
 	for what, n := range c.wrong {
 		t.Errorf("%d times: %s", n, what)
 	}
-	if len(c.answered) == 0 || c.late == many {
-		t.Error("nobody was answered")
+	if len(c.answered) == 0 || c.late > many/10 {
+		t.Error("nobody was answered, or this program came too late itself")
 	}
 	if mib := resident(t, s); mib > mostResident {
 		t.Errorf("%d MiB resident", mib)
