@@ -21,8 +21,7 @@ import (
 // Bounds of what strangers can make us hold.
 const (
 	maxHeader   = 32 << 10
-	headerTime  = 5 * time.Second // for the header of a request
-	bodyTime    = 7 * time.Second // for all of a request
+	readTime    = 7 * time.Second // for all of a request, its header first
 	idleTime    = 60 * time.Second
 	answerTime  = 3 * time.Minute        // for an answer that is no stream; a deep diagnosis fits in
 	atOnce      = 64                     // requests that are worked on
@@ -35,7 +34,7 @@ const (
 // Server returns the HTTP server for a handler, with every deadline set. It
 // serves a listener of Receiving.
 func Server(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, ConnContext: withArrival}
+	return &http.Server{Handler: h, MaxHeaderBytes: maxHeader, ReadTimeout: readTime, IdleTimeout: idleTime, ConnContext: withArrival}
 }
 
 // Handler returns all routes behind their guards. trusted are the addresses of

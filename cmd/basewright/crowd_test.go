@@ -33,8 +33,8 @@ type crowd struct {
 
 // tooLate is how long a request may wait in this program between its connection
 // and its first byte before the server may rightly drop it, which it does after
-// five seconds.
-const tooLate = 4 * time.Second
+// seven seconds.
+const tooLate = 6 * time.Second
 
 // visitAll has many clients connect at once and ask for a path, each on a
 // connection of its own.
