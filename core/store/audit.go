@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -77,7 +78,7 @@ func (s *Store) append(tx *gorm.DB, entries []core.AuditEntry) (*Head, error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
-	last, err := lastEntry(tx)
+	last, err := lastHead(tx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,26 +100,28 @@ func (s *Store) append(tx *gorm.DB, entries []core.AuditEntry) (*Head, error) {
 		}
 		e.Seq, e.Prev, e.At = last.Seq+1, last.Hash, stamp(e.At)
 		e.Hash = hashOf(e)
-		row := auditRow(e)
-		if err := tx.Create(&row).Error; err != nil {
+		if _, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, s.with.insertEntry,
+			e.Seq, e.At, e.Actor, e.Action, e.Instance, e.Outcome, e.Detail, e.Prev, e.Hash); err != nil {
 			return nil, err
 		}
-		last = e
+		last = Head{e.Seq, e.Hash}
 	}
-	return &Head{last.Seq, last.Hash}, nil
+	return &last, nil
 }
 
-func lastEntry(tx *gorm.DB) (core.AuditEntry, error) {
-	var rows []auditRow
-	if err := tx.Order("seq desc").Limit(1).Find(&rows).Error; err != nil || len(rows) == 0 {
-		return core.AuditEntry{}, err
+// lastHead returns the end of what the database holds of the log. Like the insert
+// it goes past GORM, since an append should cost little beside the disk.
+func lastHead(tx *gorm.DB) (h Head, err error) {
+	err = tx.Statement.ConnPool.QueryRowContext(tx.Statement.Context, "select seq, hash from audit order by seq desc limit 1").Scan(&h.Seq, &h.Hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Head{}, nil
 	}
-	return rows[0].entry(), nil
+	return h, err
 }
 
 // matchHead checks that the log still holds the entry that the head file names.
 // The log may be ahead: the file is written after the entry.
-func (s *Store) matchHead(tx *gorm.DB, h Head, last core.AuditEntry) error {
+func (s *Store) matchHead(tx *gorm.DB, h, last Head) error {
 	hash := last.Hash
 	if h.Seq < last.Seq && h.Seq > 0 {
 		if err := tx.Model(&auditRow{}).Select("hash").Where("seq = ?", h.Seq).Scan(&hash).Error; err != nil {
@@ -216,7 +219,7 @@ func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
 // startHead writes the head of an empty log, and catches up with entries whose
 // head was lost when the agent died.
 func (s *Store) startHead(ctx context.Context) error {
-	last, err := lastEntry(s.write.WithContext(ctx))
+	last, err := lastHead(s.write.WithContext(ctx))
 	if err != nil {
 		return err
 	}
@@ -227,7 +230,7 @@ func (s *Store) startHead(ctx context.Context) error {
 	case err != nil:
 		return nil //nolint:nilerr // Verify and Append say it
 	case h.Seq < last.Seq && s.matchHead(s.write.WithContext(ctx), h, last) == nil:
-		s.keepHead(&Head{last.Seq, last.Hash})
+		s.keepHead(&last)
 	}
 	return nil
 }

@@ -19,21 +19,41 @@ const headSize = 256
 
 func (s *Store) headPath() string { return s.path + ".head" }
 
+// openHead opens the file and waits for a program that writes it. It goes past
+// os.Open, which prepares every file for waiting; that costs more than these few
+// bytes do.
+func (s *Store) openHead(mode, lock int) (fd int, err error) {
+	for {
+		if fd, err = syscall.Open(s.headPath(), mode|syscall.O_CLOEXEC, 0); err != syscall.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return -1, err
+	}
+	for {
+		if err = syscall.Flock(fd, lock); err != syscall.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return -1, errors.Join(err, syscall.Close(fd))
+	}
+	return fd, nil
+}
+
 func (s *Store) readHead() (Head, error) {
 	var h Head
-	f, err := os.Open(s.headPath())
+	fd, err := s.openHead(syscall.O_RDONLY, syscall.LOCK_SH)
 	if err != nil {
 		return h, fmt.Errorf("read the end of the audit log: %w", err)
 	}
-	defer f.Close()
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH); err != nil {
+	b := make([]byte, 4*headSize)
+	n, err := syscall.Pread(fd, b, 0)
+	if err = errors.Join(err, syscall.Close(fd)); err != nil {
 		return h, fmt.Errorf("read the end of the audit log: %w", err)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, 4*headSize))
-	if err != nil {
-		return h, fmt.Errorf("read the end of the audit log: %w", err)
-	}
-	if err := json.Unmarshal(b, &h); err != nil {
+	if err := json.Unmarshal(b[:n], &h); err != nil {
 		return h, core.Errorf(core.Conflict, "the file %s with the end of the audit log is damaged", s.headPath())
 	}
 	return h, nil
@@ -48,21 +68,34 @@ func (s *Store) writeHead(h Head) error {
 	}
 	b = append(b, bytes.Repeat([]byte{' '}, headSize-1-len(b))...)
 	b = append(b, '\n')
-	f, err := os.OpenFile(s.headPath(), os.O_WRONLY, 0)
+	fd, err := s.openHead(syscall.O_WRONLY, syscall.LOCK_EX)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.firstHead(b)
 	}
 	if err != nil {
 		return fmt.Errorf("write the end of the audit log: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-	if err == nil {
-		_, err = f.WriteAt(b, 0)
-	}
-	if err = errors.Join(err, f.Truncate(headSize), f.Close()); err != nil {
+	if err = errors.Join(overwrite(fd, b), syscall.Close(fd)); err != nil {
 		return fmt.Errorf("write the end of the audit log: %w", err)
 	}
 	return nil
+}
+
+// overwrite makes b all that a file holds. That it has the right length already
+// is asked, since to set it costs more.
+func overwrite(fd int, b []byte) error {
+	var info syscall.Stat_t
+	n, err := syscall.Pwrite(fd, b, 0)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	if err == nil {
+		err = syscall.Fstat(fd, &info)
+	}
+	if err == nil && info.Size != int64(len(b)) {
+		err = syscall.Ftruncate(fd, int64(len(b)))
+	}
+	return err
 }
 
 // firstHead makes the file, whole or not at all.

@@ -26,9 +26,10 @@ type dialect struct {
 	// Formats of SQL: whether one text holds another, and what a change's plan
 	// says of its playbook and of the change that it undoes.
 	contains, playbook, undoes string
-	entries                    string
-	scan                       func(ctx context.Context, s *Store, rows *sql.Rows) (core.AuditEntry, error)
-	sound                      func(s *Store, ctx context.Context) error
+	// insertEntry adds a row to the audit log; entries reads all of them.
+	insertEntry, entries string
+	scan                 func(ctx context.Context, s *Store, rows *sql.Rows) (core.AuditEntry, error)
+	sound                func(s *Store, ctx context.Context) error
 	// version is another one after every commit.
 	version func(s *Store, ctx context.Context) (string, error)
 	// copied writes what the database holds into a new SQLite file.

@@ -30,7 +30,8 @@ var onPostgres = dialect{
 	migrated: "select count(*) from (select to_regclass('goose_db_version') as name) t where name is not null",
 	contains: "strpos(%s, %s) > 0",
 	playbook: "%s.plan::json ->> 'playbook'", undoes: "%s.plan::json -> 'basis' ->> 'change'",
-	entries: "select seq, at, actor, action, instance, outcome, detail, prev, hash from audit order by seq", scan: scanColumns,
+	insertEntry: "insert into audit (seq, at, actor, action, instance, outcome, detail, prev, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+	entries:     "select seq, at, actor, action, instance, outcome, detail, prev, hash from audit order by seq", scan: scanColumns,
 	lasting: (*Store).writePostgres, transaction: (*Store).writePostgres, turn: (*Store).turnPostgres, sound: (*Store).soundPostgres, version: (*Store).versionPostgres, copied: (*Store).exportPostgres,
 }
 

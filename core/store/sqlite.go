@@ -26,7 +26,8 @@ var onSQLite = dialect{
 	migrated: "select count(*) from sqlite_master where type = 'table' and name = 'goose_db_version'",
 	contains: "instr(%s, %s) > 0",
 	playbook: "json_extract(%s.plan, '$.playbook')", undoes: "json_extract(%s.plan, '$.basis.change')",
-	entries: joinedEntries, scan: scanJoined,
+	insertEntry: "insert into audit (seq, at, actor, action, instance, outcome, detail, prev, hash) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	entries:     joinedEntries, scan: scanJoined,
 	lasting: (*Store).lastingSQLite, transaction: (*Store).transactionSQLite, turn: (*Store).turnSQLite, sound: (*Store).soundSQLite, version: (*Store).versionSQLite, copied: (*Store).vacuumInto,
 }
 
@@ -119,13 +120,14 @@ func through(d gorm.Dialector, pool *sql.DB) (*gorm.DB, error) {
 // lastingSQLite waits for the disk on the one connection that writes.
 func (s *Store) lastingSQLite(ctx context.Context, f func(tx *gorm.DB) error) error {
 	return s.write.WithContext(ctx).Connection(func(conn *gorm.DB) error {
-		if err := conn.Exec("pragma synchronous = full").Error; err != nil {
+		pool := conn.Statement.ConnPool
+		if _, err := pool.ExecContext(ctx, "pragma synchronous = full"); err != nil {
 			return err
 		}
 		err := conn.Transaction(f)
 		// The connection goes back to those who need not wait for the disk,
 		// also when ctx ended meanwhile.
-		back := conn.WithContext(context.WithoutCancel(ctx)).Exec("pragma synchronous = normal").Error
+		_, back := pool.ExecContext(context.WithoutCancel(ctx), "pragma synchronous = normal")
 		if err != nil {
 			return err
 		}
