@@ -6,6 +6,10 @@ GO    ?= go
 LAB   := bin/lab
 BIN   := bin/basewright
 
+# Gin's reader of MessagePack, which nothing here speaks, would be a tenth of the
+# program, in memory as on the disk.
+export GOFLAGS := $(GOFLAGS) $(if $(findstring -tags,$(GOFLAGS)),,-tags=nomsgpack)
+
 .PHONY: help build run demo demo-down test test-all test-unit bench lint editor clean FORCE
 
 help: ## list the targets

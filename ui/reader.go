@@ -16,8 +16,6 @@ import (
 //go:embed reader.html
 var readerText string
 
-var readerTemplate = template.Must(template.New("reader").Parse(readerText))
-
 // reader is the description of the API as a page, and the policy that lets
 // nothing but its own style in.
 type reader struct {
@@ -57,7 +55,7 @@ func newReader(routes []route) (reader, error) {
 		groups[i].Routes = append(groups[i].Routes, readRoute(r, doc.Components.Schemas))
 	}
 	var b bytes.Buffer
-	if err := readerTemplate.Execute(&b, groups); err != nil {
+	if err := template.Must(template.New("reader").Parse(readerText)).Execute(&b, groups); err != nil {
 		return reader{}, err
 	}
 	_, style, _ := strings.Cut(b.String(), "<style>")

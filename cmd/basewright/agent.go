@@ -127,10 +127,10 @@ func (a *agent) start(ctx context.Context) error {
 	if err := a.firstUser(ctx); err != nil {
 		return err
 	}
-	debug.FreeOSMemory() // what hashing a password and opening the rooms took is not needed again
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.all.Go(func() { a.putBack(ctx) })
 	a.all.Go(func() { a.Scheduler.Serve(ctx) })
+	a.all.Go(debug.FreeOSMemory) // what hashing a password and opening the rooms took is not needed again
 	return nil
 }
 

@@ -82,7 +82,7 @@ func startServe(t testing.TB, data string, env ...string) *served {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.kill() })
-	s.wait(time.Minute, func() bool {
+	s.waitIn(time.Millisecond, time.Minute, func() bool { // BenchmarkAgent measures how long it takes
 		m := regexp.MustCompile(`answers at (http://\S+)`).FindStringSubmatch(s.out.String())
 		if m != nil {
 			s.url = m[1]
@@ -95,7 +95,12 @@ func startServe(t testing.TB, data string, env ...string) *served {
 // wait waits for something that the process does, for so long at most.
 func (s *served) wait(most time.Duration, done func() bool) {
 	s.t.Helper()
-	const pause = 50 * time.Millisecond
+	s.waitIn(50*time.Millisecond, most, done)
+}
+
+// waitIn is wait that looks again after a pause.
+func (s *served) waitIn(pause, most time.Duration, done func() bool) {
+	s.t.Helper()
 	for range most / pause {
 		if done() {
 			return

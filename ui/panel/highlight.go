@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/chroma/v2"
 )
@@ -15,7 +16,7 @@ import (
 //go:embed grammar/lua.xml
 var grammar embed.FS
 
-var luaLexer = chroma.MustNewXMLLexer(grammar, "grammar/lua.xml")
+var luaLexer = sync.OnceValue(func() chroma.Lexer { return chroma.MustNewXMLLexer(grammar, "grammar/lua.xml") })
 
 // kinds are the classes of what is coloured.
 var kinds = []struct {
@@ -37,7 +38,7 @@ func kindOf(t chroma.TokenType) string {
 func lua(source string) template.HTML {
 	var b strings.Builder
 	b.WriteString(`<ol class="lua">`)
-	tokens, err := chroma.Tokenise(luaLexer, nil, source)
+	tokens, err := chroma.Tokenise(luaLexer(), nil, source)
 	if err != nil {
 		tokens = []chroma.Token{{Value: source}}
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/language"
@@ -49,7 +50,9 @@ func (m message) in(l Lang) string {
 	return m.En
 }
 
-var messages = mustRead[message]("messages/*.yaml")
+// messages are read when the first text is asked for: a program that makes no page
+// owes them neither time nor memory.
+var messages = sync.OnceValue(func() map[string]message { return mustRead[message]("messages/*.yaml") })
 
 // mustRead reads the catalogues that fit a pattern, which are part of the
 // program.
@@ -82,14 +85,14 @@ func mustRead[Entry any](pattern string) map[string]Entry {
 
 // Has reports whether there is a message of this key.
 func Has(key string) bool {
-	_, found := messages[key]
+	_, found := messages()[key]
 	return found
 }
 
 // T returns the message of a key. pairs are names and values for its {name}s;
 // the value of n chooses between the form for one and the form for more.
 func (l Lang) T(key string, pairs ...any) string {
-	m, found := messages[key]
+	m, found := messages()[key]
 	if !found {
 		return key
 	}

@@ -2,6 +2,7 @@ package panel
 
 import (
 	"cmp"
+	"sync"
 
 	"github.com/basewright/basewright/core"
 )
@@ -12,7 +13,8 @@ type meaning struct {
 	Title, What, Breaks, Do, Data string
 }
 
-var portuguese = mustRead[meaning]("messages/portuguese/*.yaml")
+// portuguese is read when a page is first made in Portuguese.
+var portuguese = sync.OnceValue(func() map[string]meaning { return mustRead[meaning]("messages/portuguese/*.yaml") })
 
 // Title is what a code or a built-in playbook is called: title itself, unless
 // this language has its own.
@@ -20,7 +22,7 @@ func (l Lang) Title(id, title string) string {
 	if l != Portuguese {
 		return title
 	}
-	return cmp.Or(portuguese[id].Title, title)
+	return cmp.Or(portuguese()[id].Title, title)
 }
 
 // Meaning is what a code means, in this language where it was translated.
@@ -28,7 +30,7 @@ func (l Lang) Meaning(code string, e core.Explanation) core.Explanation {
 	if l != Portuguese {
 		return e
 	}
-	m := portuguese[code]
+	m := portuguese()[code]
 	e.Title, e.What, e.Breaks = cmp.Or(m.Title, e.Title), cmp.Or(m.What, e.What), cmp.Or(m.Breaks, e.Breaks)
 	e.Do, e.Data = cmp.Or(m.Do, e.Do), cmp.Or(m.Data, e.Data)
 	return e

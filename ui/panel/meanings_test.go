@@ -39,7 +39,7 @@ func TestPortugueseMeanings(t *testing.T) {
 	if len(known) < 200 {
 		t.Errorf("only %d codes and playbooks are known", len(known))
 	}
-	for id := range portuguese {
+	for id := range portuguese() {
 		if !known[id] {
 			t.Errorf("%s is neither a code nor a playbook", id)
 		}

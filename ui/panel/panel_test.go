@@ -70,7 +70,7 @@ func TestEveryMessage(t *testing.T) {
 	for _, m := range family.FindAllStringSubmatch(text, -1) {
 		families = append(families, m[1]+m[3]+m[4])
 	}
-	for key, m := range messages {
+	for key, m := range messages() {
 		if m.En == "" || m.Pt == "" {
 			t.Errorf("%s is not said in every language", key)
 		}
