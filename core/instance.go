@@ -36,6 +36,15 @@ const (
 	Control Mode = "control" // also change
 )
 
+// Controlled refuses an instance that is only observed: it may neither be changed
+// nor snapshotted.
+func (i Instance) Controlled() error {
+	if i.Mode != Observe {
+		return nil
+	}
+	return &Error{Code: Forbidden, Message: i.ID + " is only observed", Hint: "switch it to control first"}
+}
+
 var validID = regexp.MustCompile(`^[a-z][a-z0-9-]{1,38}[a-z0-9]$`)
 
 // ValidID reports whether id may name an instance.

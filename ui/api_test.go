@@ -89,7 +89,7 @@ func TestObservedInstancesAreNotChanged(t *testing.T) {
 	w := newWorld(t)
 	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
 	w.ask("PATCH", "/api/instances/shop", login, `{"mode":"observe"}`)
-	for path, body := range map[string]string{"start": "", "stop": "", "safe-restart": "", "repairs": `{"playbook":"x","plan_hash":"y"}`} {
+	for path, body := range map[string]string{"start": "", "stop": "", "safe-restart": "", "snapshots": `{"scope":"config"}`, "repairs": `{"playbook":"x","plan_hash":"y"}`} {
 		rec := w.ask("POST", "/api/instances/shop/"+path, login, body)
 		if rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), "only observed") {
 			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)

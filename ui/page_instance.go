@@ -41,7 +41,7 @@ func (c *call) of(tab string) (panel.Instance, error) {
 	controlled := i.Mode == core.Control
 	out := panel.Instance{Instance: i, Status: v.Status, Change: v.Change, Quiet: quietUntil(windows, i.ID, c.Now()), Tab: tab, Production: slices.Contains(production, i.ID),
 		May: panel.Rights{Diagnose: may(core.MayDiagnose), Power: may(core.MayRestart) && controlled, Repair: may(core.MayRepair) && controlled,
-			Snapshot: may(core.MaySnapshot), Schedule: may(core.MaySchedule), Admin: may(core.MayAdmin)}}
+			Snapshot: may(core.MaySnapshot) && controlled, Verify: may(core.MaySnapshot), Schedule: may(core.MaySchedule), Admin: may(core.MayAdmin)}}
 	for _, t := range instanceTabs {
 		if may(t.may) {
 			out.Tabs = append(out.Tabs, t.Tab)

@@ -37,6 +37,9 @@ func (c *call) takeSnapshot() (any, error) {
 	if !slices.Contains(core.Scopes, scope) {
 		return nil, core.Errorf(core.Invalid, "scope=%q is not one of: config, database, volumes, full", clip(string(scope), 20))
 	}
+	if err := c.mayChange(); err != nil {
+		return nil, err
+	}
 	reason := "manual"
 	if in.Reason != "" {
 		text, err := displayName(in.Reason)

@@ -227,9 +227,11 @@ func (c *stackCaller) signsUp() {
 func (c *stackCaller) isOnlyObserved() {
 	c.t.Helper()
 	t := c.t
+	c.want(http.StatusOK, "PATCH", c.base, answer{"mode": "control"})
 	snapshot := at(c.want(http.StatusCreated, "POST", c.base+"/snapshots", answer{"scope": "config"}), "snapshot", "id").(string)
+	c.want(http.StatusOK, "PATCH", c.base, answer{"mode": "observe"})
 	before := c.p.state(t, c.stack)
-	for path, body := range map[string]answer{"start": nil, "stop": nil, "safe-restart": nil, "repairs": {"playbook": "restart-auth", "plan_hash": "x"}} {
+	for path, body := range map[string]answer{"start": nil, "stop": nil, "safe-restart": nil, "snapshots": nil, "repairs": {"playbook": "restart-auth", "plan_hash": "x"}} {
 		var in any
 		if body != nil {
 			in = body
@@ -241,7 +243,7 @@ func (c *stackCaller) isOnlyObserved() {
 	c.want(http.StatusForbidden, "PUT", c.base+"/config", answer{"field": "DISABLE_SIGNUP", "value": "true"})
 	for _, args := range [][]string{
 		{"repair", c.stack, "restart-auth", "--yes"}, {"config", c.stack, "set", "DISABLE_SIGNUP=true", "--yes"},
-		{"config", c.stack, "unset", "DISABLE_SIGNUP", "--yes"}, {"snapshot", "restore", snapshot, "--yes"},
+		{"config", c.stack, "unset", "DISABLE_SIGNUP", "--yes"}, {"snapshot", "restore", snapshot, "--yes"}, {"snapshot", "create", c.stack},
 	} {
 		if out := c.p.basewright(exitFound, args...); !strings.Contains(out, "observe") {
 			t.Errorf("%q of what is only observed says %s", args, out)

@@ -108,6 +108,9 @@ func (a *agent) runOn(ctx context.Context, s core.Schedule, i core.Instance) (st
 		}
 		return a.tendTo(ctx, i, d)
 	case core.ScheduleSnapshot:
+		if err := i.Controlled(); err != nil {
+			return "", err
+		}
 		scope, text := cmp.Or(s.Scope, core.ConfigScope), ""
 		err := a.auditedBy(ctx, who, "snapshot.take", i.ID, string(scope), func() (string, error) {
 			n, err := a.takeSnapshot(ctx, i, scope, "schedule")

@@ -104,6 +104,12 @@ func (w *workshop) takeSnapshot(ctx context.Context, name string, f createFlags,
 	if err != nil {
 		return err
 	}
+	if inst, err = w.withMode(ctx, inst); err != nil {
+		return err
+	}
+	if err := inst.Controlled(); err != nil {
+		return refused(err)
+	}
 	release, err := w.applier.Hold(inst, "a snapshot being taken")
 	if err != nil {
 		return refused(err)

@@ -107,7 +107,7 @@ func (a *Applier) Delete(ctx context.Context, inst core.Instance, plan core.Plan
 	}
 	switch {
 	case inst.Mode == core.Observe:
-		return nil, onlyObserved(inst)
+		return nil, inst.Controlled()
 	case plan.Instance != inst.ID || plan.Playbook != core.DeletePlaybook:
 		return nil, core.Errorf(core.Invalid, "the plan is not one of deleting %s", inst.ID)
 	case plan.Hash != sealed.Hash:

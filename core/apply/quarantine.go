@@ -199,8 +199,8 @@ func (t *transaction) asides(ctx context.Context, change string) ([]core.Aside, 
 func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
 	controlled := func(instance string) (core.Instance, error) {
 		inst, err := find(instance)
-		if err == nil && inst.Mode == core.Observe {
-			err = onlyObserved(inst)
+		if err == nil {
+			err = inst.Controlled()
 		}
 		return inst, err
 	}

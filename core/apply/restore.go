@@ -34,7 +34,7 @@ func (a *Applier) Restore(ctx context.Context, inst core.Instance, plan core.Pla
 	}
 	switch {
 	case inst.Mode == core.Observe:
-		return nil, onlyObserved(inst)
+		return nil, inst.Controlled()
 	case plan.Instance != inst.ID || plan.Playbook != core.RestorePlaybook || len(plan.Actions) > 0:
 		return nil, core.Errorf(core.Invalid, "the plan is not one of restoring %s", inst.ID)
 	case plan.Hash != sealed.Hash || approvedHash != plan.Hash:

@@ -54,7 +54,7 @@ func (a *Applier) checkUpgrade(inst core.Instance, plan core.Plan, approvedHash 
 	}
 	switch {
 	case inst.Mode == core.Observe:
-		return onlyObserved(inst)
+		return inst.Controlled()
 	case plan.Instance != inst.ID || plan.Playbook != core.UpgradePlaybook:
 		return core.Errorf(core.Invalid, "the plan is not one of upgrading %s", inst.ID)
 	case plan.Hash != sealed.Hash || approvedHash != plan.Hash:

@@ -15,16 +15,11 @@ const maxActions = 100
 
 var validKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
-// onlyObserved refuses to change an instance.
-func onlyObserved(inst core.Instance) error {
-	return &core.Error{Code: core.Forbidden, Message: inst.ID + " is only observed", Hint: "switch it to control first"}
-}
-
 // validate refuses a plan that cannot be carried out whole, before anything is
 // touched.
 func (a *Applier) validate(inst core.Instance, p core.Plan, approvedHash string) error {
-	if inst.Mode == core.Observe {
-		return onlyObserved(inst)
+	if err := inst.Controlled(); err != nil {
+		return err
 	}
 	return a.validatePlan(inst, p, approvedHash)
 }

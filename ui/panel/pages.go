@@ -111,7 +111,7 @@ type Tab struct{ ID, Path string }
 
 // Rights say which buttons there are; the routes decide what they do.
 type Rights struct {
-	Diagnose, Power, Repair, Snapshot, Schedule, Admin bool
+	Diagnose, Power, Repair, Snapshot, Verify, Schedule, Admin bool
 }
 
 // Overview is the state of an instance.
