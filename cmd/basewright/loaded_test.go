@@ -78,6 +78,11 @@ func TestDataIsLoadedWhenItMustBe(t *testing.T) {
 		same("killed at " + point)
 		w.mustPurgeOneLoad(p, stack)
 	}
+	for _, removed := range []bool{false, true} {
+		p.mustTakeHalfALoadBackAlone(w, stack, removed)
+		same("killed in the middle of loading")
+		w.mustPurgeOneLoad(p, stack)
+	}
 	p.mustTakeBackABadLoad(w, stack)
 	p.basewright(0, "audit", "verify")
 }
