@@ -35,6 +35,7 @@ var who = map[string]string{
 	"GET /api/instances/:id/config": "viewer config", "PUT /api/instances/:id/config": "operator repair",
 	"POST /api/instances/:id/config/file/plan": "root admin", "PUT /api/instances/:id/config/file": "root admin",
 	"POST /api/instances/:id/upgrade/plan": "admin admin", "POST /api/instances/:id/upgrade": "admin admin",
+	"GET /api/instances/:id/upgrade": "admin admin", "GET /api/instances/:id/upgrade/rehearsal": "admin admin", "POST /api/instances/:id/upgrade/rehearsal": "root admin",
 	"POST /api/instances/:id/clone/plan": "root admin", "POST /api/instances/:id/clone": "root admin", "GET /api/instances/audit": "root admin",
 	"POST /api/instances/:id/repairs/plan": "operator repair", "POST /api/instances/:id/repairs": "operator repair",
 	"POST /api/instances/:id/rotate/plan": "operator repair", "POST /api/instances/:id/rotate": "operator repair",

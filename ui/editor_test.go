@@ -1,15 +1,15 @@
 package ui
 
 import (
+	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"github.com/basewright/basewright/core"
 )
 
 // inEditor is a script's way to a part of the editor.
@@ -23,6 +23,13 @@ func (b *browser) has(expression string) {
 	b.run(chromedp.Poll("Boolean("+expression+")", nil))
 }
 
+// edits opens the page of a playbook's text and goes to that, which brings the editor.
+func (b *browser) edits(path string) {
+	b.t.Helper()
+	b.open(path)
+	b.run(chromedp.Focus("#source", chromedp.ByQuery), chromedp.WaitVisible(".codemirror", chromedp.ByQuery))
+}
+
 // TestEditorInABrowser writes a playbook by the keyboard alone: it is coloured,
 // checked, corrected, searched, and planned for an instance; the page's policy is
 // the one of every page.
@@ -33,8 +40,7 @@ func TestEditorInABrowser(t *testing.T) {
 	must(t, err)
 	b := browse(t, w)
 	b.login()
-	b.open("/playbooks/new")
-	b.has(`document.querySelector(".codemirror")`)
+	b.edits("/playbooks/new")
 	var styled string
 	b.eval(`getComputedStyle(`+inEditor(".cm-gutters")+`).display + " " + (new Set([...document.querySelector(".codemirror").shadowRoot.querySelectorAll(".cm-line span")].map((s) => getComputedStyle(s).color)).size > 2)`, &styled)
 	if styled != "flex true" {
@@ -78,8 +84,8 @@ func TestEditorInABrowser(t *testing.T) {
 	if b.Held() {
 		t.Error("what is saved is asked about")
 	}
-	b.open("/playbooks/new")
-	b.run(chromedp.Click(".codemirror", chromedp.ByQuery), chromedp.KeyEvent("-- not saved"))
+	b.edits("/playbooks/new")
+	b.run(chromedp.KeyEvent("-- not saved"))
 	b.open("/playbooks")
 	if !b.Held() {
 		t.Error("a text that is not saved is left without a word")
@@ -117,17 +123,71 @@ func TestEditorWithoutScripts(t *testing.T) {
 	b.quiet()
 }
 
-// TestEditorIsLoadedWhereItIsUsed wants the editor on its own page only, and at
-// most 100 KiB of it over the wire.
-func TestEditorIsLoadedWhereItIsUsed(t *testing.T) {
+// TestEditorIsLoadedWhenItIsUsed wants the editor asked for when somebody goes to the
+// text, with what was typed by then, where the cursor was, and not before.
+func TestEditorIsLoadedWhenItIsUsed(t *testing.T) {
 	w := newWorld(t)
-	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+	w.withPassword("ana")
 	if n := len(w.a.panel.files["editor.js"].Gzipped()); n == 0 || n > 100<<10 {
 		t.Errorf("the editor has %d bytes", n)
 	}
-	for path, wanted := range map[string]bool{"/": false, "/playbooks": false, "/playbooks/my-book": false, "/playbooks/new": true, "/playbooks/my-book/edit": true} {
-		if has := strings.Contains(w.ask("GET", path, login, "").Body.String(), "editor.js"); has != wanted {
-			t.Errorf("%s loads the editor: %v", path, has)
-		}
+	b := browse(t, w)
+	b.login()
+	b.open("/playbooks/new")
+	b.run(chromedp.WaitVisible("#source", chromedp.ByQuery))
+	b.shot("editor-first")
+	asked := func() (n int) {
+		b.eval(`performance.getEntriesByType("resource").filter((f) => f.name.endsWith("editor.js")).length`, &n)
+		return n
 	}
+	if asked() != 0 {
+		t.Error("the editor is asked for before anybody goes to the text")
+	}
+	b.eval(`(() => { const text = document.querySelector("#source"); text.value = "-- typed\n" + text.value; text.setSelectionRange(8, 8); return 0; })()`, nil)
+	b.run(chromedp.Focus("#source", chromedp.ByQuery), chromedp.WaitVisible(".codemirror", chromedp.ByQuery), chromedp.KeyEvent(" more"))
+	var first string
+	b.eval(`document.querySelector("#source").value.split("\n")[0]`, &first)
+	if first != "-- typed more" || asked() != 1 {
+		t.Errorf("the text begins with %q; the editor was asked for %d times", first, asked())
+	}
+	b.edits("/playbooks/new")
+	b.eval(`document.querySelector("[data-finds]").focus()`, nil) // what was not typed may be left
+	b.open("/playbooks")
+	b.open("/playbooks/new")
+	b.eval(`document.querySelector("#source").value = "-- wrong"`, nil)
+	b.click("[value=check]", "#editor-result [data-line]")
+	b.click("#editor-result [data-line]", ".codemirror") // leads to its line
+	b.has(inEditor(".cm-line.wrong"))
+	b.quiet()
+}
+
+// TestEditorThatDoesNotCome keeps the plain text where the editor cannot be had, and
+// tries again.
+func TestEditorThatDoesNotCome(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	var gone atomic.Bool
+	gone.Store(true)
+	panel := w.h
+	w.h = http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if gone.Load() && strings.HasSuffix(r.URL.Path, "/editor.js") {
+			out.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		panel.ServeHTTP(out, r)
+	})
+	b := browse(t, w)
+	b.login()
+	b.open("/playbooks/new")
+	b.run(chromedp.Focus("#source", chromedp.ByQuery))
+	b.has(`document.querySelector("#source").dataset.editor`)
+	b.run(chromedp.KeyEvent("-- plain"))
+	gone.Store(false)
+	b.run(chromedp.Focus("[value=check]", chromedp.ByQuery), chromedp.Focus("#source", chromedp.ByQuery), chromedp.WaitVisible(".codemirror", chromedp.ByQuery))
+	var text string
+	b.eval(`document.querySelector("#source").value`, &text)
+	if !strings.Contains(text, "-- plain") {
+		t.Errorf("what was typed is gone: %.60s", text)
+	}
+	b.quiet("502")
 }

@@ -68,8 +68,8 @@ func TestHouseInABrowser(t *testing.T) {
 	close(w.hold)
 
 	t.Log("an editor that runs the examples")
-	b.open("/playbooks/new")
-	b.run(chromedp.Click(".codemirror", chromedp.ByQuery), chromedp.KeyEvent("-- fails "))
+	b.edits("/playbooks/new")
+	b.run(chromedp.KeyEvent("-- fails "))
 	b.click("button[value=check]", ".examples")
 	b.shot("editor-failed")
 	b.accessible("examples that fail", axe)

@@ -62,6 +62,7 @@ var good = []struct{ method, path, body string }{
 	{"POST", "/api/instances/other/rotate/plan", `{"what":"api-keys"}`},
 	{"PATCH", "/api/instances/new-one", `{"mode":"control"}`}, {"POST", "/api/instances/other/start", ""}, {"POST", "/api/instances/new-one/stop", ""},
 	{"POST", "/api/instances", `{"name":"Fresh"}`}, {"GET", "/api/instances/shop/config", ""}, {"PUT", "/api/instances/shop/config", `{"field":"name","value":"Laden"}`},
+	{"GET", "/api/instances/shop/upgrade", ""}, {"POST", "/api/instances/shop/upgrade/rehearsal", `{"to":"0.8.1","plan_hash":"x"}`}, {"GET", "/api/instances/shop/upgrade/rehearsal", ""},
 	{"GET", "/api/instances/audit", ""}, {"POST", "/api/instances/new-one/upgrade/plan", `{"take":{".env SITE_URL":"ours"}}`},
 	{"POST", "/api/instances/new-one/clone/plan", `{"name":"Twin","schema_only":true}`}, {"POST", "/api/instances/new-one/clone", `{"name":"Twin","plan_hash":"x"}`},
 	{"POST", "/api/instances/shop/config/file/plan", `{"file":".env","text":"A=b\n"}`},

@@ -22,6 +22,7 @@ var whoPages = map[string]string{
 	"GET /changes/:cid": "viewer", "POST /changes/:cid/undo": "operator", "GET /instances/:id/logs": "viewer",
 	"GET /instances/:id/files": "root", "POST /instances/:id/files": "root", "GET /instances/:id/files/:draft": "root", "POST /instances/:id/files/:draft": "root",
 	"GET /instances/:id/clone": "root", "GET /instances/:id/clone/plan": "root", "POST /instances/:id/clone": "root",
+	"GET /instances/:id/upgrade": "admin", "GET /instances/:id/upgrade/plan": "admin", "POST /instances/:id/upgrade": "admin", "POST /instances/:id/upgrade/rehearsal": "root",
 	"GET /instances/:id/keys": "admin", "POST /instances/:id/keys": "admin",
 	"GET /instances/:id/config": "viewer", "POST /instances/:id/config": "operator", "GET /instances/:id/config/:draft": "operator", "POST /instances/:id/config/:draft": "operator",
 	"GET /instances/:id/snapshots": "viewer", "POST /instances/:id/snapshots": "operator", "POST /snapshots/:sid/verify": "operator",

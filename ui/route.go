@@ -68,8 +68,9 @@ func to(method, path string, may core.Verb, on scope, does string, serve func(*c
 func takes[T any](r *route) { r.in = *new(T) }
 func gives[T any](r *route) { r.out = *new(T) }
 
-// creates and accepts are successes with a status of their own.
+// creates, begins and accepts are successes with a status of their own.
 func creates[T any](r *route) { r.out, r.status = *new(T), http.StatusCreated }
+func begins[T any](r *route)  { r.out, r.status = *new(T), http.StatusAccepted }
 func accepts(r *route)        { r.out, r.status = changeOut{}, http.StatusAccepted }
 
 func asks(query ...string) func(*route) { return func(r *route) { r.query = query } }

@@ -9,11 +9,42 @@ import (
 
 // Upgrades brings instances to a newer release.
 type Upgrades struct {
+	// Ways says to which releases an instance can go, and what breaks on the way.
+	Ways func(ctx context.Context, i core.Instance) (UpgradeWays, error)
 	// PlanUpgrade says what an upgrade would do. Places that the instance and the
 	// release changed both, and nobody decided, are an *Undecided.
 	PlanUpgrade func(ctx context.Context, i core.Instance, o UpgradeOrder) (core.Plan, error)
 	// Upgrade does it, if the plan is still the approved one.
 	Upgrade func(i core.Instance, o UpgradeOrder, actor string) queue.Job
+	// Rehearse does it with a clone, if the plan is still the approved one, and
+	// removes that; it returns the clone's id. tell hears how far it is, and at last
+	// how it came out.
+	Rehearse func(i core.Instance, o UpgradeOrder, actor string, tell func(Rehearsed)) (clone string, job queue.Job)
+}
+
+// UpgradeWays are the releases that an instance can go to from its own.
+type UpgradeWays struct {
+	From string       `json:"from" doc:"the release that it is of"`
+	How  string       `json:"how,omitempty" doc:"how that is known, when it is not certain"`
+	Ways []UpgradeWay `json:"ways" doc:"the nearest first"`
+}
+
+// UpgradeWay is a release that an instance can go to.
+type UpgradeWay struct {
+	To       string        `json:"to"`
+	Breaking []UpgradeNews `json:"breaking" doc:"what comes with it, beside what came with the way before"`
+}
+
+// UpgradeNews is what no file can change by itself, and what a person does about it.
+type UpgradeNews struct {
+	Release string `json:"release"`
+	What    string `json:"what"`
+	Do      string `json:"do"`
+}
+
+type waysOut struct {
+	Reply
+	UpgradeWays
 }
 
 // UpgradeOrder says to which release an instance is to go.
@@ -41,6 +72,12 @@ type Undecided struct {
 
 func (u *Undecided) Error() string { return u.Err.Error() }
 func (u *Undecided) Unwrap() error { return u.Err }
+
+func (c *call) upgradeWays() (any, error) {
+	w, err := c.Ways(c, c.instance)
+	w.Ways = listed(w.Ways)
+	return waysOut{ok(""), w}, err
+}
 
 func (c *call) planUpgrade() (any, error) {
 	var o UpgradeOrder

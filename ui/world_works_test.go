@@ -100,6 +100,23 @@ func (w *world) works() Works {
 				return plan(i), nil
 			},
 			Upgrade: func(i core.Instance, _ UpgradeOrder, _ string) queue.Job { return job(i) },
+			Ways: func(context.Context, core.Instance) (UpgradeWays, error) {
+				return UpgradeWays{From: "0.6.0", Ways: []UpgradeWay{{To: "0.8.0", Breaking: []UpgradeNews{{Release: "0.7.0", What: "upstream's gateway is Envoy", Do: "point monitors that ask it at a table"}}}, {To: "0.8.1", Breaking: []UpgradeNews{}}}}, nil
+			},
+			Rehearse: func(i core.Instance, o UpgradeOrder, _ string, tell func(Rehearsed)) (string, queue.Job) {
+				clone := core.Instance{ID: i.ID + "-rehearsal"}
+				return clone.ID, func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
+					if o.PlanHash == "old" {
+						return nil, core.Errorf(core.Conflict, "the plan is no longer the one that was approved")
+					}
+					tell(Rehearsed{Stage: RehearsalClone, ChangeID: id})
+					made, err := job(clone)(ctx, id, progress)
+					d := aDiagnosis(clone.ID)
+					d.Status, d.Findings = core.Healthy, []core.Finding{}
+					tell(Rehearsed{Stage: RehearsalEnded, Well: o.To != "0.8.0", Change: aChange("upgrade-of-clone", clone.ID), Diagnosis: d})
+					return made, err
+				}
+			},
 		},
 		AuditStacks: func(context.Context) (StackAudit, error) {
 			return StackAudit{Stacks: 2, Concerns: []Concern{{ID: "ports", Title: "Ports that two want", Codes: []string{"DK-03"},

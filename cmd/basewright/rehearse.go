@@ -1,17 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/create"
 	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/core/docker"
+	"github.com/basewright/basewright/core/snapshot"
 	"github.com/basewright/basewright/core/upgrade"
 )
 
@@ -54,49 +56,95 @@ func (w *workshop) rehearse(ctx context.Context, f upgradeFlags, inst core.Insta
 	return err
 }
 
-func (w *workshop) rehearsed(ctx context.Context, inst core.Instance, o upgrade.Order) (r rehearsal, err error) {
-	release, err := w.applier.HoldRehearsal(rehearsalOf(inst))
+// trial is a rehearsal under way: who does it, and with what.
+type trial struct {
+	*workshop
+	by     apply.Applier // of what the clone goes through
+	id     string        // of the change that makes it; "" for any
+	host   *docker.Host
+	folder *snapshot.Folder
+	books  []core.Playbook
+	who    string
+	at     func(stage, change string) // hears how far it is
+}
+
+// rehearsed upgrades a clone of the instance by the command line.
+func (w *workshop) rehearsed(ctx context.Context, inst core.Instance, o upgrade.Order) (rehearsal, error) {
+	t := trial{workshop: w, by: *w.applier, host: w.host, folder: w.folder, books: w.books, who: actor(), at: func(string, string) {}}
+	r, _, err := t.run(ctx, inst, o)
+	return r, err
+}
+
+// run makes the clone, upgrades it, looks at it and removes it. It also returns the
+// change that made the clone, nil when nothing was begun.
+func (t *trial) run(ctx context.Context, inst core.Instance, o upgrade.Order) (r rehearsal, made *core.Change, err error) {
+	release, err := t.applier.HoldRehearsal(rehearsalOf(inst))
 	if err != nil {
-		return r, err
+		return r, nil, err
 	}
 	defer release()
-	place, job, plan, own, err := w.stage(ctx, inst)
-	if err != nil {
-		return r, err
+	clone, made, err := t.make(ctx, inst)
+	if made == nil || err != nil {
+		return r, made, err
 	}
-	how := w.creation(job, actor(), w.books)
+	defer func() {
+		t.at("remove", "")
+		err = errors.Join(err, t.strike(ctx, t.host, *made))
+	}()
+	return r, made, t.upgrade(ctx, &r, clone, o)
+}
+
+// make makes the clone.
+func (t *trial) make(ctx context.Context, inst core.Instance) (clone core.Instance, made *core.Change, err error) {
+	place, job, plan, own, err := t.stage(ctx, t.host, inst)
+	if err != nil {
+		return clone, nil, err
+	}
+	how := t.creation(job, t.who, t.books)
 	how.Make = func(ctx context.Context, change string) error {
 		return errors.Join(job.Make(ctx, change), own.Write(job.Instance.Dir))
 	}
-	how.Transplant = w.transplant(w.host, w.folder, inst, false, actor())
-	made, err := w.applier.Create(ctx, job.Instance, plan, actor(), how)
+	how.Transplant = t.transplant(t.host, t.folder, inst, false, t.who)
+	by := t.by
+	id := cmp.Or(t.id, core.NewID())
+	by.NewID = func() string { return id }
+	t.at("clone", id)
+	made, err = by.Create(ctx, job.Instance, plan, t.who, how)
 	if made == nil {
-		return r, errors.Join(err, place.Abandon(ctx, job))
+		return clone, nil, errors.Join(err, place.Abandon(ctx, job))
 	}
 	if err != nil {
-		return r, fmt.Errorf("make a clone to rehearse with: %w", err)
+		err = fmt.Errorf("make a clone to rehearse with: %w", err)
 	}
-	defer func() { err = errors.Join(err, w.strike(ctx, w.host, *made)) }()
-	next, err := w.planUpgrade(ctx, w.host, job.Instance, o)
+	return job.Instance, made, err
+}
+
+// upgrade upgrades the clone and looks at what came of it.
+func (t *trial) upgrade(ctx context.Context, r *rehearsal, clone core.Instance, o upgrade.Order) error {
+	next, err := t.planUpgrade(ctx, t.host, clone, o)
 	if err != nil {
-		return r, err
+		return err
 	}
-	c, err := w.applyUpgrade(ctx, *w.applier, w.host, job.Instance, next, actor())
+	by, id := t.by, core.NewID()
+	by.NewID = func() string { return id }
+	t.at("upgrade", id)
+	c, err := t.applyUpgrade(ctx, by, t.host, clone, next, t.who)
 	if c == nil {
-		return r, err
+		return err
 	}
 	r.Change = *c
 	if c.State != core.Committed {
-		return r, nil // the receipt says why
+		return nil // the receipt says why
 	}
-	return r, w.examine(ctx, &r, w.host.Open(job.Instance))
+	t.at("look", "")
+	return t.examine(ctx, r, t.host.Open(clone))
 }
 
 // examine looks at an upgraded clone, with a sign-up, until it is well or had its
 // time to settle.
-func (w *workshop) examine(ctx context.Context, r *rehearsal, clone core.Engine) (err error) {
+func (t *trial) examine(ctx context.Context, r *rehearsal, clone core.Engine) (err error) {
 	for end := time.Now().Add(2 * time.Minute); ; {
-		r.Diagnosis, err = look(ctx, clone, w.store.Key(), w.books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
+		r.Diagnosis, err = look(ctx, clone, t.store.Key(), t.books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
 		r.Well = err == nil && r.Diagnosis.Status != core.Unhealthy && r.Diagnosis.Status != core.Unknown
 		if r.Well || time.Now().After(end) {
 			return err
@@ -111,11 +159,11 @@ func (w *workshop) examine(ctx context.Context, r *rehearsal, clone core.Engine)
 
 // stage prepares the clone of a rehearsal: of the instance's own release and images,
 // with what a person changed in its files.
-func (w *workshop) stage(ctx context.Context, inst core.Instance) (*create.Place, *create.Job, core.Plan, upgrade.Own, error) {
+func (w *workshop) stage(ctx context.Context, host *docker.Host, inst core.Instance) (*create.Place, *create.Job, core.Plan, upgrade.Own, error) {
 	no := func(err error) (*create.Place, *create.Job, core.Plan, upgrade.Own, error) {
 		return nil, nil, core.Plan{}, upgrade.Own{}, err
 	}
-	e := w.host.Open(inst)
+	e := host.Open(inst)
 	obs, err := e.Observe(ctx)
 	if err != nil {
 		return no(err)
@@ -137,90 +185,7 @@ func (w *workshop) stage(ctx context.Context, inst core.Instance) (*create.Place
 	}
 	order.Name = rehearsalOf(inst)
 	order.Clone = create.Clone{Of: inst.ID, Rehearsal: true}
-	place := w.place(w.host, filepath.Dir(inst.Dir))
+	place := w.place(host, filepath.Dir(inst.Dir))
 	job, plan, err := place.Prepare(ctx, order)
 	return place, job, plan, own, err
-}
-
-// rehearsalEnd is how the id of a clone ends that an upgrade is tried with.
-const rehearsalEnd = "-rehearsal"
-
-// rehearsalOf is the id of the clone with which the upgrade of an instance is tried.
-func rehearsalOf(inst core.Instance) string {
-	return strings.TrimRight(inst.ID[:min(len(inst.ID), 40-len(rehearsalEnd))], "-") + rehearsalEnd
-}
-
-// sweepRehearsals removes the clones of rehearsals that were killed, and returns
-// their ids. That a clone is one is proven by the change that made it; one whose
-// rehearsal lives is left to it.
-func (w *workshop) sweepRehearsals(ctx context.Context, host *docker.Host) (gone []string, err error) {
-	kept, err := w.store.Instances(ctx)
-	for _, i := range kept {
-		if !strings.HasSuffix(i.ID, rehearsalEnd) || i.Origin != core.Created {
-			continue
-		}
-		removed, left := w.sweepRehearsal(ctx, host, i)
-		if err = errors.Join(err, left); removed {
-			gone = append(gone, i.ID)
-		}
-	}
-	return gone, err
-}
-
-func (w *workshop) sweepRehearsal(ctx context.Context, host *docker.Host, clone core.Instance) (removed bool, err error) {
-	release, err := w.applier.HoldRehearsal(clone.ID)
-	if core.CodeOf(err) == core.Conflict {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer release()
-	changes, err := w.store.Changes(ctx, clone.ID, 0)
-	for _, c := range changes { // the newest first
-		if !c.State.Ended() {
-			return false, err // it is put back first
-		}
-		if c.Plan.Playbook == core.CreatePlaybook && c.State == core.Committed {
-			if !create.Rehearses(c) {
-				return false, err
-			}
-			if err := madeOn(ctx, host, c); err != nil {
-				return false, err
-			}
-			return true, w.strike(ctx, host, c)
-		}
-	}
-	return false, err
-}
-
-// madeOn refuses to remove from one Docker Engine what was made on another: there
-// its containers would go on without their folder, and nobody would know of them.
-func madeOn(ctx context.Context, host *docker.Host, made core.Change) error {
-	was := made.Plan.Basis["engine"]
-	if was == "" {
-		return nil
-	}
-	here, err := host.EngineID(ctx)
-	if err != nil || was == here {
-		return err
-	}
-	return &core.Error{
-		Code:    core.Unreachable,
-		Message: fmt.Sprintf("%s was left by a rehearsal on another Docker Engine (%s), with a copy of the data", made.Instance, was),
-		Hint:    "name that engine with --docker-host to have it removed",
-	}
-}
-
-// strike removes the clone of a rehearsal with all that was made for it. Its folder
-// still bears the mark of the change that made it, so nothing else can be meant.
-func (w *workshop) strike(ctx context.Context, host *docker.Host, made core.Change) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
-	defer cancel()
-	gone, err := w.folder.Forget(made.Instance, made.Created)
-	err = errors.Join(err, w.store.ForgetSnapshots(ctx, gone...), w.unmake(ctx, host, made))
-	if err != nil {
-		return fmt.Errorf("remove the clone %s of the rehearsal: %w", made.Instance, err)
-	}
-	return nil
 }

@@ -13,10 +13,8 @@ import (
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/docker"
-	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/upgrade"
 	"github.com/basewright/basewright/repairs"
-	"github.com/basewright/basewright/ui"
 )
 
 // upgradeFlags is how a person asks for an upgrade.
@@ -145,49 +143,6 @@ func (w *workshop) booked(ctx context.Context, id string) (string, error) {
 func (w *workshop) applyUpgrade(ctx context.Context, by apply.Applier, host *docker.Host, inst core.Instance, made upgrade.Made, who string) (*core.Change, error) {
 	by.Settle = 2 * time.Minute // all services start at once
 	return by.Upgrade(ctx, inst, made.Plan, who, made.Plan.Hash, made.Given, func(ctx context.Context) error { return host.Fetch(ctx, inst.Project, made.Images) })
-}
-
-// planOfUpgrade plans an upgrade over the API.
-func (a *agent) planOfUpgrade(ctx context.Context, i core.Instance, in ui.UpgradeOrder) (upgrade.Made, error) {
-	host, err := a.engines.get(ctx)
-	if err != nil {
-		return upgrade.Made{}, err
-	}
-	o := upgrade.Order{To: in.To, Take: map[string]upgrade.Side{}}
-	for what, side := range in.Take {
-		o.Take[what] = upgrade.Side(side)
-	}
-	made, err := a.planUpgrade(ctx, host, i, o)
-	if refusal, ok := errors.AsType[*upgrade.Refusal](err); ok {
-		undecided := &ui.Undecided{Err: err}
-		for _, c := range refusal.Conflicts {
-			undecided.Conflicts = append(undecided.Conflicts, ui.UpgradeConflict(c))
-		}
-		return made, undecided
-	}
-	return made, err
-}
-
-// upgradeJob carries out the plan of an upgrade that was approved.
-func (a *agent) upgradeJob(i core.Instance, in ui.UpgradeOrder, who string) queue.Job {
-	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
-		i, _, err := a.open(ctx, i)
-		if err != nil {
-			return nil, err
-		}
-		made, err := a.planOfUpgrade(ctx, i, in)
-		if err != nil {
-			return nil, err
-		}
-		if made.Plan.Hash != in.PlanHash {
-			return nil, planMoved()
-		}
-		host, err := a.engines.get(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return a.applyUpgrade(ctx, w, host, i, made, who)
-	})
 }
 
 // undecided prints every conflict of an upgrade.

@@ -35,17 +35,7 @@ func (a *agent) works() ui.Works {
 		Category: a.category, SignUp: a.signUp, Logs: a.logs,
 		Create: a.create, Settings: a.settings, Configure: a.configure, PlanConfig: a.planConfig,
 		PlanFile: a.planFile, EditFile: a.editFile, Files: a.files, ShowFile: a.showFile, WholeFile: a.wholeFile, PlanClone: a.planClone, Clone: a.clone, AuditStacks: a.auditStacks,
-		Upgrades: ui.Upgrades{
-			PlanUpgrade: func(ctx context.Context, i core.Instance, o ui.UpgradeOrder) (core.Plan, error) {
-				i, _, err := a.open(ctx, i)
-				if err != nil {
-					return core.Plan{}, err
-				}
-				made, err := a.planOfUpgrade(ctx, i, o)
-				return made.Plan, err
-			},
-			Upgrade: a.upgradeJob,
-		},
+		Upgrades:  a.upgrades(),
 		Preflight: a.preflight, Handover: a.handover,
 		Plan: func(ctx context.Context, i core.Instance, o ui.RepairOrder) (core.Plan, error) {
 			p, _, err := a.planRepair(ctx, i, o)

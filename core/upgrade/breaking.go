@@ -7,17 +7,17 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// news is a change of a release that no file can make by itself, and what a
+// News is a change of a release that no file can make by itself, and what a
 // person does about it.
-type news struct {
-	release string // that brought it
-	what    string
-	do      string
+type News struct {
+	Release string // that brought it
+	What    string
+	Do      string
 }
 
 // breaking lists them, the oldest first. Source: supabase/supabase
 // docker/upgrades.json and docker/CHANGELOG.md, 2026-06 to 2026-09.
-var breaking = []news{
+var breaking = []News{
 	{"0.6.0", "PostgreSQL 17 is the default", "the database keeps its major version: an upgrade that would change it is refused"},
 	{"0.7.0", "API_EXTERNAL_URL ends in /auth/v1", "change the callback addresses at every OAuth provider to https://HOST/auth/v1/callback"},
 	{"0.7.0", "SAML moved from /sso/saml to /auth/v1/sso/saml", "change the ACS and metadata addresses at every SAML identity provider"},
@@ -28,10 +28,10 @@ var breaking = []news{
 }
 
 // breakingBetween returns the breaking changes after release from, up to release to.
-func breakingBetween(from, to string) []news {
-	var out []news
+func breakingBetween(from, to string) []News {
+	var out []News
 	for _, b := range breaking {
-		if configs.CompareReleases(from, b.release) < 0 && configs.CompareReleases(b.release, to) <= 0 {
+		if configs.CompareReleases(from, b.Release) < 0 && configs.CompareReleases(b.Release, to) <= 0 {
 			out = append(out, b)
 		}
 	}

@@ -165,7 +165,7 @@ func (m *merging) notes(left []string) []string {
 		out = append(out, "that it is of release "+m.from.release+" is "+m.from.how)
 	}
 	for _, b := range breakingBetween(m.from.release, m.to) {
-		out = append(out, fmt.Sprintf("%s: %s: %s", b.release, b.what, b.do))
+		out = append(out, fmt.Sprintf("%s: %s: %s", b.Release, b.What, b.Do))
 	}
 	out = append(out, "nothing answers from the first stop to the end: a full snapshot is taken when only the database still runs, which takes the longer the more data there is (a snapshot before tells how long), and coming up takes about 90 seconds; "+
 		"when a service has migrated its schema and the upgrade is taken back, the databases and files are those of that snapshot again")

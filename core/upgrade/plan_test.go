@@ -319,3 +319,12 @@ func TestReleaseIsGuessed(t *testing.T) {
 		t.Errorf("from %s:\n%s", made.From, s.notes(made))
 	}
 }
+
+// TestWays wants the releases that are newer, each with what breaks on the way.
+func TestWays(t *testing.T) {
+	s := older(t, create.Order{})
+	from, how, ways, err := Ways(t.Context(), s, s.seen(), "")
+	if err != nil || from != "0.6.0" || how != "" || len(ways) == 0 || ways[len(ways)-1].To != newest() || len(ways[len(ways)-1].Breaking) == 0 {
+		t.Errorf("%s %s %+v %v", from, how, ways, err)
+	}
+}

@@ -91,6 +91,30 @@ func told(compose, noted string) string {
 	return ""
 }
 
+// Way is a newer release that an instance can go to, and what comes with it beside
+// what came with the way before.
+type Way struct {
+	To       string
+	Breaking []News
+}
+
+// Ways returns the release that the instance is of, how that is known when it is not
+// certain, and the ways from there, the nearest first.
+func Ways(ctx context.Context, in core.Inspector, obs *core.Observation, recorded string) (from, how string, ways []Way, err error) {
+	o, err := originOf(ctx, in, obs, recorded)
+	if err != nil {
+		return "", "", nil, err
+	}
+	last := o.release
+	for _, r := range configs.Releases() {
+		if configs.CompareReleases(o.release, r) < 0 {
+			ways = append(ways, Way{r, breakingBetween(last, r)})
+			last = r
+		}
+	}
+	return o.release, o.how, ways, nil
+}
+
 // byImages returns the release whose image tags are all those of the instance,
 // PostgreSQL's aside, which goes its own way.
 func byImages(obs *core.Observation) string {

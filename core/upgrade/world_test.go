@@ -92,8 +92,8 @@ func (s *stack) remove(name string) {
 	}
 }
 
-// plan plans an upgrade of what is in the folder now.
-func (s *stack) plan(o Order) (Made, error) {
+// seen is what a look at the folder shows now.
+func (s *stack) seen() *core.Observation {
 	s.t.Helper()
 	data, err := os.ReadFile(filepath.Join(s.inst.Dir, ".env"))
 	if err != nil {
@@ -110,7 +110,13 @@ func (s *stack) plan(o Order) (Made, error) {
 	if obs.Compose.Err != nil {
 		s.t.Fatal(obs.Compose.Err)
 	}
-	made, err := Plan(s.t.Context(), s, obs, o, "", core.FingerprintKey("a key of the test"))
+	return obs
+}
+
+// plan plans an upgrade of what is in the folder now.
+func (s *stack) plan(o Order) (Made, error) {
+	s.t.Helper()
+	made, err := Plan(s.t.Context(), s, s.seen(), o, "", core.FingerprintKey("a key of the test"))
 	if left, _ := filepath.Glob(filepath.Join(s.inst.Dir, ".basewright-upgrade-*")); len(left) > 0 {
 		s.t.Errorf("%q is left in the folder", left)
 	}

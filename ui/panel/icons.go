@@ -23,6 +23,7 @@ var icons = map[string]string{
 	"plus":       `<path d="M8 2.8v10.4M2.8 8h10.4"/>`,
 	"chevron":    `<path d="m6 3.5 4.5 4.5L6 12.5"/>`,
 	"down":       `<path d="m3.5 6 4.5 4.5L12.5 6"/>`,
+	"up":         `<path d="M8 13.4V2.8M3.6 7.2 8 2.8l4.4 4.4"/>`,
 	"menu":       `<path d="M2 4.2h12M2 8h12M2 11.8h12"/>`,
 	"close":      `<path d="m3.5 3.5 9 9m0-9-9 9"/>`,
 	"pulse":      `<path d="M1.5 8.4h3l2-5 3 9.2 2-4.2h3"/>`,

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"slices"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -10,7 +11,7 @@ import (
 type Plan struct {
 	Frame
 	Of         Instance
-	Kind       string // repair, restore or config
+	Kind       string // repair, restore, config, file, clone or upgrade
 	Plan       core.Plan
 	Problem    string
 	Params     []Param
@@ -20,6 +21,24 @@ type Plan struct {
 	Allowed    bool // the instance may be changed
 	Action     string
 	Back       string
+	Rehearse   string     // where a form sends it to be tried with a clone; "" for nowhere
+	Rehearsal  *Rehearsal // of the same; nil when there was none
+}
+
+// Notes are what the plan says that nobody does but a person.
+func (p *Plan) Notes() (notes []string) {
+	for _, a := range p.Plan.Actions {
+		if a.Op == core.OpNote {
+			text, _ := a.Args["text"].(string)
+			notes = append(notes, text)
+		}
+	}
+	return notes
+}
+
+// Steps are the other actions.
+func (p *Plan) Steps() []core.Action {
+	return slices.DeleteFunc(slices.Clone(p.Plan.Actions), func(a core.Action) bool { return a.Op == core.OpNote })
 }
 
 // Param is a setting of a playbook.

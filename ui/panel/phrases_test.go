@@ -108,6 +108,33 @@ func sentence(n ast.Node) (what, said string) {
 	return f.Sel.Name, said
 }
 
+// TestNewsInPortuguese reads what package upgrade says of releases from its source.
+func TestNewsInPortuguese(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "../../core/upgrade/breaking.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := 0
+	ast.Inspect(f, func(n ast.Node) bool {
+		list, ok := n.(*ast.CompositeLit)
+		if !ok || len(list.Elts) != 3 {
+			return true
+		}
+		for _, e := range list.Elts[1:] {
+			if text, ok := literal(e); ok {
+				said++
+				if note := "0.8.0: " + text; Portuguese.Phrase(text) == text || Portuguese.Phrase(note) == note {
+					t.Errorf("%q is not said in Portuguese", text)
+				}
+			}
+		}
+		return true
+	})
+	if said < 10 {
+		t.Errorf("only %d sentences were found", said)
+	}
+}
+
 // literal is the text of an expression that begins with one: itself, the format
 // of a Sprintf, or the left side of a sum.
 func literal(e ast.Expr) (string, bool) {

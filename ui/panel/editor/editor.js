@@ -1,5 +1,6 @@
 // The editor of the playbooks. It takes the place of a textarea, which stays what
-// the form sends and what those without scripts have. It lives in a shadow root:
+// the form sends and what those without scripts have; the panel's script loads it when
+// somebody goes to the text, with the cursor where it is by then. It lives in a shadow root:
 // there CodeMirror adopts its styles as a sheet, so the page's policy needs
 // neither a nonce nor inline styles.
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
@@ -68,12 +69,14 @@ function open(textarea) {
   const root = place.attachShadow({ mode: "open", delegatesFocus: true });
   if (!("adoptedStyleSheets" in root)) return; // an old browser keeps the textarea
   const finder = document.querySelector("[data-finds]");
-  let saved = textarea.value;
+  let saved = textarea.defaultValue;
+  const active = document.activeElement === textarea;
   const press = (name) => ({ run: () => { textarea.form.querySelector(`[value=${name}]`).click(); return true; } });
   const view = new EditorView({
     parent: root, root,
     state: EditorState.create({
-      doc: saved,
+      doc: textarea.value,
+      selection: { anchor: textarea.selectionStart, head: textarea.selectionEnd },
       extensions: [
         lineNumbers(), highlightActiveLineGutter(), highlightSpecialChars(), history(), indentOnInput(), bracketMatching(), highlightActiveLine(), wrong,
         StreamLanguage.define(lua), syntaxHighlighting(colours), indentUnit.of("  "), EditorState.tabSize.of(2), look,
@@ -84,9 +87,11 @@ function open(textarea) {
     }),
   });
   textarea.required = false; // nobody could be led to it
-  textarea.hidden = true;
   textarea.after(place);
-  document.querySelectorAll("[data-enlivened]").forEach((part) => { part.hidden = false; });
+  const at = textarea.scrollTop;
+  textarea.hidden = true;
+  view.scrollDOM.scrollTop = at;
+  if (active) view.focus();
   textarea.labels[0].addEventListener("click", () => view.focus());
   finder.addEventListener("keydown", (event) => {
     if (event.key === "Escape") view.focus();

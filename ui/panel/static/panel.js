@@ -150,6 +150,20 @@ document.addEventListener("submit", (event) => {
   if ("search" in event.target.dataset) event.preventDefault();
 });
 
+// Code: who goes to a text that is code gets its editor, which is large.
+function enliven(event) {
+  const code = find("textarea[data-code]");
+  if (!code || code.dataset.editor === "" || !event.target.matches?.("textarea[data-code], [data-finds], [data-line]")) return;
+  const script = document.createElement("script");
+  script.src = code.dataset.editor;
+  script.onload = () => { if (event.target.matches("[data-line]")) event.target.click(); };
+  script.onerror = () => { code.dataset.editor = script.src; script.remove(); }; // the plain text goes on, and the next who comes tries again
+  code.dataset.editor = "";
+  document.head.append(script);
+}
+document.addEventListener("focusin", enliven);
+document.addEventListener("click", enliven);
+
 // Tail: lines of the logs as they come. What they say goes in as text.
 let tail;
 const mostLines = 1000;
