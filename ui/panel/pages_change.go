@@ -86,26 +86,43 @@ func (c *Change) Class() string {
 	return "info"
 }
 
-// Phases tell how far it is.
+// phasesOf are the phases of a change in order, by the state that it is in meanwhile.
+var phasesOf = []struct {
+	id string
+	at core.ChangeState
+}{{"snapshot", core.Snapshotting}, {"apply", core.Applying}, {"verify", core.Verifying}, {"keep", core.Committed}}
+
+// Phases tell how far it is. What makes an instance takes no snapshot: nothing is
+// there yet.
 func (c *Change) Phases() []Phase {
-	ids := []string{"snapshot", "apply", "verify", "keep"}
-	at := map[core.ChangeState]int{core.Snapshotting: 0, core.Applying: 1, core.Verifying: 2, core.Committed: 4}[c.C.State]
-	back := c.C.State == core.RollingBack || c.C.State == core.RolledBack || c.C.State == core.RollbackFailed
-	if back {
-		ids[3] = "back"
-		at = map[core.ChangeState]int{core.RollingBack: 3, core.RolledBack: 4, core.RollbackFailed: 3}[c.C.State]
-	}
-	phases := make([]Phase, len(ids))
-	for i, id := range ids {
-		phases[i] = Phase{id, "next"}
-		switch {
-		case i < at:
-			phases[i].State = "done"
-		case i == at && c.C.State == core.RollbackFailed:
-			phases[i].State = "bad"
-		case i == at:
-			phases[i].State = "now"
+	var phases []Phase
+	now := 0
+	for _, p := range phasesOf {
+		if p.at == core.Snapshotting && c.C.Plan.Playbook == core.CreatePlaybook {
+			continue
 		}
+		if p.at == c.C.State {
+			now = len(phases)
+		}
+		phases = append(phases, Phase{p.id, "next"})
+	}
+	last := len(phases) - 1
+	switch c.C.State {
+	case core.RollingBack, core.RollbackFailed:
+		phases[last].ID, now = "back", last
+	case core.RolledBack:
+		phases[last].ID, now = "back", len(phases)
+	case core.Committed:
+		now = len(phases)
+	}
+	for i := range phases[:now] {
+		phases[i].State = "done"
+	}
+	if now <= last {
+		phases[now].State = "now"
+	}
+	if c.C.State == core.RollbackFailed {
+		phases[last].State = "bad"
 	}
 	return phases
 }
