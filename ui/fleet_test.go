@@ -164,3 +164,21 @@ func TestFleetInABrowser(t *testing.T) {
 	b.fits("groups")
 	b.quiet()
 }
+
+// TestFirstRunOffersEachWayOnce opens the list while there is nothing in it.
+func TestFirstRunOffersEachWayOnce(t *testing.T) {
+	w := newWorld(t)
+	_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+	for _, i := range shopOf {
+		must(t, w.a.Store.RemoveInstance(t.Context(), i.ID, entryOf("instance.forget")))
+	}
+	text := w.ask("GET", "/", login, "").Body.String()
+	if !strings.Contains(text, `class="guide"`) {
+		t.Fatal("there is no guide")
+	}
+	for _, way := range []string{"/adopt", "/new"} {
+		if n := strings.Count(text, `class="button" href="`+way) + strings.Count(text, `class="button primary" href="`+way); n != 1 {
+			t.Errorf("%s is offered %d times", way, n)
+		}
+	}
+}
