@@ -15,9 +15,13 @@ func auditCommand(g *global) *cobra.Command {
 }
 
 func auditList(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List the last 100 entries, newest first", Example: "  basewright audit list", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			w, err := openState(g, nil)
 			if err != nil {
 				return err
@@ -26,6 +30,9 @@ func auditList(g *global) *cobra.Command {
 			entries, err := w.store.Audit(cmd.Context(), 100)
 			if err != nil {
 				return err
+			}
+			if output == "json" {
+				return listJSON(g.console, "entries", entries)
 			}
 			t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(t, "SEQ\tWHEN\tWHO\tACTION\tINSTANCE\tOUTCOME\tDETAIL")
@@ -36,6 +43,8 @@ func auditList(g *global) *cobra.Command {
 			return t.Flush()
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func auditVerify(g *global) *cobra.Command {

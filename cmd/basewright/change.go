@@ -18,9 +18,13 @@ func changeCommand(g *global) *cobra.Command {
 }
 
 func changeList(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "list [INSTANCE]", Short: "List changes, newest first", Example: "  basewright change list shop", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			w, err := openState(g, nil)
 			if err != nil {
 				return err
@@ -34,9 +38,14 @@ func changeList(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if output == "json" {
+				return listJSON(g.console, "changes", changes)
+			}
 			return printChanges(g.console, changes)
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func printChanges(c *console, changes []core.Change) error {

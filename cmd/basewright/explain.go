@@ -80,19 +80,45 @@ func unknownCode(code, asked string) error {
 
 func checkCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "check", Short: "The checks and the codes that they find"}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(checkList(g))
+	return cmd
+}
+
+// codeRow is a code in the list of them.
+type codeRow struct {
+	Code     string        `json:"code"`
+	Severity core.Severity `json:"severity"`
+	Category core.Category `json:"category"`
+	Check    string        `json:"check"`
+	Title    string        `json:"title"`
+}
+
+func checkList(g *global) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List every code with its check", Example: "  basewright check list", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			w := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "CODE\tSEVERITY\tCATEGORY\tCHECK\tTITLE")
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
+			var rows []codeRow
 			for _, c := range checks.All() {
 				for _, e := range c.Finds {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Code, e.Severity, c.Category, c.ID, e.Title)
+					rows = append(rows, codeRow{e.Code, e.Severity, c.Category, c.ID, e.Title})
 				}
+			}
+			if output == "json" {
+				return listJSON(g.console, "codes", rows)
+			}
+			w := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "CODE\tSEVERITY\tCATEGORY\tCHECK\tTITLE")
+			for _, r := range rows {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Code, r.Severity, r.Category, r.Check, r.Title)
 			}
 			return w.Flush()
 		},
-	})
+	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
 	return cmd
 }
 

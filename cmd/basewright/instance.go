@@ -72,18 +72,27 @@ func instanceAdopt(g *global) *cobra.Command {
 }
 
 func instanceList(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List the instances that Basewright keeps", Example: "  basewright instance list", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			return withStore(g, func(s *store.Store) error {
 				list, err := s.Instances(cmd.Context())
 				if err != nil {
 					return err
 				}
+				if output == "json" {
+					return listJSON(g.console, "instances", list)
+				}
 				return printInstances(g, list)
 			})
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func instanceMode(g *global) *cobra.Command {

@@ -18,13 +18,20 @@ func maintenanceCommand(g *global) *cobra.Command {
 }
 
 func maintenanceList(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List the windows that are open or to come", Example: "  basewright maintenance list", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			return withStore(g, func(s *store.Store) error {
 				list, err := s.Windows(cmd.Context(), time.Now())
 				if err != nil {
 					return err
+				}
+				if output == "json" {
+					return listJSON(g.console, "windows", list)
 				}
 				t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(t, "WINDOW\tINSTANCE\tBEGINS\tENDS\tBY\tREASON")
@@ -35,6 +42,8 @@ func maintenanceList(g *global) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func maintenanceBegin(g *global) *cobra.Command {

@@ -93,12 +93,19 @@ func (f onlyFile) Glob(string) ([]string, error) { //nolint:unparam // an fs.Glo
 }
 
 func playbookList(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List the playbooks with what they fix", Example: "  basewright playbook list", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			books, err := g.playbooks(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if output == "json" {
+				return listJSON(g.console, "playbooks", books)
 			}
 			w := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "PLAYBOOK\tRISK\tFIXES\tTITLE")
@@ -108,6 +115,8 @@ func playbookList(g *global) *cobra.Command {
 			return w.Flush()
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func playbookShow(g *global) *cobra.Command {

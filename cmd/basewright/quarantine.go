@@ -40,7 +40,7 @@ func quarantineList(g *global) *cobra.Command {
 					return err
 				}
 				if output == "json" {
-					return g.indented(map[string]any{"quarantine": items})
+					return listJSON(g.console, "quarantine", items)
 				}
 				t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(t, "ID\tINSTANCE\tSINCE\tUNTIL\tBYTES\tWAS AT")

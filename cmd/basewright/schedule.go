@@ -19,13 +19,20 @@ func scheduleCommand(g *global) *cobra.Command {
 }
 
 func scheduleList(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List the schedules with their next and last run", Example: "  basewright schedule list", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			return withStore(g, func(s *store.Store) error {
 				list, err := s.Schedules(cmd.Context())
 				if err != nil {
 					return err
+				}
+				if output == "json" {
+					return listJSON(g.console, "schedules", list)
 				}
 				t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(t, "SCHEDULE\tKIND\tINSTANCE\tWHEN\tNEXT\tLAST")
@@ -43,6 +50,8 @@ func scheduleList(g *global) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func scheduleAdd(g *global) *cobra.Command {

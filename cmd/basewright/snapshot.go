@@ -54,7 +54,7 @@ func snapshotList(g *global) *cobra.Command {
 					}
 				}
 				if output == "json" {
-					return g.indented(map[string]any{"snapshots": all})
+					return listJSON(g.console, "snapshots", all)
 				}
 				return printSnapshots(g.console, all)
 			})

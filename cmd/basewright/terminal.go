@@ -42,6 +42,14 @@ func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) && os.Getenv
 // indented writes v as JSON for people, too.
 func (c *console) indented(v any) error { return c.writeJSON(v, "  ") }
 
+// listJSON writes a list under its name; nothing is an empty list.
+func listJSON[T any](c *console, name string, list []T) error {
+	if list == nil {
+		list = []T{}
+	}
+	return c.indented(map[string]any{name: list})
+}
+
 // writeJSON writes v. JSON leaves some characters as they are that a terminal
 // obeys; they are written as escapes, which mean the same.
 func (c *console) writeJSON(v any, indent string) error {

@@ -59,13 +59,20 @@ func tokenCreate(g *global) *cobra.Command {
 }
 
 func tokenList(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List the tokens", Example: "  basewright token list", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			return withStore(g, func(s *store.Store) error {
 				tokens, err := s.Tokens(cmd.Context(), "")
 				if err != nil {
 					return err
+				}
+				if output == "json" {
+					return listJSON(g.console, "tokens", tokens)
 				}
 				t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(t, "TOKEN\tNAME\tMAY\tON\tUNTIL\tLAST USED")
@@ -85,6 +92,8 @@ func tokenList(g *global) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func tokenRevoke(g *global) *cobra.Command {

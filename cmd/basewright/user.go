@@ -31,13 +31,20 @@ func local(action, detail string) core.AuditEntry {
 }
 
 func userList(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List the users and their roles", Example: "  basewright user list", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			return withStore(g, func(s *store.Store) error {
 				users, err := s.Users(cmd.Context())
 				if err != nil {
 					return err
+				}
+				if output == "json" {
+					return listJSON(g.console, "users", users)
 				}
 				t := tabwriter.NewWriter(g.out, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(t, "USER\tSTATE\tSINCE\tROLES")
@@ -49,6 +56,8 @@ func userList(g *global) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func rolesOf(u core.User) string {
