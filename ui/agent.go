@@ -157,4 +157,5 @@ type LogQuery struct {
 	Range    time.Duration // zero means the newest lines, however old
 	Tail     int           // lines of each service; zero means the usual number
 	Follow   bool
+	After    time.Time // of what is followed, only what was logged later; zero for the newest lines
 }

@@ -107,13 +107,19 @@ func (c *call) stillMay(instance string) bool {
 	return instance == "" || w.may(c.route.may, instance)
 }
 
-// streamLogs follows the logs of an instance.
+// streamLogs follows the logs of an instance. An event's id is the moment of its
+// line, and Last-Event-ID goes on after that moment. That is not exact: a line of
+// the same nanosecond, or one that arrives late from another service, is not sent
+// again.
 func (c *call) streamLogs() (any, error) {
 	q, err := c.logQuery()
 	if err != nil {
 		return nil, err
 	}
 	q.Follow = true
+	if at, err := time.Parse(time.RFC3339Nano, c.GetHeader("Last-Event-ID")); err == nil {
+		q.After = at
+	}
 	ctx, cancel := context.WithCancel(c.Request.Context())
 	defer cancel()
 	s := c.sse()
@@ -147,10 +153,18 @@ func (c *call) streamLogs() (any, error) {
 		if err != nil {
 			return err
 		}
-		return s.send("", "log", b)
+		return s.send(momentOf(e), "log", b)
 	}, note)
 	if err != nil && ctx.Err() == nil && core.CodeOf(err) != core.Internal {
 		note(err.Error())
 	}
 	return nil, nil
+}
+
+// momentOf is the id of a line's event; "" for a line without a time.
+func momentOf(e logs.Entry) string {
+	if e.At.IsZero() {
+		return ""
+	}
+	return e.At.UTC().Format(time.RFC3339Nano)
 }

@@ -62,7 +62,7 @@ var routes = []route{
 	to(post, "/api/instances/:id/test/user-creation", diagnose, oneInstance, "The sign-up probe: a user comes and goes", (*call).testUserCreation, gives[signupOut]),
 	to(get, "/api/instances/:id/logs", tail, oneInstance, "What the services logged", (*call).showLogs, gives[logsOut], askLogs),
 	to(get, "/api/instances/:id/diagnostic-logs", tail, oneInstance, "What the services logged", (*call).showLogs, gives[logsOut], askLogs),
-	to(get, "/api/instances/:id/logs/stream", tail, oneInstance, "The logs as they come (SSE)", (*call).streamLogs, streams, askLogs),
+	to(get, "/api/instances/:id/logs/stream", tail, oneInstance, "The logs as they come (SSE); Last-Event-ID goes on after that moment", (*call).streamLogs, streams, askLogs),
 
 	to(post, "/api/instances/:id/start", power, oneInstance, "Start every service", operate(Start), accepts),
 	to(post, "/api/instances/:id/stop", power, oneInstance, "Stop every service, the database last", operate(Stop), accepts),

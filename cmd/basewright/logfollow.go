@@ -17,7 +17,10 @@ const (
 )
 
 // follow shows the lines of all logs as they come, until ctx ends. A container
-// that restarts or is made anew is taken up again.
+// that restarts or is made anew is taken up again. With flags.after it begins
+// there, as exactly as time tells: of each service at most spanTail lines, and
+// none that had that very moment or came later than settle behind another
+// service's.
 func (r *logReader) follow(ctx context.Context, show func(logs.Entry) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -89,7 +92,11 @@ func (f *follower) look(ctx context.Context) error {
 // stay reads one log until its container stops.
 func (f *follower) stay(ctx context.Context, s logSource, after time.Time) {
 	send := sendTo(ctx, f.lines)
-	err := f.read(ctx, s, true, after, func(e logs.Entry) error {
+	from := after
+	if from.IsZero() {
+		from = f.flags.after
+	}
+	err := f.read(ctx, s, true, from, func(e logs.Entry) error {
 		f.mu.Lock()
 		f.last[s.id] = e.At
 		f.mu.Unlock()

@@ -27,6 +27,7 @@ type logFlags struct {
 	output   string
 
 	since time.Time // of span; zero without one
+	after time.Time // only what was logged later is followed; zero for the newest lines
 }
 
 // How many lines of a container's log are asked for. The engine is never asked

@@ -131,6 +131,26 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestFollowAfter wants only what was logged later than a moment.
+func TestFollowAfter(t *testing.T) {
+	f := logFlags{level: "debug", output: "json", follow: true, after: time.Date(2026, 11, 21, 10, 0, 1, 500_000_000, time.UTC)}
+	if err := f.validate(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r := &logReader{api: smallEngine(t), list: smallList, flags: f, project: "shop", note: func(s string) { t.Error(s) }}
+	var got []string
+	enough := errors.New("enough")
+	err := r.follow(t.Context(), func(e logs.Entry) error {
+		if got = append(got, e.At.Format("05.0")); len(got) == 2 {
+			return enough
+		}
+		return nil
+	})
+	if want := []string{"02.0", "03.0"}; !errors.Is(err, enough) || !slices.Equal(got, want) {
+		t.Errorf("%v, got %q, want %q", err, got, want)
+	}
+}
+
 // TestLongLines wants bounded memory for a line of 10 MB that comes in pieces.
 func TestLongLines(t *testing.T) {
 	var got []core.LogLine

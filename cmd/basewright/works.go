@@ -154,7 +154,7 @@ func (a *agent) logs(ctx context.Context, i core.Instance, q ui.LogQuery, emit f
 	if err != nil {
 		return err
 	}
-	f := logFlags{services: q.Services, level: string(q.Level), output: "json", tail: q.Tail, follow: q.Follow}
+	f := logFlags{services: q.Services, level: string(q.Level), output: "json", tail: q.Tail, follow: q.Follow, after: q.After}
 	if q.Range > 0 {
 		f.span = q.Range.String()
 	}
