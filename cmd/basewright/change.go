@@ -58,9 +58,13 @@ func printChanges(c *console, changes []core.Change) error {
 }
 
 func changeShow(g *global) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use: "show CHANGE", Short: "Show a change's plan, journal and receipt", Example: "  basewright change show ID", Args: exactly(1, "one change"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			w, err := openState(g, nil)
 			if err != nil {
 				return err
@@ -74,12 +78,17 @@ func changeShow(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if output == "json" {
+				return g.indented(map[string]any{"change": c, "journal": entries})
+			}
 			printPlan(g.console, c.Plan)
 			printJournal(g.console, entries)
 			printReceipt(g.console, c)
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
+	return cmd
 }
 
 func printJournal(c *console, entries []core.JournalEntry) {

@@ -38,17 +38,28 @@ func printInstances(g *global, list []core.Instance) error {
 	return t.Flush()
 }
 
-func instanceDiscover(g *global) *cobra.Command {
-	return &cobra.Command{
-		Use: "discover", Short: "List the Supabase projects of the Docker Engine", Example: "  basewright instance discover", Args: exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := g.discover(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return printInstances(g, found)
-		},
+// listsInstances makes a command print the instances that found returns.
+func listsInstances(g *global, cmd *cobra.Command, found func(context.Context) ([]core.Instance, error)) *cobra.Command {
+	output := cmd.Flags().String("output", "text", "how to print: text or json")
+	cmd.Args = exactly(0, "no arguments")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := textOrJSON(*output); err != nil {
+			return err
+		}
+		list, err := found(cmd.Context())
+		switch {
+		case err != nil:
+			return err
+		case *output == "json":
+			return listJSON(g.console, "instances", list)
+		}
+		return printInstances(g, list)
 	}
+	return cmd
+}
+
+func instanceDiscover(g *global) *cobra.Command {
+	return listsInstances(g, &cobra.Command{Use: "discover", Short: "List the Supabase projects of the Docker Engine", Example: "  basewright instance discover"}, g.discover)
 }
 
 func instanceAdopt(g *global) *cobra.Command {
@@ -72,27 +83,14 @@ func instanceAdopt(g *global) *cobra.Command {
 }
 
 func instanceList(g *global) *cobra.Command {
-	var output string
-	cmd := &cobra.Command{
-		Use: "list", Short: "List the instances that Basewright keeps", Example: "  basewright instance list", Args: exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := textOrJSON(output); err != nil {
-				return err
-			}
-			return withStore(g, func(s *store.Store) error {
-				list, err := s.Instances(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if output == "json" {
-					return listJSON(g.console, "instances", list)
-				}
-				return printInstances(g, list)
-			})
-		},
-	}
-	cmd.Flags().StringVar(&output, "output", "text", "how to print: text or json")
-	return cmd
+	cmd := &cobra.Command{Use: "list", Short: "List the instances that Basewright keeps", Example: "  basewright instance list"}
+	return listsInstances(g, cmd, func(ctx context.Context) (list []core.Instance, err error) {
+		err = withStore(g, func(s *store.Store) error {
+			list, err = s.Instances(ctx)
+			return err
+		})
+		return list, err
+	})
 }
 
 func instanceMode(g *global) *cobra.Command {

@@ -92,6 +92,12 @@ func TestJourney(t *testing.T) {
 	p.basewright(0, "repair", stack, "--finding", "PG-01", "--yes")
 	p.basewright(0, "change", "list")
 	p.basewright(0, "change", "show", change[1])
+	if out := p.basewright(0, "change", "show", change[1], "--output", "json"); !strings.Contains(out, `"id": "`+change[1]) || !strings.Contains(out, `"step": "`) {
+		t.Errorf("the change as JSON:\n%s", out)
+	}
+	if out := p.basewright(0, "instance", "discover", "--output", "json"); !strings.Contains(out, `"project": "`+stack) {
+		t.Errorf("the projects of the engine as JSON:\n%s", out)
+	}
 	p.basewright(0, "audit", "list")
 	if out := p.basewright(0, "audit", "verify"); !strings.Contains(out, "unbroken") {
 		t.Errorf("audit verify says %q", out)
