@@ -54,12 +54,12 @@ func (s ChangeState) Ended() bool {
 
 // JournalEntry is written before a step is taken, and its outcome after.
 type JournalEntry struct {
-	Change  string
-	Seq     int
-	Step    string // "snapshot", "action 2: set_role_password …", "verify", "rollback"
-	At      time.Time
-	Done    time.Time // zero while the step is under way, or was when the agent died
-	Outcome string    // "", "ok" or what went wrong
+	Change  string    `json:"change"`
+	Seq     int       `json:"seq"`
+	Step    string    `json:"step"` // "snapshot", "action 2: set_role_password …", "verify", "rollback"
+	At      time.Time `json:"at"`
+	Done    time.Time `json:"done,omitzero"` // zero while the step is under way, or was when the agent died
+	Outcome string    `json:"outcome"`       // "", "ok" or what went wrong
 }
 
 // AuditEntry says who did what to which instance and how it ended. Entries are
