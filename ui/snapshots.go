@@ -37,7 +37,7 @@ func (c *call) takeSnapshot() (any, error) {
 	if !slices.Contains(core.Scopes, scope) {
 		return nil, core.Errorf(core.Invalid, "scope=%q is not one of: config, database, volumes, full", clip(string(scope), 20))
 	}
-	if err := c.mayChange(); err != nil {
+	if err := c.instance.Controlled(); err != nil {
 		return nil, err
 	}
 	reason := "manual"
