@@ -34,7 +34,13 @@ type answer = map[string]any
 // newCaller logs in and reads the description.
 func newCaller(t *testing.T, s *served) *caller {
 	t.Helper()
-	c := &caller{served: s, t: t, login: s.logIn(), compiler: jsonschema.NewCompiler()}
+	return callerAs(t, s, s.logIn())
+}
+
+// callerAs is one that logged in already, at an earlier start of the agent.
+func callerAs(t *testing.T, s *served, login string) *caller {
+	t.Helper()
+	c := &caller{served: s, t: t, login: login, compiler: jsonschema.NewCompiler()}
 	_, text := s.get("/api/openapi.json", "")
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	if err != nil {

@@ -73,6 +73,7 @@ func TestRestoreIntoNew(t *testing.T) {
 		t.Errorf("it does not say that it runs:\n%s", out)
 	}
 	n.hasTheDataAndItsOwnSecrets(w, stack)
+	n.noSecrets(n.madeSecrets(filepath.Join(n.root, n.name)))
 	for what, d := range map[string]string{
 		"data": difference(data, w.data(t, stack)), "identity": difference(identity, w.identity(t, stack)), "state": difference(state, w.state(t, stack)),
 	} {
@@ -109,7 +110,6 @@ func (n *twin) hasTheDataAndItsOwnSecrets(w *world, stack string) {
 		t.Errorf("it is %s: %+v", d.Status, d.Findings)
 	}
 	n.useAsClient(dir)
-	n.noSecrets(n.madeSecrets(dir))
 	if left, _ := filepath.Glob(filepath.Join(dir, "volumes", "*.basewright-*")); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
@@ -45,6 +46,7 @@ type upgrading struct {
 	mirror          *mirror
 	name, root, dir string
 	secrets         map[string]string
+	login           string // of an admin, at every start of the agent
 }
 
 func (u *upgrading) make() {
@@ -165,6 +167,39 @@ func (u *upgrading) rehearses() {
 		u.t.Error("the rehearsal changed the instance's files")
 	}
 	u.nothingOfClone()
+	u.rehearsesOverHTTP()
+}
+
+// rehearsesOverHTTP does the same as the panel does.
+func (u *upgrading) rehearsesOverHTTP() {
+	u.t.Helper()
+	files, s := u.files(), startServe(u.t, u.data).ready()
+	c, base, order := newCaller(u.t, s), "/api/instances/"+u.name+"/upgrade", answer{"to": "0.8.1"}
+	if ways := c.want(http.StatusOK, "GET", base, nil); at(ways, "from") != "0.6.0" || !strings.Contains(fmt.Sprint(ways["ways"]), "OAuth provider") {
+		u.t.Errorf("the ways: %v", ways)
+	}
+	order["plan_hash"] = at(c.want(http.StatusOK, "POST", base+"/plan", order), "plan", "plan_hash")
+	c.want(http.StatusConflict, "POST", base+"/rehearsal", answer{"to": "0.8.1", "plan_hash": strings.Repeat("0", 64)})
+	r := c.want(http.StatusAccepted, "POST", base+"/rehearsal", order)
+	c.want(http.StatusConflict, "POST", base+"/rehearsal", order)
+	for at(r, "rehearsal", "stage") != "ended" {
+		select {
+		case <-u.t.Context().Done():
+			u.t.Fatal("the rehearsal does not end")
+		case <-time.After(time.Second): // it is told to nobody but who asks
+		}
+		r = c.want(http.StatusOK, "GET", base+"/rehearsal", nil)
+	}
+	if at(r, "rehearsal", "well") != true || at(r, "rehearsal", "change", "state") != "committed" || at(r, "rehearsal", "diagnosis", "status") == nil {
+		u.t.Errorf("the rehearsal: %v", r)
+	}
+	if u.files() != files {
+		u.t.Error("the rehearsal over the API changed the instance's files")
+	}
+	s.stop()
+	c.noneOf(u.secrets)
+	u.nothingOfClone()
+	u.login = c.login
 }
 
 func (u *upgrading) nothingOfClone() {
@@ -185,7 +220,7 @@ func (u *upgrading) nothingOfClone() {
 func (u *upgrading) overHTTP() {
 	u.t.Helper()
 	s := startServe(u.t, u.data).ready()
-	c := newCaller(u.t, s)
+	c := callerAs(u.t, s, u.login)
 	base := "/api/instances/" + u.name + "/upgrade"
 	order := answer{"to": "0.8.1"}
 	order["plan_hash"] = at(c.want(http.StatusOK, "POST", base+"/plan", order), "plan", "plan_hash")
