@@ -32,7 +32,7 @@ func TestPanelEditorOnARealAgent(t *testing.T) {
 		return string(text)
 	}
 
-	v.Run(browsertest.Visit(s.url+"/playbooks/new"), see(".codemirror"), types("#id", "my-repair"), press(".codemirror"),
+	v.Run(browsertest.Visit(s.url+"/playbooks/new"), see("#source"), types("#id", "my-repair"), press("#source"), see(".codemirror"), press(".codemirror"),
 		chromedp.KeyEvent(kb.Home, ctrl), chromedp.KeyEvent(kb.Enter), input.InsertText("oops ="), chromedp.KeyEvent(kb.Enter, ctrl), see("#editor-result [data-line]"))
 	if said := v.text("#editor-result"); !strings.Contains(said, "my-repair.lua:") {
 		t.Errorf("the sandbox says: %s", said)
@@ -45,7 +45,7 @@ func TestPanelEditorOnARealAgent(t *testing.T) {
 		t.Errorf("saved is: %s", first)
 	}
 
-	v.Run(press(`a[href$="/edit"]`), see(".codemirror"), press(".codemirror"), chromedp.KeyEvent(kb.End, ctrl), input.InsertText("-- a second thought"), press("[value=save]"), see(".versions a"))
+	v.Run(press(`a[href$="/edit"]`), press("#source"), see(".codemirror"), press(".codemirror"), chromedp.KeyEvent(kb.End, ctrl), input.InsertText("-- a second thought"), press("[value=save]"), see(".versions a"))
 	if now := saved(); now != first+"-- a second thought" {
 		t.Errorf("the second version is: %s", now)
 	}

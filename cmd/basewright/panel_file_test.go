@@ -51,7 +51,7 @@ func TestPanelEditsAFile(t *testing.T) {
 		t.Errorf("other bytes of the .env changed, too: %d of %d", len(after), len(before))
 	}
 	receipt := v.Where()
-	v.Run(press(`form[action$="/undo"] button`), browsertest.Leaves(receipt))
+	v.Run(press(`form[action$="/undo"] button`), browsertest.Leaves(s.url+receipt))
 	v.Within(5*time.Minute, see(".verdict.healthy"))
 	if after := string(p.file(env)); after != before {
 		t.Error("taken back, the .env is not what it was")

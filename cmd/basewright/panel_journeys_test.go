@@ -87,7 +87,7 @@ func TestPanelByKeyboard(t *testing.T) {
 	v.Run(chromedp.Poll(`[...document.querySelectorAll("#log .msg")].some(m => m.textContent.includes("`+marker+`"))`, nil))
 	v.Run(chromedp.KeyEvent(kb.Enter), see("[data-tail][aria-pressed=false]")) // the focus is where it was
 
-	v.Run(browsertest.Visit(s.url+"/playbooks/new"), see(".codemirror"), press("[value=plan]"), see("#editor-result .actions"))
+	v.Run(browsertest.Visit(s.url+"/playbooks/new"), see("#source"), press("[value=plan]"), see("#editor-result .actions"))
 	if said := v.text("#editor-result"); !strings.Contains(said, "restart auth") || !strings.Contains(said, stack) {
 		t.Errorf("a text that is not saved would do: %s", said)
 	}
