@@ -231,7 +231,7 @@ func (c *stackCaller) isOnlyObserved() {
 	snapshot := at(c.want(http.StatusCreated, "POST", c.base+"/snapshots", answer{"scope": "config"}), "snapshot", "id").(string)
 	c.want(http.StatusOK, "PATCH", c.base, answer{"mode": "observe"})
 	before := c.p.state(t, c.stack)
-	for path, body := range map[string]answer{"start": nil, "stop": nil, "safe-restart": nil, "snapshots": nil, "repairs": {"playbook": "restart-auth", "plan_hash": "x"}} {
+	for path, body := range map[string]answer{"start": nil, "stop": nil, "safe-restart": nil, "snapshots": {"scope": "config"}, "repairs": {"playbook": "restart-auth", "plan_hash": "x"}} {
 		var in any
 		if body != nil {
 			in = body
