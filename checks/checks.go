@@ -19,16 +19,9 @@ func All() []core.Checker {
 	return slices.SortedFunc(slices.Values(all), func(a, b core.Checker) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Explain returns what a code means and the ID of the check that finds it.
+// Explain returns what a built-in check's code means and the ID of that check.
 func Explain(code string) (e core.Explanation, checker string, ok bool) {
-	for _, c := range All() {
-		for _, e := range c.Finds {
-			if e.Code == code {
-				return e, c.ID, true
-			}
-		}
-	}
-	return core.Explanation{}, "", false
+	return core.Explained(all, code)
 }
 
 // essential are the services without which no client request succeeds; trouble

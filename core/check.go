@@ -112,6 +112,18 @@ func (t Target) Whole(ctx context.Context) (Target, error) {
 	return t, nil
 }
 
+// Explained returns what a code means and the ID of the checker that finds it.
+func Explained(all []Checker, code string) (e Explanation, checker string, ok bool) {
+	for _, c := range all {
+		for _, e := range c.Finds {
+			if e.Code == code {
+				return e, c.ID, true
+			}
+		}
+	}
+	return Explanation{}, "", false
+}
+
 // Explanation is what a code means, for a tired operator.
 type Explanation struct {
 	Code     string // "PG-01"

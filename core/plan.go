@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Risk says how much care a plan needs before it is applied.
@@ -55,16 +54,16 @@ type Wants struct {
 // Plan is what a change will do to one instance: data that can be shown,
 // stored, compared and approved. Every change of an instance is a plan.
 type Plan struct {
-	Instance string        `json:"instance"`
-	Playbook string        `json:"playbook"`
-	Title    string        `json:"title"`
-	Finding  string        `json:"finding,omitempty"` // code of the finding it is to mend
-	Risk     Risk          `json:"risk"`
-	Scope    Scope         `json:"snapshot"`
-	Downtime time.Duration `json:"downtime"` // estimated, nanoseconds
-	Actions  []Action      `json:"actions"`
-	Diff     []Diff        `json:"diff"`
-	Claims   []string      `json:"claims"` // codes that must be gone afterwards
+	Instance string   `json:"instance"`
+	Playbook string   `json:"playbook"`
+	Title    string   `json:"title"`
+	Finding  string   `json:"finding,omitempty"` // code of the finding it is to mend
+	Risk     Risk     `json:"risk"`
+	Scope    Scope    `json:"snapshot"`
+	Downtime Span     `json:"downtime_ms"` // estimated
+	Actions  []Action `json:"actions"`
+	Diff     []Diff   `json:"diff"`
+	Claims   []string `json:"claims"` // codes that must be gone afterwards
 
 	// Release is of Supabase, when the instance is of another one afterwards.
 	Release *Move `json:"release,omitempty"`

@@ -26,6 +26,10 @@ type Aside struct {
 	State    AsideState `json:"state"`
 	At       time.Time  `json:"at"`
 	Until    time.Time  `json:"until"` // from then on a person may want to purge it; nobody else does
+
+	// Release is of Supabase, which the files of the instance tell of now that this
+	// is back among them; the books follow. It is not kept.
+	Release string `json:"release,omitempty"`
 }
 
 // AsideKind says what was set aside.

@@ -24,10 +24,10 @@ func (s Snapshot) Holds(scope Scope) bool {
 // Proof is what is known of a snapshot's worth: how far the last look at it went,
 // and what it found.
 type Proof struct {
-	Level  ProofLevel    `json:"level"`
-	At     time.Time     `json:"at"`            // of the last look; when it was taken, it was read back
-	RTO    time.Duration `json:"rto,omitempty"` // how long the drill took to bring the data back, nanoseconds
-	Detail string        `json:"detail,omitempty"`
+	Level  ProofLevel `json:"level"`
+	At     time.Time  `json:"at"`               // of the last look; when it was taken, it was read back
+	RTO    Span       `json:"rto_ms,omitempty"` // how long the drill took to bring the data back
+	Detail string     `json:"detail,omitempty"`
 }
 
 // ProofLevel is how far a snapshot was tried. Only a drill proves one.

@@ -42,6 +42,7 @@ return {
   risk = "medium",
   needs = { "set_role_password", "restart", "wait_healthy" },
   params = {
+    anyway = { type = "bool", default = "false", help = "also when no login was seen to be refused" },
     timeout = { type = "duration", default = "120s", help = "how long each service may take to be healthy" },
   },
   wants = { sql = { roles = "select rolname from pg_roles where rolcanlogin order by rolname" } },
@@ -75,6 +76,10 @@ return {
       return nil, "the database has none of Supabase's roles; its first start did not finish (PG-03)"
     end
 
+    if not t.finding and not params.anyway then
+      return nil, "no login was seen to be refused, so nothing is to be done; to set the passwords all the same, give --param anyway=true"
+    end
+
     -- All of them: connections that were refused are not tried again for long,
     -- and those still open would only hide that the next one fails.
     for _, op in ipairs({ "restart", "wait_healthy" }) do
@@ -91,6 +96,7 @@ return {
   examples = {
     {
       given = {
+        finding = { code = "PG-01", service = "db" },
         env = { POSTGRES_PASSWORD = { secret = "env:POSTGRES_PASSWORD", fingerprint = "ab12cd34" } },
         services = {
           db = { state = "running", env = { POSTGRES_PASSWORD = { secret = "svc:db:POSTGRES_PASSWORD", fingerprint = "ab12cd34" } } },
@@ -106,6 +112,23 @@ return {
         "set_role_password role=supabase_auth_admin",
         "restart meta", "restart auth", "wait_healthy meta", "wait_healthy auth timeout=120s",
       },
+    },
+    {
+      given = {
+        env = { POSTGRES_PASSWORD = { secret = "env:POSTGRES_PASSWORD", fingerprint = "ab12cd34" } },
+        services = { db = { state = "running" }, auth = { state = "running" } },
+        sql = { roles = { { "authenticator" } } },
+      },
+      refuses = "no login was seen to be refused, so nothing is to be done; to set the passwords all the same, give --param anyway=true",
+    },
+    {
+      given = {
+        env = { POSTGRES_PASSWORD = { secret = "env:POSTGRES_PASSWORD", fingerprint = "ab12cd34" } },
+        services = { db = { state = "running" }, auth = { state = "running" } },
+        sql = { roles = { { "authenticator" } } },
+      },
+      params = { anyway = "true" },
+      plan = { "set_role_password password=env:POSTGRES_PASSWORD role=authenticator", "restart auth", "wait_healthy auth timeout=120s" },
     },
     {
       given = {

@@ -24,6 +24,7 @@ return {
   risk = "medium",
   needs = { "generate_secret", "set_env", "stop", "sql", "recreate", "wait_healthy" },
   params = {
+    anyway = { type = "bool", default = "false", help = "also when nothing was found to be wrong with the tenant" },
     new_key = { type = "bool", default = "false", help = "also make a new VAULT_ENC_KEY" },
     clients = { type = "int", help = "with POOL-06, the limit to set; by default twice the present one" },
     timeout = { type = "duration", default = "120s", help = "how long the pooler may take to be healthy" },
@@ -45,6 +46,9 @@ return {
     end
     if #(t.sql.tenants or {}) > 1 then
       return nil, "the pooler has stored " .. #t.sql.tenants .. " tenants, and makes only one by itself; a person must look at the others"
+    end
+    if not t.finding and not params.new_key and not params.anyway then
+      return nil, "nothing was found to be wrong with the pooler's tenant, so nothing is to be done; to have it made anew all the same, give --param anyway=true"
     end
     local exists = {}
     for _, row in ipairs(t.sql.schemas) do
@@ -133,6 +137,10 @@ return {
     {
       given = { services = { pooler = { state = "running" } }, sql = { schemas = { { "_supavisor" } }, tenants = { { "a" }, { "b" } } } },
       refuses = "the pooler has stored 2 tenants, and makes only one by itself; a person must look at the others",
+    },
+    {
+      given = { services = { pooler = { state = "running" } }, sql = { schemas = { { "_supavisor" } }, tenants = { { "a" } } } },
+      refuses = "nothing was found to be wrong with the pooler's tenant, so nothing is to be done; to have it made anew all the same, give --param anyway=true",
     },
     {
       given = { services = { pooler = { state = "running" } }, gaps = { ["sql.schemas"] = "there is no such database" }, sql = {} },

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/basewright/basewright/core/durable"
 )
 
 // History is the good versions of the user's playbooks on disk, a folder for each
@@ -48,17 +50,8 @@ func (h History) Keep(id, text string) error {
 		return fmt.Errorf("keep a version of playbook %s: %w", id, err)
 	}
 	name := filepath.Join(dir, now().UTC().Format(versionTime)+"-"+hex.EncodeToString(sum[:4])+".lua")
-	f, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
+	if err := durable.Replace(name, []byte(text)); err != nil {
 		return fmt.Errorf("keep a version of playbook %s: %w", id, err)
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("keep a version of playbook %s: %w", id, errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	codeShape  = regexp.MustCompile(`^[A-Z]{2,10}-[0-9]{2,3}$`)
+	codeShape  = regexp.MustCompile(`^[A-Z]{2,10}-[0-9]{2,3}$|^EXT(-[A-Z0-9]+)+$`) // the latter are plugins'
 	paramShape = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	idShape    = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 )

@@ -53,7 +53,7 @@ func Plan(ctx context.Context, book core.Playbook, t core.Target, d *core.Diagno
 		Scope:    scopeOf(book, t.Observation),
 		Actions:  actions,
 		Claims:   claims(book, findings, finding),
-		Downtime: downtime(actions),
+		Downtime: core.Span(downtime(actions)),
 		Basis:    Basis(t.Observation, finding, t.Key),
 		Diff:     Diff(t.Observation, actions, t.Key),
 	}

@@ -128,7 +128,7 @@ func TestPlanAlignsPasswords(t *testing.T) {
 		{Target: "container shop-auth-1", After: "restarted"},
 	})
 	equalJSON(t, p.Claims, []string{"PG-01"})
-	if p.Instance != "shop" || p.Finding != "PG-01" || p.Risk != core.MediumRisk || p.Scope != core.ConfigScope || p.Downtime != 10*time.Second {
+	if p.Instance != "shop" || p.Finding != "PG-01" || p.Risk != core.MediumRisk || p.Scope != core.ConfigScope || p.Downtime.Duration() != 10*time.Second {
 		t.Errorf("plan: %+v", p)
 	}
 	for _, k := range []string{"container:db", "container:auth", "env", "compose", "finding"} {
@@ -163,6 +163,7 @@ func TestPlanRefuses(t *testing.T) {
 		}, "auth runs with another database password than .env (DK-07); recreate it first"},
 		"the password is empty":        {eyes{}, func(o *core.Observation) { o.Env.Vars[0].Value = "" }, "POSTGRES_PASSWORD is not set in .env; put a password there first"},
 		"the roles cannot be read":     {eyes{err: errors.New("no route")}, func(*core.Observation) {}, "the roles of the database cannot be read: no route"},
+		"no login is refused":          {eyes{roles: [][]string{{"authenticator"}}}, func(*core.Observation) {}, "no login was seen to be refused, so nothing is to be done; to set the passwords all the same, give --param anyway=true"},
 		"the database was never ready": {eyes{roles: [][]string{{"visitor"}}}, func(*core.Observation) {}, "the database has none of Supabase's roles; its first start did not finish (PG-03)"},
 	}
 	b := builtInBook(t, "align-database-passwords")

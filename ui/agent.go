@@ -35,6 +35,7 @@ type Agent struct {
 
 	logins      logins
 	drills      drills
+	paces       paces
 	panel       pressroom
 	description func() ([]byte, error) // OpenAPI, made when it is first asked for
 	reader      func() (reader, error) // the same, to read

@@ -27,7 +27,7 @@ func withDrills(w *world) chan error {
 		select {
 		case err := <-outcome:
 			if err == nil {
-				s.Proof = core.Proof{Level: core.Proven, At: time.Now(), RTO: 12400 * time.Millisecond, Detail: "2 databases, 900 rows, 14 roles came back in 12.4s"}
+				s.Proof = core.Proof{Level: core.Proven, At: time.Now(), RTO: core.Span(12400 * time.Millisecond), Detail: "2 databases, 900 rows, 14 roles came back in 12.4s"}
 				err = w.a.Store.SaveSnapshot(ctx, s)
 			}
 			return s, err
@@ -70,7 +70,7 @@ func TestDrill(t *testing.T) {
 	}
 	go func() { outcome <- nil }()
 	rec := w.ask("POST", "/api/snapshots/snap-data/verify?level=proven", login, "")
-	if rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `"rto":12400000000`) {
+	if rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `"rto_ms":12400`) {
 		t.Errorf("the one that ends well: %d %s", rec.Code, rec.Body)
 	}
 	entries, err := w.a.Store.FindAudit(t.Context(), store.AuditQuery{Text: "snapshot.drill", Limit: 10})

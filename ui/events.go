@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,7 +31,7 @@ type sse struct {
 
 func (c *call) sse() *sse {
 	h := c.Writer.Header()
-	h.Set("Content-Type", "text/event-stream")
+	h.Set("Content-Type", eventStream)
 	h.Set("X-Accel-Buffering", "no")
 	s := &sse{out: c.Writer, ctl: http.NewResponseController(c.Writer)}
 	_ = s.ctl.SetReadDeadline(time.Time{}) // the body is read; what counts is writing
@@ -108,16 +109,16 @@ func (c *call) stillMay(instance string) bool {
 }
 
 // streamLogs follows the logs of an instance. An event's id is the moment of its
-// line, and Last-Event-ID goes on after that moment. That is not exact: a line of
-// the same nanosecond, or one that arrives late from another service, is not sent
-// again.
+// line, and Last-Event-ID, or after=, goes on after that moment. That is not exact: a
+// line of the same nanosecond, or one that arrives late from another service, is not
+// sent again.
 func (c *call) streamLogs() (any, error) {
 	q, err := c.logQuery()
 	if err != nil {
 		return nil, err
 	}
 	q.Follow = true
-	if at, err := time.Parse(time.RFC3339Nano, c.GetHeader("Last-Event-ID")); err == nil {
+	if at, err := time.Parse(time.RFC3339Nano, cmp.Or(c.GetHeader("Last-Event-ID"), c.Query("after"))); err == nil {
 		q.After = at
 	}
 	ctx, cancel := context.WithCancel(c.Request.Context())
@@ -153,7 +154,7 @@ func (c *call) streamLogs() (any, error) {
 		if err != nil {
 			return err
 		}
-		return s.send(momentOf(e), "log", b)
+		return s.send(moment(e.At), "log", b)
 	}, note)
 	if err != nil && ctx.Err() == nil && core.CodeOf(err) != core.Internal {
 		note(err.Error())
@@ -161,10 +162,10 @@ func (c *call) streamLogs() (any, error) {
 	return nil, nil
 }
 
-// momentOf is the id of a line's event; "" for a line without a time.
-func momentOf(e logs.Entry) string {
-	if e.At.IsZero() {
+// moment is the id of a line's event; "" for a line without a time.
+func moment(at time.Time) string {
+	if at.IsZero() {
 		return ""
 	}
-	return e.At.UTC().Format(time.RFC3339Nano)
+	return at.UTC().Format(time.RFC3339Nano)
 }

@@ -21,7 +21,10 @@ type fleetReportOut struct {
 	core.FleetReport
 }
 
-var askReport = asks("days: 1 to 366", "format: json, csv or html")
+var (
+	askReport    = asks("days: 1 to 366", "format: json, csv or html")
+	otherReports = orAs("text/csv", "text/html")
+)
 
 // reportAs reads how far back a report goes, and its format.
 func (c *call) reportAs() (days int, format string, err error) {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,62 @@ func TestAFixByKeyboard(t *testing.T) {
 	b.eval(`(() => { const v = document.querySelector(".verdict"); return v.getAttribute("aria-live") + " " + v.getAttribute("role") + " " + Boolean(v.same); })()`, &live)
 	if live != "polite status true" {
 		t.Errorf("what is read out: %s", live) // a new element would not be read out
+	}
+	b.quiet()
+}
+
+// TestAdoptByKeyboard goes from the list to an adopted instance by Tab, Space and Enter.
+func TestAdoptByKeyboard(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	b := browse(t, w)
+	b.login()
+	b.open("/")
+	b.run(browsertest.TabTo(`a[href="/adopt"]`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(".adopt", chromedp.ByQuery))
+	var picked bool
+	b.run(browsertest.TabTo("[name=project]"), chromedp.KeyEvent(" "), chromedp.Evaluate(`document.activeElement.checked`, &picked))
+	if picked {
+		t.Error("the key does not take the choice back")
+	}
+	b.run(chromedp.KeyEvent(" "), browsertest.TabTo(`form[action="/adopt"] .primary`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(".tabs", chromedp.ByQuery))
+	if at, is := b.where(), b.focused(); at != "/instances/new-one" || is != "#main" {
+		t.Errorf("it leads to %s, with the focus on %s", at, is)
+	}
+	b.quiet()
+}
+
+// TestEditorByKeyboard goes into the text and out of it again, both ways, however long
+// one takes after Escape, and saves; the page says how to leave.
+func TestEditorByKeyboard(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	saved := make(chan string, 1)
+	w.a.Works.SavePlaybook = func(_ context.Context, _, source string) error { saved <- source; return nil }
+	b := browse(t, w)
+	b.login()
+	b.open("/playbooks")
+	b.run(browsertest.TabTo(`a[href="/playbooks/new"]`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#source", chromedp.ByQuery))
+	b.run(browsertest.TabTo("#id"), chromedp.KeyEvent("my-book"), browsertest.TabTo("#source"), chromedp.WaitVisible(".codemirror", chromedp.ByQuery))
+	b.has(`document.activeElement.className === "codemirror"`)
+	b.run(chromedp.KeyEvent("-- mine"), chromedp.KeyEvent(kb.Tab))
+	if is := b.focused(); !strings.HasPrefix(is, "DIV") {
+		t.Errorf("Tab in the text leads to %s", is)
+	}
+	if said := b.text("#editor-keys"); !strings.Contains(said, "Esc and then Tab leaves the text") {
+		t.Errorf("the page says %q", said)
+	}
+	b.eval(`(() => { const now = Date.now; Date.now = () => now() + 3600000; return 0; })()`, nil) // an hour after Escape
+	b.run(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(8)))
+	if is := b.focused(); !strings.HasPrefix(is, "INPUT") {
+		t.Errorf("Escape and Shift with Tab lead to %s", is)
+	}
+	b.run(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent(kb.Tab))
+	if is := b.focused(); !strings.Contains(is, "value=check") {
+		t.Errorf("Escape and Tab lead to %s", is)
+	}
+	b.run(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(".examples", chromedp.ByQuery), browsertest.TabTo("[value=save]"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#notices .notice", chromedp.ByQuery))
+	if text := <-saved; !strings.HasPrefix(text, "  -- mine") || b.where() != "/playbooks/my-book" || b.Held() {
+		t.Errorf("saved %.40q, and it leads to %s", text, b.where())
 	}
 	b.quiet()
 }

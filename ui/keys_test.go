@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -68,6 +69,20 @@ func TestKeysInABrowser(t *testing.T) {
 	b.eval(`!document.querySelector("#key-ANON_KEY")`, &masked)
 	if text := b.text("#key-SERVICE_ROLE_KEY"); text != canary || !stays || !masked {
 		t.Errorf("%q, on the same page: %v, the first is masked again: %v", text, stays, masked)
+	}
+	// What is copied is the key itself; a page that came over plain HTTP has no
+	// clipboard, and marks it for who copies by hand.
+	for _, way := range []struct{ without, says string }{
+		{`Object.defineProperty(navigator, "clipboard", { value: { writeText: async (t) => { window.copied = t; } }, configurable: true }); 0`, `window.copied`},
+		{`Object.defineProperty(navigator, "clipboard", { value: undefined, configurable: true }); window.copied = ""; 0`, `String(getSelection())`},
+	} {
+		var got string
+		b.eval(way.without, nil)
+		b.run(chromedp.Click(`[data-copy-from="#key-SERVICE_ROLE_KEY"]`, chromedp.ByQuery), chromedp.Poll(way.says+` === "`+canary+`"`, nil, chromedp.WithPollingTimeout(10*time.Second)))
+		b.eval(way.says, &got)
+		if got != canary {
+			t.Errorf("copied %q", got)
+		}
 	}
 	b.run(chromedp.Click(`#keys-list a.button`, chromedp.ByQuery), chromedp.WaitNotPresent("#key-SERVICE_ROLE_KEY", chromedp.ByQuery))
 	b.quiet()

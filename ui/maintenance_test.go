@@ -43,7 +43,7 @@ func TestSchedulesByForm(t *testing.T) {
 			t.Errorf("%s: %+v", enabled, s)
 		}
 	}
-	if rec := w.form("/instances/shop/schedules", login, url.Values{"kind": {"restore-drill"}, "spec": {"every day"}}); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `value="restore-drill" selected`) {
+	if rec := w.form("/instances/shop/schedules", login, url.Values{"kind": {"restore-drill"}, "spec": {"every day"}}); rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), `value="restore-drill" selected`) {
 		t.Errorf("a schedule that was refused: %d", rec.Code)
 	}
 }
@@ -59,13 +59,13 @@ func TestWindowsByForm(t *testing.T) {
 	}{
 		"now":                {url.Values{"minutes": {"60"}, "reason": {"new disk"}}, http.StatusSeeOther},
 		"in two days":        {url.Values{"minutes": {"120"}, "begins": {later.Format(formTime)}}, http.StatusSeeOther},
-		"in the past":        {url.Values{"minutes": {"30"}, "begins": {"2020-01-01T00:00"}}, http.StatusOK},
-		"for no time":        {url.Values{"minutes": {"0"}}, http.StatusOK},
-		"at no moment":       {url.Values{"minutes": {"30"}, "begins": {"soon"}}, http.StatusOK},
-		"with a long reason": {url.Values{"minutes": {"30"}, "reason": {strings.Repeat("x", 81)}}, http.StatusOK},
+		"in the past":        {url.Values{"minutes": {"30"}, "begins": {"2020-01-01T00:00"}}, http.StatusBadRequest},
+		"for no time":        {url.Values{"minutes": {"0"}}, http.StatusBadRequest},
+		"at no moment":       {url.Values{"minutes": {"30"}, "begins": {"soon"}}, http.StatusBadRequest},
+		"with a long reason": {url.Values{"minutes": {"30"}, "reason": {strings.Repeat("x", 81)}}, http.StatusBadRequest},
 	} {
 		rec := w.form("/instances/shop/maintenance", login, tt.values)
-		if rec.Code != tt.want || (tt.want == http.StatusOK) != strings.Contains(rec.Body.String(), `class="problem"`) {
+		if rec.Code != tt.want || (tt.want == http.StatusBadRequest) != strings.Contains(rec.Body.String(), `class="problem"`) {
 			t.Errorf("%s: %d %s", name, rec.Code, saidOf(rec))
 		}
 	}

@@ -69,12 +69,23 @@ func operation(r route, registry huma.Registry) *huma.Operation {
 	if r.in != nil {
 		op.RequestBody = &huma.RequestBody{Required: true, Content: content("application/json", "", registry, r.in).Content}
 	}
-	success := &huma.Response{Description: "Done"}
-	if r.out != nil {
-		success = content("application/json", "Done", registry, r.out)
+	op.Responses[strconv.Itoa(r.status)] = successOf(r, registry)
+	if r.or != nil {
+		op.Responses[strconv.Itoa(r.or.status)] = content("application/json", http.StatusText(r.or.status), registry, r.or.out)
 	}
-	op.Responses[strconv.Itoa(r.status)] = success
 	return op
+}
+
+// successOf describes the usual success of a route, in each of its kinds.
+func successOf(r route, registry huma.Registry) *huma.Response {
+	done := &huma.Response{Description: "Done", Content: map[string]*huma.MediaType{}}
+	if r.out != nil {
+		done = content("application/json", "Done", registry, r.out)
+	}
+	for _, kind := range r.kinds {
+		done.Content[kind] = &huma.MediaType{}
+	}
+	return done
 }
 
 func content(kind, does string, registry huma.Registry, v any) *huma.Response {

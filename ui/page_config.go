@@ -50,7 +50,7 @@ func (p *pressroom) draft(id string, now time.Time) (draft, bool) {
 
 func (c *call) configPage() (any, error) { return c.configWith("") }
 
-func (c *call) configWith(problem string) (any, error) {
+func (c *call) configWith(problem string) (panel.Page, error) {
 	of, err := c.of("config")
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (c *call) previewConfig() (any, error) {
 	}
 	if _, err := c.PlanConfig(c, c.instance, changes); err != nil {
 		if core.CodeOf(err) == core.Invalid {
-			return c.configWith(problemOf(err).Detail)
+			return c.again(err, func(problem string) (panel.Page, error) { return c.configWith(problem) })
 		}
 		return nil, err
 	}

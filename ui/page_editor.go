@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -90,6 +91,11 @@ func (c *call) editorSent() (any, error) {
 	c.Params = gin.Params{{Key: "pid", Value: id}}
 	if _, err := c.savePlaybook(); err != nil {
 		return nil, err
+	}
+	if c.GetHeader("HX-Request") == "true" { // the page stays until it is saved
+		c.Header("HX-Redirect", "/playbooks/"+id+"?done=saved")
+		c.Status(http.StatusNoContent)
+		return nil, nil
 	}
 	return c.goTo("/playbooks/"+id, "saved")
 }

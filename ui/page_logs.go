@@ -39,6 +39,9 @@ func (c *call) logsPage() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n := len(found.Logs); n > 0 {
+		p.After = moment(found.Logs[n-1].At)
+	}
 	p.Notes, p.Errors, p.Warnings = found.Notes, found.Summary.Errors, found.Summary.Warnings
 	for _, l := range found.Logs {
 		if p.Query == "" || strings.Contains(strings.ToLower(l.Message+" "+l.Code), strings.ToLower(p.Query)) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/ui/panel"
 )
 
 // windowMinutes are the lengths of a maintenance window that the form offers.
@@ -38,23 +39,27 @@ func (c *call) addWindowByForm() (any, error) {
 	in := windowIn{Instance: c.instance.ID, Reason: strings.TrimSpace(c.PostForm("reason"))}
 	minutes, err := number(c.PostForm("minutes"))
 	if err != nil {
-		return c.schedulesWith(scheduleIn{}, "", err.Error())
+		return c.wrongWindow(err)
 	}
 	in.Minutes = minutes
 	if text := c.PostForm("begins"); text != "" {
 		at, err := time.Parse(formTime, text)
 		if err != nil {
-			return c.schedulesWith(scheduleIn{}, "", clip(text, 30)+" is not a moment such as 2026-01-31T22:00")
+			return c.wrongWindow(core.Errorf(core.Invalid, "%s is not a moment such as 2026-01-31T22:00", clip(text, 30)))
 		}
 		in.Begins = &at
 	}
 	c.given = in
 	if _, err := c.addWindow(); core.CodeOf(err) == core.Invalid {
-		return c.schedulesWith(scheduleIn{}, "", problemOf(err).Detail)
+		return c.wrongWindow(err)
 	} else if err != nil {
 		return nil, err
 	}
 	return c.goTo(c.home()+"/schedules", "saved")
+}
+
+func (c *call) wrongWindow(err error) (any, error) {
+	return c.again(err, func(problem string) (panel.Page, error) { return c.schedulesWith(scheduleIn{}, "", problem) })
 }
 
 func (c *call) endWindowByForm() (any, error) {

@@ -62,14 +62,8 @@ func (c *call) tell(p *panel.Overview, d *core.Diagnosis) {
 
 // explain returns what a code means.
 func (c *call) explain(code string) (core.Explanation, bool) {
-	for _, k := range c.Checks() {
-		for _, e := range k.Finds {
-			if e.Code == code {
-				return e, true
-			}
-		}
-	}
-	return core.Explanation{}, false
+	e, _, ok := core.Explained(c.Checks(), code)
+	return e, ok
 }
 
 // cause puts a finding into the words of the page.

@@ -15,7 +15,7 @@ func (c *call) schedulesPage() (any, error) { return c.schedulesWith(scheduleIn{
 const nextRuns = 3
 
 // schedulesWith is the page, with a schedule or a window that was refused.
-func (c *call) schedulesWith(in scheduleIn, problem, windowProblem string) (any, error) {
+func (c *call) schedulesWith(in scheduleIn, problem, windowProblem string) (panel.Page, error) {
 	of, err := c.of("schedules")
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (c *call) addScheduleByForm() (any, error) {
 	c.given = in
 	_, err := c.addSchedule()
 	if core.CodeOf(err) == core.Invalid {
-		return c.schedulesWith(in, problemOf(err).Detail, "")
+		return c.again(err, func(problem string) (panel.Page, error) { return c.schedulesWith(in, problem, "") })
 	}
 	if err != nil {
 		return nil, err

@@ -105,6 +105,9 @@ func (c *call) send(out any) {
 		c.refuse(c.Context, core.Errorf(core.Internal, "%s %s made no page", c.route.method, c.route.path))
 		return
 	}
+	if c.Request.Method != http.MethodGet {
+		c.Header("HX-Push-Url", "false") // nobody could ask for it again there
+	}
 	c.press(c.Context, c.route.status, p, c.part())
 }
 

@@ -50,7 +50,10 @@ type route struct {
 	in, out any      // zero values of the bodies; nil for none
 	query   []string // "name: what it means"
 	status  int      // of success
+	kinds   []string // of content that a success can have besides JSON
+	or      *answer  // another one
 	stream  bool     // the handler writes the answer itself, as it comes
+	heavy   bool     // it makes the engine, a database or a playbook work
 	page    bool     // it answers with a page of the panel
 }
 
@@ -73,6 +76,33 @@ func creates[T any](r *route) { r.out, r.status = *new(T), http.StatusCreated }
 func begins[T any](r *route)  { r.out, r.status = *new(T), http.StatusAccepted }
 func accepts(r *route)        { r.out, r.status = changeOut{}, http.StatusAccepted }
 
-func asks(query ...string) func(*route) { return func(r *route) { r.query = query } }
+func asks(query ...string) func(*route) {
+	return func(r *route) { r.query = append(r.query, query...) }
+}
 
-func streams(r *route) { r.stream = true }
+// answer is one that differs from the usual of its route.
+type answer struct {
+	status int
+	out    any
+}
+
+// orGives names the answer that a route has besides its usual one and problems.
+func orGives[T any](status int) func(*route) {
+	return func(r *route) { r.or = &answer{status, *new(T)} }
+}
+
+// orAs names the kinds of content that a route answers with when it is asked to.
+func orAs(kinds ...string) func(*route) {
+	return func(r *route) { r.kinds = append(r.kinds, kinds...) }
+}
+
+// streams names the kind of content of an answer that its handler writes itself.
+func streams(kind string) func(*route) {
+	return func(r *route) { r.stream, r.kinds = true, []string{kind} }
+}
+
+// heavy counts what a route does as much, and who asks is limited to little of it.
+func heavy(r *route) { r.heavy = true }
+
+// eventStream is the kind of content of server-sent events.
+const eventStream = "text/event-stream"

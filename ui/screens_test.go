@@ -1,11 +1,13 @@
 package ui
 
 import (
+	"context"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	capture "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -77,6 +79,61 @@ func TestEveryScreen(t *testing.T) {
 		b.size(390, 844)
 		b.open(s.path)
 		b.shot(s.name + "-phone")
+		b.fits(s.name)
+	}
+	b.quiet("404")
+}
+
+// TestPictures makes README's pictures anew when BASEWRIGHT_PICTURES is set; what is
+// on them is compared with nothing.
+func TestPictures(t *testing.T) {
+	if os.Getenv("BASEWRIGHT_PICTURES") == "" {
+		t.Skip("BASEWRIGHT_PICTURES=1 makes README's pictures anew")
+	}
+	w := newWorld(t)
+	w.withPassword("ana")
+	fleetOf(w, 14)
+	showcase(w)
+	b := browse(t, w)
+	b.login()
+	b.size(1180, 880)
+	for _, s := range screens {
+		path := "panel/pictures/" + s.name + ".webp"
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		b.dress(map[bool]string{true: "dark", false: "light"}[s.name == "plan"])
+		b.open(s.path)
+		var picture []byte
+		b.run(chromedp.WaitVisible(s.until, chromedp.ByQuery), chromedp.ActionFunc(func(ctx context.Context) (err error) {
+			picture, err = capture.CaptureScreenshot().WithFormat(capture.CaptureScreenshotFormatWebp).WithQuality(80).Do(ctx)
+			return err
+		}))
+		must(t, os.WriteFile(path, picture, 0o600))
+		must(t, os.Chmod(path, 0o644)) //nolint:gosec // a file of the repository
+	}
+}
+
+// TestEveryScreenInPortuguese keeps a picture of every page on a phone by night and wants
+// none wider than that, also of what is told while an answer is waited for: these words
+// are longer.
+func TestEveryScreenInPortuguese(t *testing.T) {
+	w := newWorld(t)
+	w.withPassword("ana")
+	showcase(w)
+	withKeys(w)
+	b := browse(t, w)
+	b.login()
+	b.open("/settings")
+	b.click(`button[name=lang][value=pt]`, `html[lang="pt-BR"]`)
+	b.dress("dark")
+	b.size(390, 844)
+	told := []string{"waiting", "lost", "unheard"}
+	for n, s := range screens {
+		b.open(s.path)
+		b.run(chromedp.WaitVisible(s.until, chromedp.ByQuery))
+		b.eval(`tell("`+told[n%len(told)]+`")`, nil)
+		b.shot(s.name + "-phone-pt")
 		b.fits(s.name)
 	}
 	b.quiet("404")

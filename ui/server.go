@@ -155,6 +155,10 @@ func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 			a.refuse(g, err)
 			return
 		}
+		if err := c.paced(); err != nil {
+			a.refuse(g, err)
+			return
+		}
 		c.answer()
 	}
 }

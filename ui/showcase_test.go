@@ -109,7 +109,7 @@ func brokenShop(now time.Time) *core.Diagnosis {
 // aRepair is a change that aligns passwords.
 func aRepair(at time.Time, id string, state core.ChangeState) core.Change {
 	p := core.Plan{Instance: "shop", Playbook: "align-database-passwords", Title: "Align the database's passwords with .env", Finding: "PG-01", Risk: core.HighRisk,
-		Scope: core.ConfigScope, Downtime: 40 * time.Second, Claims: []string{"PG-01"},
+		Scope: core.ConfigScope, Downtime: core.Span(40 * time.Second), Claims: []string{"PG-01"},
 		Actions: []core.Action{
 			{Op: core.OpSetRolePassword, Service: core.DB, Args: map[string]any{"role": "authenticator", "password": map[string]any{"secret": "env:POSTGRES_PASSWORD"}}, Why: "rest logs in as authenticator"},
 			{Op: core.OpSetRolePassword, Service: core.DB, Args: map[string]any{"role": "supabase_auth_admin", "password": map[string]any{"secret": "env:POSTGRES_PASSWORD"}}},

@@ -184,6 +184,9 @@ func TestUpgradeInABrowser(t *testing.T) {
 	press(".conflicts .primary", ".rehearse")
 	look("upgrade-plan")
 	press(".rehearse button", ".verdict.info")
+	if at := b.where(); at != "/instances/shop/upgrade?to=0.8.0#upgrade-rehearsal" {
+		t.Errorf("the rehearsal leads to %s", at)
+	}
 	look("upgrade-rehearsing")
 	close(w.hold)
 	b.run(chromedp.WaitVisible(".verdict.unhealthy", chromedp.ByQuery)) // that of 0.8.0 goes wrong

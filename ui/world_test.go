@@ -157,6 +157,7 @@ func (w *world) send(r *http.Request) *httptest.ResponseRecorder {
 	}
 	rec := httptest.NewRecorder()
 	w.h.ServeHTTP(rec, r)
+	w.described(r, rec)
 	return rec
 }
 

@@ -114,7 +114,7 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 // verify diagnoses an instance around a change, and keeps what it saw: what was
 // kept before tells of an instance that is no more.
 func (a *agent) verify(ctx context.Context, e core.Engine, i core.Instance) (*core.Diagnosis, error) {
-	d, err := look(ctx, e, a.store.Key(), a.books(ctx), diagnose.Options{Trigger: core.ByVerify})
+	d, err := a.look(ctx, e, a.store.Key(), a.books(ctx), diagnose.Options{Trigger: core.ByVerify})
 	if err != nil {
 		return d, err
 	}

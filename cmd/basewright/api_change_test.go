@@ -24,7 +24,7 @@ func (c *stackCaller) repairs() {
 	}
 	order := answer{"finding": "SVC-02"}
 	plan := c.want(http.StatusOK, "POST", c.base+"/repairs/plan", order)["plan"]
-	c.has("a plan", plan, "plan_hash", "actions", "diff", "risk", "downtime", "snapshot", "claims", "basis")
+	c.has("a plan", plan, "plan_hash", "actions", "diff", "risk", "downtime_ms", "snapshot", "claims", "basis")
 	c.want(http.StatusBadRequest, "POST", c.base+"/repairs", order)
 	c.want(http.StatusConflict, "POST", c.base+"/repairs", answer{"finding": "SVC-02", "plan_hash": strings.Repeat("0", 64)})
 	order["plan_hash"] = at(plan, "plan_hash")

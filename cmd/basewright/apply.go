@@ -16,6 +16,7 @@ import (
 	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/snapshot"
 	"github.com/basewright/basewright/core/store"
+	"github.com/basewright/basewright/core/upgrade"
 	"github.com/basewright/basewright/repairs"
 )
 
@@ -101,17 +102,19 @@ func openState(g *global, host *docker.Host) (*workshop, error) {
 	w.applier = &apply.Applier{
 		Open: func(_ context.Context, i core.Instance) (core.Engine, error) { return host.Open(i), nil },
 		Diagnose: func(ctx context.Context, e core.Engine, _ core.Instance) (*core.Diagnosis, error) {
-			return look(ctx, e, s.Key(), w.books, diagnose.Options{Trigger: core.ByVerify})
+			return w.look(ctx, e, s.Key(), w.books, diagnose.Options{Trigger: core.ByVerify})
 		},
-		Basis:     func(o *core.Observation, _ core.Plan) map[string]string { return repairs.Basis(o, nil, s.Key()) },
-		Journal:   s,
-		Snapshots: snapshots,
-		Data:      snapshots,
-		LockDir:   filepath.Join(data, "locks"),
-		MayExec:   w.mayExec,
-		Failpoint: apply.FailpointFromEnv(),
-		Retain:    w.retain,
-		Unmake:    func(ctx context.Context, c core.Change) error { return w.unmake(ctx, host, c) },
+		Basis:       func(o *core.Observation, _ core.Plan) map[string]string { return repairs.Basis(o, nil, s.Key()) },
+		Fingerprint: s.Key().Of,
+		Journal:     s,
+		ReleaseOf:   upgrade.Told,
+		Snapshots:   snapshots,
+		Data:        snapshots,
+		LockDir:     filepath.Join(data, "locks"),
+		MayExec:     w.mayExec,
+		Failpoint:   apply.FailpointFromEnv(),
+		Retain:      w.retain,
+		Unmake:      func(ctx context.Context, c core.Change) error { return w.unmake(ctx, host, c) },
 	}
 	return w, nil
 }

@@ -10,7 +10,7 @@ import (
 
 func auditCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Who changed what, in a log that shows when it was tampered with"}
-	cmd.AddCommand(auditList(g), auditVerify(g), auditExport(g), auditCheck(g), auditArchive(g))
+	cmd.AddCommand(auditList(g), auditVerify(g), auditExport(g), auditCheck(g), auditArchive(g), auditUsed(g))
 	return cmd
 }
 

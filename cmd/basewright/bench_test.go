@@ -70,7 +70,7 @@ func BenchmarkDoctor(b *testing.B) {
 		list = append(list, median(1, func() { host.Discover(b.Context()) }))
 		alone = append(alone, median(1, func() { slowest.Check(b.Context(), target) }))
 		whole = append(whole, median(1, func() {
-			d, err := look(b.Context(), host.Open(instance), key, nil, diagnose.Options{})
+			d, err := (&global{}).look(b.Context(), host.Open(instance), key, nil, diagnose.Options{})
 			if err != nil || d.Status != core.Healthy {
 				b.Fatal(err, d)
 			}

@@ -117,10 +117,11 @@ func (c *caller) described(method, path string, resp *http.Response, body []byte
 	if _, known := op["responses"].(map[string]any)[status]; !known {
 		status = "default"
 	}
-	if at(op, "responses", status, "content") == nil {
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	content, _ := at(op, "responses", status, "content").(map[string]any)
+	if media, ok := content[kind].(map[string]any); content == nil || ok && media["schema"] == nil {
 		return // no JSON of ours, such as the description itself
 	}
-	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	at := "api.json#" + (&url.URL{Path: "/paths/" + escape.Replace(route) + "/" + strings.ToLower(method) + "/responses/" + status + "/content/" + escape.Replace(kind) + "/schema"}).EscapedPath()
 	c.compiling.Lock() // the compiler keeps what it compiled, and some ask at once

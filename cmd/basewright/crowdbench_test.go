@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,8 +50,37 @@ func BenchmarkCrowd(b *testing.B) {
 	b.ReportMetric(ms(sent, 50), "ms-p50-from-sent")
 	b.ReportMetric(ms(sent, 99), "ms-p99-from-sent")
 	b.ReportMetric(ran.Seconds(), "cpu-s")
+	b.ReportMetric(ran.Seconds(), "cpu-s")
 	b.ReportMetric(starved.Seconds(), "s-without-cpu")
 	b.ReportMetric(float64(resident(b, s)), "MiB")
+}
+
+// dripTo is in the environment of the process that drips, with the address.
+const dripTo = "BASEWRIGHT_TEST_DRIP"
+
+// dripElsewhere has 9,000 slow ones in a process of its own that takes what the
+// others leave of the processors, since who sends such has machines of his own. It
+// returns how long the last one lived.
+func dripElsewhere(b *testing.B, address string) (longest time.Duration) {
+	cmd := exec.Command("nice", "-n", "19", os.Args[0])
+	cmd.Env = append(os.Environ(), dripTo+"="+address)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err == nil {
+		longest, err = time.ParseDuration(string(out))
+	}
+	if err != nil {
+		b.Error(err)
+	}
+	return longest
+}
+
+// drip is that process.
+func drip(address string) {
+	var slow slowOnes
+	slow.drip(address, 9000)
+	slow.all.Wait()
+	fmt.Print(slices.Max(slow.lives))
 }
 
 // BenchmarkSlowLoris holds 9,000 connections that send a byte each second: how
@@ -58,28 +90,30 @@ func BenchmarkSlowLoris(b *testing.B) {
 	s, login := servedForBench(b)
 	ms := func(list []time.Duration) float64 { return float64(percentile(list, 99).Microseconds()) / 1000 }
 	var alone, among []time.Duration
-	var longest, whole, starved time.Duration
+	var longest, whole, ran, starved time.Duration
 	away := 0
 	for b.Loop() {
 		quiet := make(chan bool)
 		time.AfterFunc(4*time.Second, func() { close(quiet) })
 		alone, _ = askUntil(b, s, login, quiet)
-		_, had := ranFor(b, s)
+		before, had := ranFor(b, s)
 		begin := time.Now()
-		var slow slowOnes
-		slow.drip(strings.TrimPrefix(s.url, "http://"), 9000)
 		dropped := make(chan bool)
-		go func() { slow.all.Wait(); close(dropped) }()
+		go func() {
+			defer close(dropped)
+			longest = dripElsewhere(b, strings.TrimPrefix(s.url, "http://"))
+		}()
 		among, away = askUntil(b, s, login, dropped)
-		whole, longest = time.Since(begin), slices.Max(slow.lives)
-		_, starved = ranFor(b, s)
-		starved -= had
+		whole = time.Since(begin)
+		ran, starved = ranFor(b, s)
+		ran, starved = ran-before, starved-had
 	}
 	b.ReportMetric(longest.Seconds(), "s-longest-slow-one")
 	b.ReportMetric(whole.Seconds(), "s-until-all-gone")
 	b.ReportMetric(ms(alone), "ms-p99-alone")
 	b.ReportMetric(ms(among), "ms-p99-among")
 	b.ReportMetric(float64(away), "others-sent-away")
+	b.ReportMetric(ran.Seconds(), "cpu-s")
 	b.ReportMetric(starved.Seconds(), "s-without-cpu")
 	b.ReportMetric(float64(resident(b, s)), "MiB")
 }

@@ -47,7 +47,7 @@ no mail is sent.
 Exit code: 0 nothing at or above --fail-on was found, 1 something was, 2 could not look.`,
 		Example: "  basewright doctor\n  basewright doctor shop --output json | jq .diagnoses[0].root_causes\n  basewright doctor --all --output nagios\n  basewright doctor shop --output html > shop.html",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cmp.Or(f.validate(args), f.limits()); err != nil {
+			if err := cmp.Or(f.validate(args), f.limits(g.checkers())); err != nil {
 				return nagiosUnknown(g, f, err)
 			}
 			return doctor(cmd.Context(), g, f, args)
@@ -81,11 +81,11 @@ func (f doctorFlags) validate(names []string) error {
 }
 
 // limits reads how long checks may take.
-func (f *doctorFlags) limits() error {
+func (f *doctorFlags) limits(known []core.Checker) error {
 	const most = 10 * time.Minute
 	f.timeouts = map[string]time.Duration{}
 	for id, text := range f.checks {
-		if !slices.ContainsFunc(checks.All(), func(c core.Checker) bool { return c.ID == id }) {
+		if !slices.ContainsFunc(known, func(c core.Checker) bool { return c.ID == id }) {
 			return core.Errorf(core.Invalid, "--check-timeout names %q, which is no check; `basewright check list` shows them", id)
 		}
 		d, err := time.ParseDuration(text)
@@ -191,13 +191,13 @@ func diagnoseAll(ctx context.Context, g *global, host *docker.Host, instances []
 			defer p.done(names[i])
 			engine := host.Open(instance)
 			if memory != nil {
-				diagnoses[i], errs[i] = lookSince(ctx, engine, memory, books, opts)
+				diagnoses[i], errs[i] = g.lookSince(ctx, engine, memory, books, opts)
 				if diagnoses[i] != nil && !f.since {
 					diagnoses[i].Since, errs[i] = nil, nil // nobody asked
 				}
 				return
 			}
-			diagnoses[i], errs[i] = look(ctx, engine, key, books, opts)
+			diagnoses[i], errs[i] = g.look(ctx, engine, key, books, opts)
 		})
 	}
 	wg.Wait()
@@ -215,14 +215,14 @@ func (f doctorFlags) options() diagnose.Options {
 }
 
 // look observes one instance and runs every check on it.
-func look(ctx context.Context, in core.Inspector, key core.FingerprintKey, books []core.Playbook, opts diagnose.Options) (*core.Diagnosis, error) {
-	d, _, err := diagnose.Look(ctx, in, key, checks.All(), worded(opts, books))
+func (g *global) look(ctx context.Context, in core.Inspector, key core.FingerprintKey, books []core.Playbook, opts diagnose.Options) (*core.Diagnosis, error) {
+	d, _, err := diagnose.Look(ctx, in, key, g.checkers(), worded(opts, books))
 	return d, err
 }
 
 // check runs every check on an observed instance.
-func check(ctx context.Context, t core.Target, books []core.Playbook, opts diagnose.Options) *core.Diagnosis {
-	return diagnose.Run(ctx, t, checks.All(), worded(opts, books))
+func (g *global) check(ctx context.Context, t core.Target, books []core.Playbook, opts diagnose.Options) *core.Diagnosis {
+	return diagnose.Run(ctx, t, g.checkers(), worded(opts, books))
 }
 
 // worded adds to opts what findings are told with.

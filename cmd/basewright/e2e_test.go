@@ -83,6 +83,10 @@ var upOnce = sync.OnceValue(func() error {
 
 // TestMain removes the stacks again, if a test made them.
 func TestMain(m *testing.M) {
+	if address := os.Getenv(dripTo); address != "" {
+		drip(address)
+		return
+	}
 	code := m.Run()
 	if worldMade.Load() {
 		w, _ := theWorld()

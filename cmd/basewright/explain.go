@@ -31,9 +31,9 @@ func explainCommand(g *global) *cobra.Command {
 				fmt.Fprintf(g.out, "%s is told as %s: %s.\n\n", code, strings.Join(codes, " or "), why)
 			}
 			for i, c := range codes {
-				e, checker, ok := checks.Explain(c)
+				e, checker, ok := core.Explained(g.checkers(), c)
 				if !ok {
-					return unknownCode(code, args[0])
+					return unknownCode(g.checkers(), code, args[0])
 				}
 				if i > 0 {
 					fmt.Fprintln(g.out)
@@ -67,9 +67,9 @@ func explain(g *global, e core.Explanation, checker string, books []core.Playboo
 }
 
 // unknownCode says that there is no such code, and which may have been meant.
-func unknownCode(code, asked string) error {
+func unknownCode(all []core.Checker, code, asked string) error {
 	var near []string
-	for _, e := range nearCodes(code) {
+	for _, e := range nearCodes(all, code) {
 		near = append(near, e.Code+" ("+e.Title+")")
 	}
 	if len(near) == 0 {
@@ -102,7 +102,7 @@ func checkList(g *global) *cobra.Command {
 				return err
 			}
 			var rows []codeRow
-			for _, c := range checks.All() {
+			for _, c := range g.checkers() {
 				for _, e := range c.Finds {
 					rows = append(rows, codeRow{e.Code, e.Severity, c.Category, c.ID, e.Title})
 				}

@@ -76,7 +76,7 @@ func fixture(ctx context.Context, g *global, f repairFlags, args []string) error
 		return err
 	}
 	target := core.Target{Observation: obs, Inspector: engine, Key: w.store.Key()}
-	d := check(ctx, target, w.books, diagnose.Options{Trigger: core.ByCLI})
+	d := w.check(ctx, target, w.books, diagnose.Options{Trigger: core.ByCLI})
 	book, finding, err := w.choose(ctx, d, f, args[1:])
 	if err != nil {
 		return err

@@ -18,18 +18,31 @@ import (
 // new secrets, and deleted: killed in the middle of that, undone, and for good.
 func (p *person) lives(host *docker.Host, name, dir string) {
 	p.t.Helper()
-	e := host.Open(core.Instance{ID: name, Project: name, Dir: dir, Files: []string{filepath.Join(dir, "docker-compose.yml")}})
+	inst := core.Instance{ID: name, Project: name, Dir: dir, Files: []string{filepath.Join(dir, "docker-compose.yml")}}
+	e := host.Open(inst)
 	if _, err := supabase.PSQL(p.t.Context(), e, "postgres", notesTable); err != nil {
 		p.t.Fatal(err)
 	}
 	p.useAsClient(dir)
+	p.toldNoPassword(e)
 	p.stopsAndStarts(name)
 	p.rotates(name, dir)
+	p.toldNoPassword(host.Open(inst))
 	if os.Getenv("BASEWRIGHT_TEST_ALL") == "1" {
 		p.clones(host, name, dir, false)
 		p.clones(host, name, dir, true)
 	}
 	p.deletes(host, name, dir)
+}
+
+// toldNoPassword wants no statement that gives a role a password, or a verifier of
+// one, among those that the database keeps for whoever may look at its load.
+func (p *person) toldNoPassword(e core.Engine) {
+	p.t.Helper()
+	out, err := supabase.PSQL(p.t.Context(), e, "postgres", "select left(query, 60) from extensions.pg_stat_statements where query ~* 'password\\s+''|SCRAM-SHA-256';\n")
+	if err != nil || out != "" {
+		p.t.Errorf("the statistics tell passwords: %v\n%s", err, out)
+	}
 }
 
 // notesTable is what an app would make: everybody sees their own rows.

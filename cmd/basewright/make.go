@@ -48,7 +48,7 @@ func (w *workshop) creation(job *create.Job, who string, books []core.Playbook) 
 			})
 		},
 		Prove: func(ctx context.Context, e core.Engine) (*core.Diagnosis, error) {
-			return look(ctx, e, w.store.Key(), books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
+			return w.look(ctx, e, w.store.Key(), books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
 		},
 	}
 }

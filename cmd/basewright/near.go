@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
 )
 
@@ -14,13 +13,13 @@ const mostNear = 5
 
 // nearCodes returns codes that may have been meant: those that look alike, or
 // those whose title holds the word.
-func nearCodes(asked string) []core.Explanation {
+func nearCodes(all []core.Checker, asked string) []core.Explanation {
 	type candidate struct {
 		core.Explanation
 		far int
 	}
 	var list []candidate
-	for _, c := range checks.All() {
+	for _, c := range all {
 		for _, e := range c.Finds {
 			far := distance(bare(asked), bare(e.Code))
 			if len(asked) >= 3 && strings.Contains(strings.ToUpper(e.Title), asked) {

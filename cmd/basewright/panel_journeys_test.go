@@ -65,7 +65,7 @@ func (v *visitor) adopt(stack string) {
 	v.t.Helper()
 	v.Run(browsertest.Visit(v.Base+"/adopt"), see("input[name=project]"),
 		chromedp.Evaluate(`document.querySelectorAll("input[name=project]").forEach(b => b.checked = b.value === "`+stack+`")`, nil), press(`form[action="/adopt"] .primary`), see(".empty"))
-	v.Run(press(`button[name=mode]`), see(".notice"))
+	v.Run(press(`[name=mode][value=control]`), see(`[name=mode][value=observe]`))
 }
 
 // TestPanelByKeyboard goes whole ways without a mouse, but for adopting and the editor, in which

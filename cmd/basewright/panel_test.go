@@ -33,7 +33,7 @@ func TestPanelOnARealStack(t *testing.T) {
 	b.Run(browsertest.Visit(s.url+"/"), see("#password"), chromedp.SendKeys("#username", "admin"), chromedp.SendKeys("#password", password[1]), press("button.primary"), see(".guide"))
 	b.Run(press(`.guide a[href="/adopt"]`), see("input[name=project]"),
 		chromedp.Evaluate(`document.querySelectorAll("input[name=project]").forEach(b => b.checked = b.value === "`+stack+`")`, nil), press(`form[action="/adopt"] .primary`), see(".empty"))
-	b.Run(press(`button[name=mode]`), see(".notice"), press(`form[action$="/diagnose"] button`), see("#finding-PG-01"))
+	b.Run(press(`[name=mode][value=control]`), see(`[name=mode][value=observe]`), press(`form[action$="/diagnose"] button`), see("#finding-PG-01"))
 	b.Shot("real-overview")
 	look()
 	b.Run(press(`#finding-PG-01 .decide .primary`), see(".approve"))

@@ -28,7 +28,7 @@ func printPlan(c *console, p core.Plan) {
 		c.field("Snapshot", printable(string(p.Scope))+", "+when)
 	}
 	if p.Downtime > 0 {
-		c.field("Downtime", "about "+p.Downtime.Round(time.Second).String())
+		c.field("Downtime", "about "+p.Downtime.Duration().Round(time.Second).String())
 	}
 	for i, a := range p.Actions {
 		label := ""

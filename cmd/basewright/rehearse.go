@@ -144,7 +144,7 @@ func (t *trial) upgrade(ctx context.Context, r *rehearsal, clone core.Instance, 
 // time to settle.
 func (t *trial) examine(ctx context.Context, r *rehearsal, clone core.Engine) (err error) {
 	for end := time.Now().Add(2 * time.Minute); ; {
-		r.Diagnosis, err = look(ctx, clone, t.store.Key(), t.books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
+		r.Diagnosis, err = t.look(ctx, clone, t.store.Key(), t.books, diagnose.Options{Depth: core.Deep, Trigger: core.ByVerify})
 		r.Well = err == nil && r.Diagnosis.Status != core.Unhealthy && r.Diagnosis.Status != core.Unknown
 		if r.Well || time.Now().After(end) {
 			return err

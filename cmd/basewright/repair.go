@@ -112,7 +112,7 @@ func (w *workshop) plan(ctx context.Context, instance core.Instance, f repairFla
 		return core.Plan{}, nil, err
 	}
 	target := core.Target{Observation: obs, Inspector: engine, Key: w.store.Key()}
-	d := check(ctx, target, w.books, diagnose.Options{Trigger: core.ByCLI})
+	d := w.check(ctx, target, w.books, diagnose.Options{Trigger: core.ByCLI})
 	book, finding, err := w.choose(ctx, d, f, names)
 	if err != nil {
 		return core.Plan{}, nil, err

@@ -68,7 +68,7 @@ func TestRestoreOverHTTP(t *testing.T) {
 		return "/api/snapshots/" + out.Snapshot.ID
 	}
 	good := take("full")
-	if answer := s.wants(http.StatusOK, http.MethodPost, good+"/verify?level=proven", ""); !strings.Contains(answer, `"level":"proven"`) || !strings.Contains(answer, `"rto":`) {
+	if answer := s.wants(http.StatusOK, http.MethodPost, good+"/verify?level=proven", ""); !strings.Contains(answer, `"level":"proven"`) || !strings.Contains(answer, `"rto_ms":`) {
 		t.Errorf("the drill: %s", answer)
 	}
 	w.sql(t, stack, spoil)

@@ -51,7 +51,7 @@ func planRestore(folder *snapshot.Folder, inst core.Instance, obs *core.Observat
 		names = append(names, string(p))
 	}
 	plan := core.Plan{
-		Instance: inst.ID, Playbook: core.RestorePlaybook, Risk: core.HighRisk, Scope: safetyScope(parts), Downtime: time.Minute,
+		Instance: inst.ID, Playbook: core.RestorePlaybook, Risk: core.HighRisk, Scope: safetyScope(parts), Downtime: core.Span(time.Minute),
 		Title: fmt.Sprintf("Restore %s from snapshot %s of %s", strings.Join(names, ", "), s.ID, s.Created.Local().Format(time.DateTime)),
 		Basis: map[string]string{"engine": obs.Host.EngineID, "snapshot": s.SHA256},
 	}

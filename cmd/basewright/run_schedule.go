@@ -50,6 +50,10 @@ func (a *agent) runSchedule(ctx context.Context, s core.Schedule) (string, error
 		if ctx.Err() != nil {
 			return last, ctx.Err()
 		}
+		if left, _, err := a.outOfMaintenance(ctx, []core.Instance{i}); err != nil || len(left) == 0 {
+			errs = append(errs, err)
+			continue
+		}
 		text, err := a.runOn(ctx, s, i)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", i.ID, err))
@@ -76,16 +80,22 @@ func (a *agent) instancesOf(ctx context.Context, s core.Schedule) (list []core.I
 	if err != nil {
 		return nil, nil, err
 	}
+	return a.outOfMaintenance(ctx, list)
+}
+
+// outOfMaintenance leaves out the instances that are in maintenance now; quiet is
+// the window of one of these.
+func (a *agent) outOfMaintenance(ctx context.Context, list []core.Instance) (left []core.Instance, quiet *core.Window, err error) {
 	now := time.Now()
 	windows, err := a.store.Windows(ctx, now)
-	list = slices.DeleteFunc(list, func(i core.Instance) bool {
+	left = slices.DeleteFunc(slices.Clone(list), func(i core.Instance) bool {
 		n := slices.IndexFunc(windows, func(w core.Window) bool { return w.Holds(i.ID, now) })
 		if n >= 0 {
 			quiet = &windows[n]
 		}
 		return n >= 0
 	})
-	return list, quiet, err
+	return left, quiet, err
 }
 
 // archiveAudit moves old entries of the audit log into a file.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -66,6 +67,27 @@ func TestNothingHappensByItselfInMaintenance(t *testing.T) {
 	}
 	if path, err := a.runSchedule(t.Context(), core.Schedule{ID: "b", Instance: "*", Kind: core.ScheduleBackup}); err != nil || made("blog") == 0 || path == "" {
 		t.Errorf("the state is backed up all the same: %q %v", path, err)
+	}
+}
+
+// TestMaintenanceThatBeginsMeanwhile: a schedule of all instances leaves out the one
+// whose maintenance began while it was at another.
+func TestMaintenanceThatBeginsMeanwhile(t *testing.T) {
+	a := idleAgent(t)
+	var looked []string
+	a.Diagnoses.Look = func(_ context.Context, i core.Instance, _ core.Depth, _ core.Trigger) (*core.Diagnosis, error) {
+		looked = append(looked, i.ID)
+		now := time.Now()
+		for _, id := range []string{"shop", "blog"} {
+			if id != i.ID {
+				must(t, a.store.AddWindow(t.Context(), core.Window{ID: core.NewID(), Instance: id, Begins: now.Add(-time.Second), Ends: now.Add(time.Hour), Reason: "new disk", Created: now}, local("maintenance.add", "")))
+			}
+		}
+		return &core.Diagnosis{ID: core.NewID(), Timestamp: now, Mode: core.Full, Status: core.Healthy, RootCauses: []string{}}, nil
+	}
+	said, err := a.runSchedule(t.Context(), core.Schedule{ID: "s", Instance: "*", Kind: core.ScheduleDiagnose})
+	if err != nil || len(looked) != 1 || said != "1 of 2 instances" {
+		t.Errorf("it looked at %v and says %q: %v", looked, said, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,12 +57,31 @@ var programOnce = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "basewright")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	built := filepath.Join(dir, "built")
+	if out, err := exec.Command("go", "build", "-o", built, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
-	return path, nil
+	return installed(built)
 })
+
+// installed returns a copy of a program that was built just now, written in small
+// pieces like a package's. The kernel has what the linker wrote in pages of 2 MiB,
+// and counts these whole as the program's memory.
+func installed(built string) (_ string, err error) {
+	from, err := os.Open(built)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close()
+	path := filepath.Join(filepath.Dir(built), "basewright")
+	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o700) //nolint:gosec // a program
+	if err != nil {
+		return "", err
+	}
+	pieces := struct{ io.Writer }{to} // without it the kernel copies the file by itself, at once
+	_, err = io.CopyBuffer(pieces, struct{ io.Reader }{from}, make([]byte, 32<<10))
+	return path, errors.Join(err, to.Close(), os.Remove(built))
+}
 
 // startServe starts the agent on a port that is free and waits until it is ready
 // or says why it is not.
@@ -74,9 +94,15 @@ func startServe(t testing.TB, data string, env ...string) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &served{t: t, data: data, out: &lockedBuffer{}}
-	s.cmd = exec.Command(program, "serve", "--data", data, "--listen", "127.0.0.1:0")
-	s.cmd.Env = append(os.Environ(), env...)
+	cmd := exec.Command(program, "serve", "--data", data, "--listen", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), env...)
+	return startCommand(t, data, cmd)
+}
+
+// startCommand is startServe by a command that somebody made.
+func startCommand(t testing.TB, data string, cmd *exec.Cmd) *served {
+	t.Helper()
+	s := &served{t: t, data: data, out: &lockedBuffer{}, cmd: cmd}
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/diagnose"
 	"github.com/basewright/basewright/core/store"
@@ -29,8 +28,8 @@ func (g *global) memory(wanted bool) (*store.Store, error) {
 // lookSince is look, and compares the instance with how it was when it was last
 // healthy. When it is healthy now, that is remembered instead. Where the state
 // fails, the diagnosis is there beside the error.
-func lookSince(ctx context.Context, in core.Inspector, s *store.Store, books []core.Playbook, opts diagnose.Options) (*core.Diagnosis, error) {
-	d, obs, err := diagnose.Look(ctx, in, s.Key(), checks.All(), worded(opts, books))
+func (g *global) lookSince(ctx context.Context, in core.Inspector, s *store.Store, books []core.Playbook, opts diagnose.Options) (*core.Diagnosis, error) {
+	d, obs, err := diagnose.Look(ctx, in, s.Key(), g.checkers(), worded(opts, books))
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func TestSinceHealthy(t *testing.T) {
 	auth.Env["GOTRUE_JWT_SECRET"] = old
 	look := func() *core.Diagnosis {
 		t.Helper()
-		d, err := lookSince(t.Context(), r, s, nil, diagnose.Options{Timeout: time.Minute, Total: time.Minute})
+		d, err := (&global{dataDir: t.TempDir()}).lookSince(t.Context(), r, s, nil, diagnose.Options{Timeout: time.Minute, Total: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

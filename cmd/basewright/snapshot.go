@@ -110,7 +110,7 @@ func tried(s core.Snapshot) string {
 		text = string(core.Readable) // before levels were kept, each was read back
 	}
 	if s.Proof.Level == core.Proven {
-		text += fmt.Sprintf(" %s, RTO %s", s.Proof.At.Local().Format(time.DateOnly), s.Proof.RTO.Round(100*time.Millisecond))
+		text += fmt.Sprintf(" %s, RTO %s", s.Proof.At.Local().Format(time.DateOnly), s.Proof.RTO.Duration().Round(100*time.Millisecond))
 	}
 	if s.Encrypted {
 		text += ", encrypted"

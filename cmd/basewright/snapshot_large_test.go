@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,21 +36,10 @@ func TestLargeSnapshot(t *testing.T) {
 	slowSet(t)
 	w := onStacks(t)
 	stack, p := w.borrow(t), w.person(t)
-	w.seed(t, stack)
-	w.sql(t, stack, "create unlogged table public.big as select i, repeat(md5(i::text), 55) as t from generate_series(1, 1150000) i;")
-	t.Cleanup(func() { w.sql(t, stack, "drop table if exists public.big;") })
-	file := filepath.Join(w.folder(stack), "volumes", "storage", "sparse")
-	if err := os.WriteFile(file, []byte("begins"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.Remove(file) })
-	if err := os.Truncate(file, 2<<30); err != nil {
-		t.Fatal(err)
-	}
-	const bound = 100 // MiB
+	file := w.enlarge(t, stack)
 	out, most := p.peak("snapshot", "create", stack, "--output", "json")
 	var s core.Snapshot
-	if err := json.Unmarshal([]byte(out), &s); err != nil || most > bound {
+	if err := json.Unmarshal([]byte(out), &s); err != nil || most > largeBound {
 		t.Fatalf("%d MiB, %v: %s", most, err, out)
 	}
 	for _, args := range [][]string{
@@ -57,17 +47,43 @@ func TestLargeSnapshot(t *testing.T) {
 		{"snapshot", "restore", s.ID, "--only", "database", "--only", "volumes", "--yes"},
 	} {
 		_, mib := p.peak(args...)
-		if mib > bound {
+		if mib > largeBound {
 			t.Errorf("%s took %d MiB", strings.Join(args, " "), mib)
 		}
 		most = max(most, mib)
 	}
 	t.Logf("peak memory of snapshot, drill and restore of 2 GB of rows and a file of 2 GB: %d MiB", most)
-	if n := strings.TrimSpace(w.sql(t, stack, "select count(*) from public.big;")); n != "1150000" {
+	w.mustBeLarge(t, stack, file)
+}
+
+// The bounds of what a large snapshot holds, and of the memory that it takes.
+const (
+	largeRows  = 1_150_000 // 2 GB of them
+	largeFile  = 2 << 30
+	largeBound = 100 // MiB
+)
+
+// enlarge gives a stack 2 GB of rows and a file of 2 GB, and returns its name.
+func (w *world) enlarge(t *testing.T, stack string) string {
+	t.Helper()
+	w.seed(t, stack)
+	w.sql(t, stack, fmt.Sprintf("create unlogged table public.big as select i, repeat(md5(i::text), 55) as t from generate_series(1, %d) i;", largeRows))
+	t.Cleanup(func() { w.sql(t, stack, "drop table if exists public.big;") })
+	file := filepath.Join(w.folder(stack), "volumes", "storage", "sparse")
+	must(t, os.WriteFile(file, []byte("begins"), 0o600))
+	t.Cleanup(func() { os.Remove(file) })
+	must(t, os.Truncate(file, largeFile))
+	return file
+}
+
+// mustBeLarge checks that all of it came back, the file with its hole.
+func (w *world) mustBeLarge(t *testing.T, stack, file string) {
+	t.Helper()
+	if n := strings.TrimSpace(w.sql(t, stack, "select count(*) from public.big;")); n != fmt.Sprint(largeRows) {
 		t.Errorf("%s rows came back", n)
 	}
 	var st syscall.Stat_t
-	if err := syscall.Stat(file, &st); err != nil || st.Size != 2<<30 || st.Blocks*512 > 1<<20 {
+	if err := syscall.Stat(file, &st); err != nil || st.Size != largeFile || st.Blocks*512 > 1<<20 {
 		t.Errorf("the sparse file has %d bytes and takes %d, %v", st.Size, st.Blocks*512, err)
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/store"
+	"github.com/basewright/basewright/plugins"
 )
 
 // defaultDataDir is where Basewright's own state lives unless told otherwise.
@@ -36,6 +38,12 @@ func (g *global) database() string { return cmp.Or(g.databaseURL, os.Getenv("BAS
 // openStore opens the state where the flags and the environment say it is.
 func (g *global) openStore() (*store.Store, error) {
 	return store.OpenAt(filepath.Join(g.data(), "basewright.db"), g.database())
+}
+
+// checkers are the built-in checks and the plugins of the data folder, which may
+// change while the agent runs.
+func (g *global) checkers() []core.Checker {
+	return append(checks.All(), plugins.Checkers(filepath.Join(g.data(), "plugins"))...)
 }
 
 // fingerprintKey returns the key of this installation, or a fresh one when there

@@ -52,7 +52,7 @@ func (w *workshop) tend(ctx context.Context, inst core.Instance) (*core.Diagnosi
 	if err != nil {
 		return nil, autonomy.Tended{}, err
 	}
-	d, err := look(ctx, w.host.Open(inst), w.store.Key(), w.books, diagnose.Options{Trigger: core.BySchedule})
+	d, err := w.look(ctx, w.host.Open(inst), w.store.Key(), w.books, diagnose.Options{Trigger: core.BySchedule})
 	if err != nil {
 		return nil, autonomy.Tended{}, err
 	}

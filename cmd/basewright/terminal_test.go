@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
 )
 
@@ -91,7 +92,7 @@ func TestProgress(t *testing.T) {
 func TestNearCodes(t *testing.T) {
 	for asked, want := range map[string]string{"PG-1": "PG-01", "PG01": "PG-01", "AUTH-O1": "AUTH-01", "PASSWORD": "PG-01", "XYZ-77-A": "", "A\x1b[31m": ""} {
 		found := ""
-		for _, e := range nearCodes(asked) {
+		for _, e := range nearCodes(checks.All(), asked) {
 			found += e.Code + " "
 		}
 		if !strings.Contains(found, want) || want == "" && found != "" {

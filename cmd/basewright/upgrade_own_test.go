@@ -30,14 +30,14 @@ func (u *upgrading) box(service string) core.Container {
 }
 
 // kept is the volume that the worker keeps its data in.
-func (u *upgrading) kept() string {
+func (u *upgrading) kept() core.Mount {
 	u.t.Helper()
 	all := u.box("worker").Mounts
 	i := slices.IndexFunc(all, func(m core.Mount) bool { return m.Target == "/kept" })
 	if i < 0 {
 		u.t.Fatalf("the worker has %+v", all)
 	}
-	return all[i].Name
+	return all[i]
 }
 
 // refusesLoss gives the stack services of its own, a stranger on its network and a
@@ -61,9 +61,9 @@ func (u *upgrading) refusesLoss() {
 	for _, s := range []core.Service{"spare", core.Meta} {
 		must(u.engine().Stop(ctx, s))
 	}
-	u.refuses("worker keeps data at /kept in a volume without a name", "name: "+u.kept())
+	u.refuses("worker keeps data at /kept in a volume without a name", "name: "+u.kept().Name)
 	compose = strings.Replace(compose, "[/kept]", `["worker-data:/kept"]`, 1)
-	u.write("docker-compose.yml", strings.Replace(compose, "\nvolumes:\n", "\nvolumes:\n  worker-data: {external: true, name: "+u.kept()+"}\n", 1))
+	u.write("docker-compose.yml", strings.Replace(compose, "\nvolumes:\n", "\nvolumes:\n  worker-data: {external: true, name: "+u.kept().Name+"}\n", 1))
 	made, err := u.mirror.api.ContainerCreate(ctx, &container.Config{Image: image, Entrypoint: []string{"sleep", "infinity"}}, nil,
 		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{u.name + "_default": {}}}, nil, u.name+"-stranger")
 	must(err)
@@ -107,13 +107,22 @@ func (u *upgrading) keepsWhatRan(volume string) {
 			u.t.Errorf("%s is %s, want %s", service, got, want)
 		}
 	}
-	if got := u.kept(); got != volume {
+	if got := u.kept().Name; got != volume {
 		u.t.Errorf("the worker keeps its data in %s, want the volume %s", got, volume)
 	}
-	if err := u.engine().Start(u.t.Context(), core.Meta); err != nil {
-		u.t.Fatal(err)
-	}
-	if err := u.engine().Up(u.t.Context(), core.UpRequest{Services: []core.Service{core.Meta}, Wait: time.Minute}); err != nil {
-		u.t.Fatal(err)
+	u.startsMeta()
+}
+
+// startsMeta starts what somebody stopped before the upgrade, and waits until it is
+// well: on a busy machine its first checks may fail.
+func (u *upgrading) startsMeta() {
+	u.t.Helper()
+	must(u.t, u.engine().Start(u.t.Context(), core.Meta))
+	for u.box("meta").Health != "healthy" {
+		select {
+		case <-u.t.Context().Done():
+			u.t.Fatal("meta does not get well")
+		case <-time.After(time.Second): // the engine tells who asks
+		}
 	}
 }

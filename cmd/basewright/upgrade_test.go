@@ -16,7 +16,7 @@ import (
 
 // TestUpgrade makes an instance of release 0.6.0, which people use and change. Its
 // upgrade is refused where it would break the data, taken back with the database when
-// a new image migrates and dies, rehearsed, and then done for good.
+// a new image migrates and dies, rehearsed, done, and gone back from by its snapshot.
 func TestUpgrade(t *testing.T) {
 	if os.Getenv("BASEWRIGHT_TEST_ALL") != "1" {
 		t.Skip("takes minutes; BASEWRIGHT_TEST_ALL=1 runs it")
@@ -35,6 +35,7 @@ func TestUpgrade(t *testing.T) {
 	u.rehearses()
 	u.refusesLoss()
 	u.succeeds()
+	u.goesBack()
 	p.noSecrets(u.secrets)
 	p.basewright(0, "audit", "verify")
 }
@@ -47,6 +48,7 @@ type upgrading struct {
 	name, root, dir string
 	secrets         map[string]string
 	login           string // of an admin, at every start of the agent
+	old             upgradable
 }
 
 func (u *upgrading) make() {
@@ -237,7 +239,8 @@ func (u *upgrading) overHTTP() {
 
 func (u *upgrading) succeeds() {
 	u.t.Helper()
-	volume := u.kept()
+	u.old = u.before()
+	volume := u.kept().Name
 	rows := u.rowsOf(u.host, u.name, u.dir)
 	plan := u.basewright(0, "instance", "upgrade", u.name, "--plan")
 	for _, want := range []string{"API_EXTERNAL_URL ends in /auth/v1", "service api-gw", "gotrue:v2.196.0", "your own changes stay", "meta, spare: stopped now, and so afterwards"} {

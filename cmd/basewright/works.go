@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/basewright/basewright/checks"
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/apply"
 	"github.com/basewright/basewright/core/diagnose"
@@ -56,7 +55,7 @@ func (a *agent) works() ui.Works {
 		},
 		Playbooks: a.listBooks, CheckPlaybook: checkBook, SavePlaybook: a.saveBook,
 		TestPlaybook: testBook, PlanPlaybook: a.planText, PlaybookVersions: a.bookVersions,
-		Checks: checks.All,
+		Checks: a.checkers,
 	}
 }
 
@@ -114,7 +113,7 @@ func (a *agent) diagnose(ctx context.Context, i core.Instance, depth core.Depth,
 	if err != nil {
 		return nil, err
 	}
-	d, err := lookSince(ctx, e, a.store, a.books(ctx), diagnose.Options{Depth: depth, Trigger: t})
+	d, err := a.lookSince(ctx, e, a.store, a.books(ctx), diagnose.Options{Depth: depth, Trigger: t})
 	if d != nil && err != nil {
 		a.Log.Warn("what changed since an instance was healthy cannot be told", "instance", i.ID, "err", err)
 		return d, nil
@@ -129,7 +128,7 @@ func (a *agent) some(ctx context.Context, i core.Instance, depth core.Depth, wan
 		return nil, err
 	}
 	books := a.books(ctx)
-	picked := slices.DeleteFunc(checks.All(), func(c core.Checker) bool { return !wanted(c) })
+	picked := slices.DeleteFunc(a.checkers(), func(c core.Checker) bool { return !wanted(c) })
 	return diagnose.Run(ctx, core.Target{Observation: obs, Inspector: e, Key: a.store.Key()}, picked, diagnose.Options{
 		Depth: depth, Remedies: func(code string) []core.Remedy { return repairs.Remedies(books, code) },
 	}), nil
@@ -183,7 +182,7 @@ func (a *agent) planBook(ctx context.Context, i core.Instance, params map[string
 		return core.Plan{}, nil, err
 	}
 	target := core.Target{Observation: obs, Inspector: e, Key: a.store.Key()}
-	d := check(ctx, target, a.books(ctx), diagnose.Options{Trigger: core.ByHand})
+	d := a.check(ctx, target, a.books(ctx), diagnose.Options{Trigger: core.ByHand})
 	book, finding, err := pick(d)
 	if err != nil {
 		return core.Plan{}, nil, err

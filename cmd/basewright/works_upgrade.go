@@ -6,6 +6,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/apply"
+	"github.com/basewright/basewright/core/docker"
 	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/snapshot"
 	"github.com/basewright/basewright/core/upgrade"
@@ -70,21 +71,28 @@ func (a *agent) planOfUpgrade(ctx context.Context, i core.Instance, in ui.Upgrad
 	return made, err
 }
 
+// approvedUpgrade returns the instance as it is now, the upgrade, whose plan is still
+// the one that was approved, and the engine.
+func (a *agent) approvedUpgrade(ctx context.Context, i core.Instance, in ui.UpgradeOrder) (core.Instance, upgrade.Made, *docker.Host, error) {
+	i, _, err := a.open(ctx, i)
+	if err != nil {
+		return i, upgrade.Made{}, nil, err
+	}
+	made, err := a.planOfUpgrade(ctx, i, in)
+	if err != nil {
+		return i, made, nil, err
+	}
+	if made.Plan.Hash != in.PlanHash {
+		return i, made, nil, planMoved()
+	}
+	host, err := a.engines.get(ctx)
+	return i, made, host, err
+}
+
 // upgradeJob carries out the plan of an upgrade that was approved.
 func (a *agent) upgradeJob(i core.Instance, in ui.UpgradeOrder, who string) queue.Job {
 	return a.job(func(ctx context.Context, w apply.Applier) (*core.Change, error) {
-		i, _, err := a.open(ctx, i)
-		if err != nil {
-			return nil, err
-		}
-		made, err := a.planOfUpgrade(ctx, i, in)
-		if err != nil {
-			return nil, err
-		}
-		if made.Plan.Hash != in.PlanHash {
-			return nil, planMoved()
-		}
-		host, err := a.engines.get(ctx)
+		i, made, host, err := a.approvedUpgrade(ctx, i, in)
 		if err != nil {
 			return nil, err
 		}
@@ -97,18 +105,7 @@ func (a *agent) upgradeJob(i core.Instance, in ui.UpgradeOrder, who string) queu
 func (a *agent) rehearseJob(i core.Instance, in ui.UpgradeOrder, who string, tell func(ui.Rehearsed)) (string, queue.Job) {
 	return rehearsalOf(i), func(ctx context.Context, id string, progress func(core.Event)) (*core.Change, error) {
 		job := a.jobOn(func(ctx context.Context, by apply.Applier, folder *snapshot.Folder) (*core.Change, error) {
-			i, _, err := a.open(ctx, i)
-			if err != nil {
-				return nil, err
-			}
-			planned, err := a.planOfUpgrade(ctx, i, in)
-			if err != nil {
-				return nil, err
-			}
-			if planned.Plan.Hash != in.PlanHash {
-				return nil, planMoved()
-			}
-			host, err := a.engines.get(ctx)
+			i, _, host, err := a.approvedUpgrade(ctx, i, in)
 			if err != nil {
 				return nil, err
 			}

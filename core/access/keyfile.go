@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // load reads the keys. The file is replaced as a whole, so what is known of it
@@ -65,7 +66,7 @@ func (k *Keyring) replace(now time.Time, wanted func(now time.Time) bool) error 
 	if err != nil {
 		return err
 	}
-	if err := put(k.path, b); err != nil {
+	if err := durable.Replace(k.path, b); err != nil {
 		return unwritten(err)
 	}
 	return k.load()
@@ -86,26 +87,4 @@ func (k *Keyring) turn() (release func(), err error) {
 		return nil, errors.Join(fmt.Errorf("wait for another program's new key: %w", err), f.Close())
 	}
 	return func() { _ = f.Close() }, nil
-}
-
-// put replaces the file at path, for this user only, and waits for the disk:
-// after a power cut it is the old one or the new one, and never empty.
-func put(path string, data []byte) error {
-	temp := path + "." + core.NewID()
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -87,10 +87,15 @@ type Applier struct {
 	Diagnose func(ctx context.Context, e core.Engine, inst core.Instance) (*core.Diagnosis, error)
 	// Basis returns the fingerprints of the facts that a plan rests on, as they
 	// are now.
-	Basis     func(obs *core.Observation, p core.Plan) map[string]string
-	Journal   Journal
-	Snapshots Snapshots
-	Data      DataSnapshots // nil: plans that may change data are refused
+	Basis func(obs *core.Observation, p core.Plan) map[string]string
+	// Fingerprint is that of a secret, for the audit log; nil notes none.
+	Fingerprint func(core.Secret) string
+	Journal     Journal
+	Snapshots   Snapshots
+	Data        DataSnapshots // nil: plans that may change data are refused
+	// ReleaseOf tells of which release of Supabase the files of an instance are, ""
+	// when they do not tell. Nil tells of none.
+	ReleaseOf func(ctx context.Context, in core.Inspector) string
 	// MayExec reports whether an admin allowed a plan's playbook to run commands.
 	// Nil allows none.
 	MayExec func(ctx context.Context, p core.Plan) bool
@@ -175,7 +180,7 @@ func (a *Applier) carryOut(ctx context.Context, inst core.Instance, plan core.Pl
 	if err != nil {
 		return nil, fmt.Errorf("look at %s: %w", inst.ID, err)
 	}
-	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), local: obs.Host.Local, mask: core.NewMask(obs), begun: true}
+	t := &transaction{Applier: a, work: w, e: e, inst: inst, c: c, env: envName(inst, obs), before: obs.Env.Vars, local: obs.Host.Local, mask: core.NewMask(obs), begun: true}
 	for key, v := range w.given {
 		t.mask.Know(key, v)
 	}

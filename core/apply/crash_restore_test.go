@@ -44,7 +44,7 @@ func (w *world) restoration(ctx context.Context) (core.Plan, Restoration, error)
 	}
 	from := all[len(all)-1]
 	parts := []core.Scope{core.ConfigScope}
-	plan := core.Plan{Instance: "shop", Playbook: core.RestorePlaybook, Title: "Restore config", Risk: core.HighRisk, Scope: core.ConfigScope, Downtime: time.Minute}
+	plan := core.Plan{Instance: "shop", Playbook: core.RestorePlaybook, Title: "Restore config", Risk: core.HighRisk, Scope: core.ConfigScope, Downtime: core.Span(time.Minute)}
 	return plan, Restoration{
 		Ready: func(ctx context.Context, e core.Engine, obs *core.Observation) error {
 			return w.shots.Fits(ctx, e, shop, obs, from, parts)

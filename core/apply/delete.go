@@ -37,7 +37,7 @@ func noFiles(string) []string { return nil }
 func (a *Applier) Deletion(inst core.Instance, obs *core.Observation, shelve bool) (core.Plan, error) {
 	p := core.Plan{
 		Instance: inst.ID, Playbook: core.DeletePlaybook, Title: "Delete " + inst.ID + ", and keep its data",
-		Risk: core.MediumRisk, Scope: core.ConfigScope, Downtime: 30 * time.Second,
+		Risk: core.MediumRisk, Scope: core.ConfigScope, Downtime: core.Span(30 * time.Second),
 		Diff: []core.Diff{{Target: "folder", Before: inst.Dir, After: "stays as it is"}},
 	}
 	_, up := present(obs)

@@ -21,7 +21,7 @@ var powerTitles = map[string]string{
 // Volumes are not touched. Services that a person stopped stay so in a restart.
 func (a *Applier) Power(inst core.Instance, obs *core.Observation, what string) (core.Plan, error) {
 	here, up := present(obs)
-	p := core.Plan{Instance: inst.ID, Playbook: what, Title: powerTitles[what], Risk: core.LowRisk, Scope: core.ConfigScope, Downtime: 30 * time.Second}
+	p := core.Plan{Instance: inst.ID, Playbook: what, Title: powerTitles[what], Risk: core.LowRisk, Scope: core.ConfigScope, Downtime: core.Span(30 * time.Second)}
 	switch what {
 	case core.StopPlaybook:
 		p.Actions = stops(up)

@@ -195,7 +195,8 @@ func (t *transaction) asides(ctx context.Context, change string) ([]core.Aside, 
 }
 
 // RestoreAside puts back what is in quarantine, as a person asks for. What took
-// its place meanwhile goes into quarantine instead. The instance must be controlled.
+// its place meanwhile goes into quarantine instead. The instance must be controlled,
+// and is in the books of the release that its files tell of then.
 func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
 	controlled := func(instance string) (core.Instance, error) {
 		inst, err := find(instance)
@@ -204,32 +205,36 @@ func (a *Applier) RestoreAside(ctx context.Context, id string, find func(instanc
 		}
 		return inst, err
 	}
-	return a.onShelf(ctx, id, controlled, actor, "quarantine.restore", core.Restored, func(e core.Engine, item core.Aside) error {
+	return a.onShelf(ctx, id, controlled, actor, "quarantine.restore", core.Restored, func(e core.Engine, item *core.Aside) error {
 		if item.Kind != "" {
 			return &core.Error{
 				Code: core.Conflict, Message: fmt.Sprintf("%s comes back as part of a snapshot, not by itself", item.From()),
 				Hint: "restore the snapshot that was taken before the change " + item.Change,
 			}
 		}
-		return e.PutBack(ctx, item, false)
+		if err := e.PutBack(ctx, *item, false); err != nil || a.ReleaseOf == nil {
+			return err
+		}
+		item.Release = a.ReleaseOf(ctx, e)
+		return nil
 	})
 }
 
 // PurgeAside deletes what is in quarantine, as a person asks for who typed its ID.
 func (a *Applier) PurgeAside(ctx context.Context, id string, find func(instance string) (core.Instance, error), actor string) (core.Aside, error) {
-	return a.onShelf(ctx, id, find, actor, "quarantine.purge", core.Purged, func(e core.Engine, item core.Aside) error {
+	return a.onShelf(ctx, id, find, actor, "quarantine.purge", core.Purged, func(e core.Engine, item *core.Aside) error {
 		if item.Kind != "" && a.Data == nil {
 			return core.Errorf(core.Internal, "%s lies with a snapshot, which this program cannot read", id)
 		}
 		if item.Kind != "" {
-			return a.Data.Discard(ctx, e, item)
+			return a.Data.Discard(ctx, e, *item)
 		}
-		return e.Purge(ctx, item)
+		return e.Purge(ctx, *item)
 	})
 }
 
 // onShelf does one thing with something in quarantine while it holds the instance.
-func (a *Applier) onShelf(ctx context.Context, id string, find func(string) (core.Instance, error), actor, action string, state core.AsideState, do func(core.Engine, core.Aside) error) (core.Aside, error) {
+func (a *Applier) onShelf(ctx context.Context, id string, find func(string) (core.Instance, error), actor, action string, state core.AsideState, do func(core.Engine, *core.Aside) error) (core.Aside, error) {
 	item, err := a.Journal.Aside(ctx, id)
 	if err != nil {
 		return item, err
@@ -265,7 +270,7 @@ func (a *Applier) onShelf(ctx context.Context, id string, find func(string) (cor
 	if err := a.Journal.SaveAside(ctx, item, entry); err != nil {
 		return item, fmt.Errorf("nothing was done, since it could not be written down: %w", err)
 	}
-	failed := do(e, item)
+	failed := do(e, &item)
 	entry.At, entry.Outcome = a.now(), "failed"
 	if failed == nil {
 		item.State, entry.Outcome = state, "ok"

@@ -265,3 +265,36 @@ func (w *world) asideOf(t *testing.T, change string, kind core.AsideKind) string
 	}
 	return items[0].ID
 }
+
+// TestReleaseOfWhatAPersonRestores: files that come back may be of another release,
+// which the books follow.
+func TestReleaseOfWhatAPersonRestores(t *testing.T) {
+	find := func(string) (core.Instance, error) { return shop, nil }
+	w := newWorld(t)
+	cured(w)
+	entry := core.AuditEntry{At: w.a.now(), Actor: "test", Action: "x", Outcome: "ok"}
+	kept := shop
+	kept.Origin, kept.Release = core.Created, "0.8.1"
+	if err := w.st.AddInstance(t.Context(), kept, entry); err != nil {
+		t.Fatal(err)
+	}
+	w.a.ReleaseOf = func(ctx context.Context, in core.Inspector) string {
+		if _, err := in.ReadFile(ctx, "volumes/api/kong.yml"); err == nil {
+			return "0.6.0"
+		}
+		return ""
+	}
+	c, err := w.apply(t.Context(), w.plan(shelving()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i, err := w.st.Instance(t.Context(), "shop"); err != nil || i.Release != "0.8.1" {
+		t.Errorf("while they are in quarantine: %+v, %v", i, err)
+	}
+	if a, err := w.a.RestoreAside(t.Context(), c.ID+"-1", find, "cli:ana"); err != nil || a.Release != "0.6.0" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if i, err := w.st.Instance(t.Context(), "shop"); err != nil || i.Release != "0.6.0" {
+		t.Errorf("the books say %q of files of 0.6.0, %v", i.Release, err)
+	}
+}

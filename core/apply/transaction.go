@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/basewright/basewright/core"
 )
@@ -14,18 +15,19 @@ import (
 type transaction struct {
 	*Applier
 	work
-	e     core.Engine
-	inst  core.Instance
-	c     *core.Change
-	env   string // name of the .env in the instance folder
-	snap  core.Snapshot
-	found *core.Diagnosis // before the change
-	local bool            // the engine is on this machine
-	data  core.Snapshot   // of what users own; empty when the plan cannot change that
-	began []int           // actions that may have had an effect
-	done  map[int]bool    // actions that ended well
-	seq   int             // of the last journal entry
-	left  []string        // compose services that a rollback leaves alone
+	e      core.Engine
+	inst   core.Instance
+	c      *core.Change
+	env    string        // name of the .env in the instance folder
+	before []core.EnvVar // what it held then
+	snap   core.Snapshot
+	found  *core.Diagnosis // before the change
+	local  bool            // the engine is on this machine
+	data   core.Snapshot   // of what users own; empty when the plan cannot change that
+	began  []int           // actions that may have had an effect
+	done   map[int]bool    // actions that ended well
+	seq    int             // of the last journal entry
+	left   []string        // compose services that a rollback leaves alone
 	// decided says that left was found out; a rollback that was begun hides it.
 	decided bool
 	// loading says that a rollback began to load data, loaded that it has, noted that
@@ -199,7 +201,7 @@ func (a *Applier) fail(name string) {
 
 // commit is the moment from which the change stays.
 func (t *transaction) commit(ctx context.Context) error {
-	return t.end(ctx, core.Committed, "")
+	return t.end(ctx, core.Committed, "", t.replaced(ctx))
 }
 
 // abandon ends a change that touched nothing.
@@ -213,15 +215,16 @@ func (t *transaction) abandon(ctx context.Context, cause error) error {
 	}
 }
 
-// end writes down how the change ended, together with its audit entry.
-func (t *transaction) end(ctx context.Context, state core.ChangeState, reason string) error {
+// end writes down how the change ended, together with its audit entry, which may
+// tell more.
+func (t *transaction) end(ctx context.Context, state core.ChangeState, reason string, also ...string) error {
 	was := *t.c
 	t.c.State, t.c.Reason, t.c.Finished = state, reason, t.now()
 	outcome := "ok"
 	if state != core.Committed {
 		outcome = "failed"
 	}
-	entry := t.entry("change.end", outcome, string(state)+": "+cmp.Or(reason, t.c.Plan.Title))
+	entry := t.entry("change.end", outcome, string(state)+": "+cmp.Or(reason, t.c.Plan.Title)+strings.Join(also, ""))
 	if err := t.at("end", func() error { return t.save(ctx, entry) }); err != nil {
 		*t.c = was
 		return err

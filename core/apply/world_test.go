@@ -109,7 +109,8 @@ func openWorld(dir string) (*world, error) {
 			v, _ := obs.Env.Lookup("POSTGRES_PASSWORD")
 			return map[string]string{".env POSTGRES_PASSWORD": w.st.Key().Of(v)}
 		},
-		Journal: w.st, Snapshots: w.shots, LockDir: filepath.Join(dir, "data", "locks"), HostDir: dir, Settle: time.Millisecond,
+		Fingerprint: w.st.Key().Of,
+		Journal:     w.st, Snapshots: w.shots, LockDir: filepath.Join(dir, "data", "locks"), HostDir: dir, Settle: time.Millisecond,
 		RollbackTimeout: 20 * time.Second,
 		Progress:        func(e core.Event) { w.events = append(w.events, e) },
 		Failpoint:       func(name string) { w.hook(name) },

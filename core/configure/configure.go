@@ -60,7 +60,7 @@ func Plan(obs *core.Observation, e Edit, key core.FingerprintKey) (core.Plan, ma
 	}
 	p.Title = "Change " + strings.Join(names(p.Actions), ", ")
 	p.Actions = append(p.Actions, renew(obs, touched, strangers)...)
-	p.Downtime = time.Duration(len(touched)) * 5 * time.Second
+	p.Downtime = core.Span(time.Duration(len(touched)) * 5 * time.Second)
 	return p, given, nil
 }
 

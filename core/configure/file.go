@@ -56,7 +56,7 @@ func EditFile(ctx context.Context, in core.Inspector, obs *core.Observation, nam
 		return p, nil, err
 	}
 	p.Actions = append(p.Actions, more...)
-	p.Downtime = time.Duration(len(more)) * 3 * time.Second
+	p.Downtime = core.Span(time.Duration(len(more)) * 3 * time.Second)
 	return p, map[string]core.Secret{content: core.Secret(text)}, nil
 }
 

@@ -104,7 +104,7 @@ func Rotate(ctx context.Context, in core.Inspector, obs *core.Observation, r Rot
 	for _, key := range changed {
 		p.Diff = append(p.Diff, core.Diff{Target: ".env " + key, Before: "•••", After: "••• (new)"})
 	}
-	p.Downtime = time.Duration(len(touched)) * 5 * time.Second
+	p.Downtime = core.Span(time.Duration(len(touched)) * 5 * time.Second)
 	return p, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // marker lies in a folder while it is being made, and holds the change that
@@ -39,7 +40,7 @@ func (j *Job) makeFolder(ctx context.Context, change string) error {
 	if err := os.Rename(temp, j.Instance.Dir); err != nil {
 		return err
 	}
-	return syncDir(j.place.Root)
+	return durable.SyncDir(j.place.Root)
 }
 
 func (j *Job) temp(change string) string { return tempDir(j.Instance.Dir, change) }
@@ -88,13 +89,5 @@ func (p *Place) RemoveFolder(dir, change string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove the folder: %w", err)
 	}
-	return syncDir(filepath.Dir(dir))
-}
-
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncDir(filepath.Dir(dir))
 }

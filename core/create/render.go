@@ -14,6 +14,7 @@ import (
 
 	"github.com/basewright/basewright/configs"
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 	"github.com/basewright/basewright/core/supabase"
 )
 
@@ -128,26 +129,11 @@ func readable(ctx context.Context, dir string, o Order) error {
 }
 
 // write makes a file, and the folders above it, that lasts.
-func write(path string, data []byte, mode fs.FileMode) (err error) {
+func write(path string, data []byte, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closed := f.Close(); err == nil {
-			err = closed
-		}
-	}()
-	if err := f.Chmod(mode); err != nil { // whatever the umask says
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.Sync()
+	return durable.WriteNew(path, data, mode)
 }
 
 // BindAddress is Bind as Compose wants it in a port mapping.

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"slices"
 
 	"github.com/basewright/basewright/core"
 )
@@ -63,6 +64,13 @@ func (q *Diagnoses) feel(ctx context.Context, d *core.Diagnosis) {
 	}
 	q.mu.Lock()
 	news, flaps := p.beat(d.Status), p.flaps
+	q.mu.Unlock()
+	if news && q.inMaintenance(ctx, d.InstanceID) {
+		news = false
+		flaps = !flaps // as it was: it is said when the window is over, if it is still so
+	}
+	q.mu.Lock()
+	p.flaps = flaps
 	if len(q.pulses) > manyPulses {
 		clear(q.pulses) // of instances that are long gone
 	}
@@ -72,6 +80,16 @@ func (q *Diagnoses) feel(ctx context.Context, d *core.Diagnosis) {
 		q.Log.Warn("the status of an instance changes again and again", "instance", d.InstanceID, "flapping", flaps)
 		q.Hub.Publish("flapping", d.InstanceID, map[string]any{"instance_id": d.InstanceID, "flapping": flaps, "at": d.Timestamp})
 	}
+}
+
+// inMaintenance reports whether nothing is said of an instance now. When that
+// cannot be told, it is said.
+func (q *Diagnoses) inMaintenance(ctx context.Context, instance string) bool {
+	windows, err := q.Store.Windows(ctx, q.Now())
+	if err != nil {
+		q.Log.Error("the maintenance windows cannot be read", "error", err)
+	}
+	return slices.ContainsFunc(windows, func(w core.Window) bool { return w.Holds(instance, q.Now()) })
 }
 
 const manyPulses = 10_000

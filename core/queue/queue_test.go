@@ -334,6 +334,96 @@ func TestAClockThatIsSetBackFiresNothingTwice(t *testing.T) {
 	}
 }
 
+// TestJitterIsBeforeTheRun: a run that is to begin later than its minute is not
+// begun before, and is not lost when the agent stops meanwhile.
+func TestJitterIsBeforeTheRun(t *testing.T) {
+	c := newClock(t)
+	close(c.hold)
+	at := c.now.Truncate(time.Minute)
+	c.add("s", "@hourly", at)
+	s := c.get("s")
+	s.Jitter = 3600
+	if err := c.Store.SaveSchedule(t.Context(), s, core.AuditEntry{At: at, Actor: "test", Action: "schedule.edit", Outcome: "ok"}); err != nil {
+		t.Fatal(err)
+	}
+	late := jitter(s)
+	if again := jitter(s); late <= time.Minute || late >= time.Hour || late != again {
+		t.Fatalf("its jitter is %v, and then %v", late, again)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	c.tick(stopped)
+	stop() // before it is due
+	c.runs.Wait()
+	if len(c.ran) != 0 || !c.get("s").Next.Equal(at) {
+		t.Errorf("it ran %d times before it was due, and is due at %v", len(c.ran), c.get("s").Next)
+	}
+	c.set(at.Add(late))
+	for range 3 {
+		c.tick(t.Context())
+	}
+	c.runs.Wait()
+	if len(c.ran) != 1 || !c.get("s").Next.Equal(at.Truncate(time.Hour).Add(time.Hour)) {
+		t.Errorf("when it was due it ran %d times, and is due again at %v", len(c.ran), c.get("s").Next)
+	}
+}
+
+// TestFewRunsAtOnce: what has no place yet is run later, also by the agent that
+// comes after this one.
+func TestFewRunsAtOnce(t *testing.T) {
+	c := newClock(t)
+	due := c.now
+	for i := range runsAtOnce + 2 {
+		c.add(fmt.Sprint("s", i), "@daily", due)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	c.tick(ctx)
+	for range runsAtOnce {
+		<-c.ran
+	}
+	if n := len(c.ran); n != 0 {
+		t.Errorf("%d more than %d ran at once", n, runsAtOnce)
+	}
+	stop()
+	close(c.hold)
+	c.runs.Wait()
+	waiting := 0
+	for i := range runsAtOnce + 2 {
+		if s := c.get(fmt.Sprint("s", i)); s.Next.Equal(due) {
+			waiting++
+		} else if s.Outcome != "ok" {
+			t.Errorf("%s is %q and due at %v", s.ID, s.Outcome, s.Next)
+		}
+	}
+	if waiting != 2 {
+		t.Errorf("%d are still due, want 2", waiting)
+	}
+	again := newClock(t)
+	close(again.hold)
+	again.Store = c.Store
+	again.tick(t.Context())
+	again.runs.Wait()
+	if len(again.ran) != 2 {
+		t.Errorf("the next agent ran %d", len(again.ran))
+	}
+}
+
+// TestARunThatTheEndCutsOff is made up for by the agent that comes after.
+func TestARunThatTheEndCutsOff(t *testing.T) {
+	c := newClock(t)
+	due := c.now
+	c.add("s", "@daily", due)
+	ctx, stop := context.WithCancel(t.Context())
+	c.Run = func(ctx context.Context, _ core.Schedule) (string, error) {
+		stop()
+		return "", ctx.Err()
+	}
+	c.tick(ctx)
+	c.runs.Wait()
+	if s := c.get("s"); s.Outcome != "failed" || !s.Next.Equal(due) {
+		t.Errorf("it is %q and due at %v, want %v", s.Outcome, s.Next, due)
+	}
+}
+
 func TestReport(t *testing.T) {
 	s, now := aStore(t), time.Date(2026, 11, 21, 18, 0, 0, 0, time.UTC)
 	if r, err := MakeReport(t.Context(), s, "shop", 7, now); err != nil || r.Uptime != nil || r.Total != 0 {

@@ -97,3 +97,36 @@ func TestFlappingIsSaidOnce(t *testing.T) {
 		t.Error("that nobody could look counts as a change")
 	}
 }
+
+// What people do to an instance in maintenance is no news; what stays so is said
+// when the window is over.
+func TestNothingIsSaidInMaintenance(t *testing.T) {
+	s, now := aStore(t), time.Now()
+	q := NewDiagnoses(nil, s, NewHub(), quiet)
+	q.Now = func() time.Time { return now }
+	said := q.Hub.Subscribe("", func(e Event) bool { return e.Kind == "flapping" })
+	w := core.Window{ID: "w", Instance: "shop", Begins: now.Add(-time.Hour), Ends: now.Add(30 * time.Minute), Reason: "new disk", Created: now}
+	if err := s.AddWindow(t.Context(), w, core.AuditEntry{At: now, Actor: "test", Action: "maintenance.add", Outcome: "ok"}); err != nil {
+		t.Fatal(err)
+	}
+	keep := func(instance string, list ...core.Status) {
+		for _, status := range list {
+			now = now.Add(time.Minute)
+			q.Keep(t.Context(), core.Instance{ID: instance}, &core.Diagnosis{ID: core.NewID(), Timestamp: now, Mode: core.Full, Status: status, RootCauses: []string{}})
+		}
+	}
+	changing := []core.Status{core.Unhealthy, core.Healthy, core.Unhealthy, core.Healthy, core.Unhealthy, core.Healthy, core.Unhealthy, core.Healthy}
+	keep("shop", changing...)
+	if n := len(said.Events); n != 0 || q.Flapping() != 0 {
+		t.Errorf("in maintenance it is said %d times, %d instances flap", n, q.Flapping())
+	}
+	keep("blog", changing...)
+	if n := len(said.Events); n != 1 {
+		t.Errorf("of another instance it is said %d times", n)
+	}
+	now = now.Add(time.Hour)
+	keep("shop", changing[0])
+	if n := len(said.Events); n != 2 {
+		t.Errorf("after the maintenance it is said %d times", n-1)
+	}
+}

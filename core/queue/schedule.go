@@ -78,6 +78,7 @@ type Scheduler struct {
 
 	mu      sync.Mutex
 	running map[string]bool
+	started bool // what the agent before was killed in is due again
 	wake    chan struct{}
 	once    sync.Once
 	runs    sync.WaitGroup
@@ -122,6 +123,10 @@ func (q *Scheduler) Serve(ctx context.Context) {
 
 // tick begins what is due and returns how long to sleep.
 func (q *Scheduler) tick(ctx context.Context) time.Duration {
+	if err := q.start(ctx); err != nil {
+		q.Log.Error("what was cut off cannot be made up for", "error", err)
+		return lookAgain
+	}
 	list, err := q.Store.Schedules(ctx)
 	if err != nil {
 		q.Log.Error("the schedules cannot be read", "error", err)
@@ -132,45 +137,75 @@ func (q *Scheduler) tick(ctx context.Context) time.Duration {
 		if !s.Enabled {
 			continue
 		}
-		next := s.Next
-		if !next.After(now) {
+		next, late := s.Next, jitter(s)
+		if !next.Add(late).After(now) {
 			next = q.claim(ctx, s, now)
 		} else {
 			next = q.rebase(ctx, s, now)
 		}
-		wait = min(wait, max(next.Sub(now), 10*time.Millisecond))
+		wait = min(wait, max(next.Add(late).Sub(now), 10*time.Millisecond))
 	}
 	return wait
 }
 
+// start makes what the agent before this one was killed in due once more.
+func (q *Scheduler) start(ctx context.Context) error {
+	if q.started {
+		return nil
+	}
+	n, err := q.Store.CutRuns(ctx)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		q.Log.Warn("runs of schedules were cut off and are made up for", "runs", n)
+	}
+	q.started = true
+	return nil
+}
+
 // claim moves the schedule on and runs it, unless its last run is under way.
 func (q *Scheduler) claim(ctx context.Context, s core.Schedule, now time.Time) time.Time {
-	next, err := Next(s.Spec, s.Zone, now)
+	next, err := Next(s.Spec, s.Zone, now.Add(-jitter(s)))
 	if err != nil {
 		q.Log.Error("a schedule cannot be read", "schedule", s.ID, "error", err)
 		return now.Add(lookAgain)
+	}
+	q.mu.Lock()
+	busy := q.running[s.ID]
+	q.mu.Unlock()
+	if busy { // the note about that run stays
+		if mine, err := q.Store.MoveSchedule(ctx, s.ID, s.Next, next); err == nil && mine {
+			q.end(ctx, s, "skipped", "the run before was still under way")
+		}
+		return next
 	}
 	mine, err := q.Store.ClaimSchedule(ctx, s.ID, s.Next, next)
 	if err != nil || !mine {
 		return next
 	}
 	q.mu.Lock()
-	busy := q.running[s.ID]
 	q.running[s.ID] = true
 	q.mu.Unlock()
-	if busy {
-		q.end(ctx, s, "skipped", "the run before was still under way")
-		return next
-	}
 	q.runs.Go(func() {
 		defer func() {
 			q.mu.Lock()
 			delete(q.running, s.ID)
 			q.mu.Unlock()
 		}()
-		q.run(ctx, s)
+		if !q.run(ctx, s) {
+			q.giveBack(ctx, s, next)
+		}
 	})
 	return next
+}
+
+// giveBack makes a run that was claimed and is not done with due again, for the
+// agent that comes after this one.
+func (q *Scheduler) giveBack(ctx context.Context, s core.Schedule, next time.Time) {
+	if _, err := q.Store.GiveBackRun(context.WithoutCancel(ctx), s.ID, next, s.Next); err != nil {
+		q.Log.Error("a run is lost", "schedule", s.ID, "error", err)
+	}
 }
 
 // rebase mends a time that lies further away than it can, after the clock was
@@ -185,45 +220,49 @@ func (q *Scheduler) rebase(ctx context.Context, s core.Schedule, now time.Time) 
 	if err != nil || !s.Next.After(second) {
 		return s.Next
 	}
-	if ok, err := q.Store.ClaimSchedule(ctx, s.ID, s.Next, second); err != nil || !ok {
+	if ok, err := q.Store.MoveSchedule(ctx, s.ID, s.Next, second); err != nil || !ok {
 		return s.Next
 	}
 	return second
 }
 
-func (q *Scheduler) run(ctx context.Context, s core.Schedule) {
-	if !waitTimer(jitter(s), ctx.Done()) {
-		return
-	}
+// run carries a run out when there is a place for it. It reports whether that is
+// done with: what the agent's end kept from beginning, or cut off, is not.
+func (q *Scheduler) run(ctx context.Context, s core.Schedule) (done bool) {
 	select {
 	case q.slots <- struct{}{}:
 		defer func() { <-q.slots }()
 	case <-ctx.Done():
-		return
+		return false
+	}
+	if ctx.Err() != nil {
+		return false
 	}
 	defer func() {
 		if p := recover(); p != nil {
+			done = true
 			q.end(ctx, s, "failed", fmt.Sprintf("panic: %v", p))
 		}
 	}()
 	if err := q.Allowed(ctx, s); err != nil {
 		q.end(ctx, s, "denied", err.Error())
-		return
+		return true
 	}
 	detail, err := q.Run(ctx, s)
 	if left, ok := errors.AsType[*Skipped](err); ok {
 		q.end(ctx, s, "skipped", left.Why)
-		return
+		return true
 	}
 	if err != nil {
 		q.end(ctx, s, "failed", err.Error())
-		return
+		return ctx.Err() == nil
 	}
 	q.end(ctx, s, "ok", detail)
+	return true
 }
 
-// jitter spreads schedules of the same minute. It is the same for a schedule
-// every time, so that its runs keep their distance.
+// jitter spreads schedules of the same minute: each is due so much later. It is the
+// same for a schedule every time, so that its runs keep their distance.
 func jitter(s core.Schedule) time.Duration {
 	if s.Jitter <= 0 {
 		return 0
@@ -236,7 +275,7 @@ func jitter(s core.Schedule) time.Duration {
 
 func (q *Scheduler) end(ctx context.Context, s core.Schedule, outcome, detail string) {
 	at := q.Now()
-	if err := q.Store.EndRun(context.WithoutCancel(ctx), s.ID, at, outcome, detail); err != nil {
+	if err := q.Store.EndRun(context.WithoutCancel(ctx), s.ID, s.Next, at, outcome, detail); err != nil {
 		q.Log.Error("a run of a schedule could not be noted", "schedule", s.ID, "error", err)
 	}
 	if q.Ended != nil {

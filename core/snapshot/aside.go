@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 	"github.com/basewright/basewright/core/supabase"
 )
 
@@ -56,7 +57,7 @@ func (f *Folder) writeSwap(dir string, s swap) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("write down what is put aside: %w", err), os.RemoveAll(temp))
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 func readSwap(dir, name string) (s swap, found bool, err error) {

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // containerState is what of a container must be the same after a restore. IDs
@@ -191,7 +192,7 @@ func (f *Folder) Mark(ctx context.Context, e core.Engine, inst core.Instance, sn
 		_ = os.Remove(temp)
 		return fmt.Errorf("record how %s was left: %w", inst.ID, err)
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 // Drift returns nil when the instance is still as Mark recorded it; otherwise

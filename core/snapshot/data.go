@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // Save takes a snapshot of that scope, for a change that may alter data. Its
@@ -119,7 +120,7 @@ func (f *Folder) giveUp(ctx context.Context, e core.Engine, s core.Snapshot) err
 	if err := os.Remove(filepath.Join(dir, swapName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return errors.Join(syncDir(dir), f.runAgain(ctx, e, s))
+	return errors.Join(durable.SyncDir(dir), f.runAgain(ctx, e, s))
 }
 
 // Settle hands what Load put aside to list. From then on it is not to come back by
@@ -142,7 +143,7 @@ func (f *Folder) Settle(ctx context.Context, e core.Engine, s core.Snapshot, lis
 			return fmt.Errorf("settle snapshot %s: %w", s.ID, err)
 		}
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 // Aside lists what the restore with this safety snapshot put aside: databases and

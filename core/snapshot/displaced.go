@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // displacedName is the folder beside the archive that keeps what a restore found
@@ -79,6 +80,6 @@ func (f *Folder) displace(dir string, found core.File) error {
 		if err != nil {
 			return errors.Join(err, os.RemoveAll(temp))
 		}
-		return syncDir(filepath.Dir(name))
+		return durable.SyncDir(filepath.Dir(name))
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // Drill is what a restore into a throwaway database showed.
 type Drill struct {
-	RTO       time.Duration     `json:"rto"` // from nothing to a database that was looked at, nanoseconds
+	RTO       core.Span         `json:"rto_ms"` // from nothing to a database that was looked at
 	Databases []DrilledDatabase `json:"databases"`
 	Roles     int               `json:"roles"`
 }
@@ -65,7 +65,7 @@ func (f *Folder) Drill(ctx context.Context, e core.Engine, snap core.Snapshot) (
 		rows += db.Rows()
 	}
 	return core.Proof{Level: core.Proven, At: f.now(), RTO: d.RTO,
-		Detail: fmt.Sprintf("%d databases, %d rows, %d roles came back in %s", len(d.Databases), rows, d.Roles, d.RTO.Round(100*time.Millisecond))}, d, nil
+		Detail: fmt.Sprintf("%d databases, %d rows, %d roles came back in %s", len(d.Databases), rows, d.Roles, d.RTO.Duration().Round(100*time.Millisecond))}, d, nil
 }
 
 // removeTime is how long a throwaway database may take to be removed, also when the
@@ -102,7 +102,7 @@ func (f *Folder) drill(ctx context.Context, e core.Engine, snap core.Snapshot) (
 	}()
 	f.At("drill.started")
 	d, err := f.rehearse(ctx, t, snap, c)
-	d.RTO = time.Since(began)
+	d.RTO = core.Span(time.Since(began))
 	return d, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // haltName is the file in the temporary folder of a snapshot that says which
@@ -63,7 +64,7 @@ func (h *halt) begin(ctx context.Context, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, haltName), b, 0o600); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return err
 	}
 	h.down = true

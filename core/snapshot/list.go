@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // List returns the snapshots of an instance that are on the disk, newest first,
@@ -95,5 +96,5 @@ func (f *Folder) Quarantine(snap core.Snapshot, list func(core.Aside) error) (co
 	if err := os.Rename(from, item.In()); err != nil {
 		return item, fmt.Errorf("quarantine snapshot %s: %w", snap.ID, err)
 	}
-	return item, errors.Join(syncDir(filepath.Dir(from)), syncDir(filepath.Dir(item.In())))
+	return item, errors.Join(durable.SyncDir(filepath.Dir(from)), durable.SyncDir(filepath.Dir(item.In())))
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // Replace brings parts of a snapshot back into the instance. What they take the
@@ -217,5 +218,5 @@ func keepLoaded(dir string) error {
 	if err := os.Rename(filepath.Join(dir, swapName), filepath.Join(dir, loadedName)); err != nil {
 		return fmt.Errorf("note that the data is loaded: %w", err)
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }

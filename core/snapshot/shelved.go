@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 	"github.com/basewright/basewright/core/supabase"
 )
 
@@ -103,7 +104,7 @@ func (f *Folder) Discard(ctx context.Context, e core.Engine, a core.Aside) error
 	if err := os.RemoveAll(place); err != nil {
 		return fmt.Errorf("purge %s: %w", a.ID, err)
 	}
-	return syncDir(filepath.Dir(place))
+	return durable.SyncDir(filepath.Dir(place))
 }
 
 // placeOf returns the folder of what was set aside. Those beside snapshots are where

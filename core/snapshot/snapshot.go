@@ -21,6 +21,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // DefaultKeep is how many snapshots of an instance retention leaves.
@@ -170,7 +171,7 @@ func (f *Folder) write(ctx context.Context, parent, path string, c *Contents, so
 	if err := f.writeManifest(filepath.Join(temp, manifestName), &c.Manifest); err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
 	}
-	if err := syncDir(temp); err != nil {
+	if err := durable.SyncDir(temp); err != nil {
 		return err
 	}
 	f.At("snapshot.read_back")
@@ -182,7 +183,7 @@ func (f *Folder) write(ctx context.Context, parent, path string, c *Contents, so
 		return err
 	}
 	f.At("snapshot.renamed")
-	return syncDir(parent)
+	return durable.SyncDir(parent)
 }
 
 // At is a failpoint: tests end the program there.
@@ -273,13 +274,5 @@ func makeDirs(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncDir(filepath.Dir(dir))
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // place returns where a volume of a snapshot belongs in the instance as it is
@@ -60,7 +61,7 @@ func (v swappedVolume) take() error {
 	if err := os.Rename(v.Fresh, v.Source); err != nil {
 		return fmt.Errorf("put the restored %s in place: %w", v.Source, err)
 	}
-	return syncDir(filepath.Dir(v.Source))
+	return durable.SyncDir(filepath.Dir(v.Source))
 }
 
 // back undoes take, however far it came, and removes what was unpacked.
@@ -76,7 +77,7 @@ func (v swappedVolume) back() error {
 	if inodeOf(v.Source) != v.Inode {
 		return core.Errorf(core.Conflict, "%s is not the folder that was there before", v.Source)
 	}
-	return errors.Join(os.RemoveAll(v.Fresh), syncDir(filepath.Dir(v.Source)))
+	return errors.Join(os.RemoveAll(v.Fresh), durable.SyncDir(filepath.Dir(v.Source)))
 }
 
 func inodeOf(name string) uint64 {

@@ -95,6 +95,22 @@ func TestScheduleIsClaimedOnce(t *testing.T) {
 	}
 }
 
+func TestOverdueLeavesOutWhatMayComeLater(t *testing.T) {
+	s, ctx, now := opened(t), t.Context(), time.Now()
+	for id, c := range map[string]core.Schedule{
+		"late": {Enabled: true, Next: now.Add(-time.Minute)}, "may be later": {Enabled: true, Next: now.Add(-time.Minute), Jitter: 600},
+		"later than it may": {Enabled: true, Next: now.Add(-time.Hour), Jitter: 600}, "off": {Next: now.Add(-time.Minute)}, "to come": {Enabled: true, Next: now.Add(time.Minute)},
+	} {
+		c.ID, c.Instance, c.Kind, c.Spec, c.Zone, c.Created = id, "shop", core.ScheduleDiagnose, "@hourly", "UTC", now
+		if err := s.SaveSchedule(ctx, c, anEntry("schedule.save")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := s.Overdue(ctx, now); err != nil || n != 2 {
+		t.Errorf("%d are overdue, want 2: %v", n, err)
+	}
+}
+
 func TestOldDiagnosesBecomeDays(t *testing.T) {
 	s, ctx := opened(t), t.Context()
 	begin := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)

@@ -41,7 +41,7 @@ func (r asideRow) aside() core.Aside {
 }
 
 // SaveAside stores what is in quarantine, together with audit entries, all or
-// nothing.
+// nothing. When it is back and files tell of a release since, the instance is of that.
 func (s *Store) SaveAside(ctx context.Context, a core.Aside, entries ...core.AuditEntry) error {
 	s.headMu.Lock()
 	defer s.headMu.Unlock()
@@ -50,6 +50,11 @@ func (s *Store) SaveAside(ctx context.Context, a core.Aside, entries ...core.Aud
 		row := asideRow{a.ID, a.Instance, a.Change, a.Path, a.Service, a.Mount, a.Why, a.Root, a.Origin, a.Place, a.Refill, a.Size, a.State, stamp(a.At), stamp(a.Until), a.Kind, a.Snapshot}
 		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
 			return err
+		}
+		if a.State == core.Restored && a.Release != "" {
+			if err := booked(tx, a.Instance, a.Release); err != nil {
+				return err
+			}
 		}
 		var err error
 		h, err = s.append(tx, entries)

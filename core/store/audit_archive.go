@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // archiveRow is a part of the audit log that was moved into a file. The first
@@ -152,7 +153,7 @@ func (s *Store) writeArchive(ctx context.Context, end Head, last int64) (archive
 	if err := os.Rename(temp, s.beside(row.File)); err != nil {
 		return row, err
 	}
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
+	if err := durable.SyncDir(filepath.Dir(s.path)); err != nil {
 		return row, err
 	}
 	_, err = s.readArchive(row, end, nil)

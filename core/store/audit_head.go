@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"syscall"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // headSize is how long the head file always is. It is written over in place:
@@ -100,13 +100,7 @@ func overwrite(fd int, b []byte) error {
 
 // firstHead makes the file, whole or not at all.
 func (s *Store) firstHead(b []byte) error {
-	temp := s.headPath() + "." + core.NewID()
-	err := writeFile(temp, b)
-	if err == nil {
-		err = os.Rename(temp, s.headPath())
-	}
-	if err != nil {
-		_ = os.Remove(temp)
+	if err := durable.Replace(s.headPath(), b); err != nil {
 		return fmt.Errorf("write the end of the audit log: %w", err)
 	}
 	return nil

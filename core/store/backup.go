@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 // files are what a backup holds of the data folder besides the database. Those
@@ -69,7 +70,7 @@ func (s *Store) Backup(ctx context.Context, dir string) (m Manifest, err error) 
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err := errors.Join(err, writeFile(filepath.Join(temp, f), b)); err != nil {
+		if err := errors.Join(err, durable.WriteNew(filepath.Join(temp, f), b, 0o600)); err != nil {
 			return m, err
 		}
 	}
@@ -77,7 +78,7 @@ func (s *Store) Backup(ctx context.Context, dir string) (m Manifest, err error) 
 	if err != nil {
 		return m, err
 	}
-	if err := writeFile(filepath.Join(temp, name+".head"), head); err != nil {
+	if err := durable.WriteNew(filepath.Join(temp, name+".head"), head, 0o600); err != nil {
 		return m, err
 	}
 	return m, s.seal(temp, dir, &m)
@@ -94,16 +95,16 @@ func (s *Store) seal(temp, dir string, m *Manifest) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(temp, manifestName), b); err != nil {
+	if err := durable.WriteNew(filepath.Join(temp, manifestName), b, 0o600); err != nil {
 		return err
 	}
-	if err := syncDir(temp); err != nil {
+	if err := durable.SyncDir(temp); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, dir); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return durable.SyncDir(filepath.Dir(dir))
 }
 
 // sums hashes every file of a folder and waits until it is on the disk.
@@ -214,7 +215,7 @@ func RestoreBackup(ctx context.Context, dir, path, address string) (aside string
 		}
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err == nil {
-			err = writeFile(filepath.Join(filepath.Dir(path), name), b)
+			err = durable.WriteNew(filepath.Join(filepath.Dir(path), name), b, 0o600)
 		}
 		if err != nil {
 			return aside, fmt.Errorf("restore the state: %w", err)
@@ -228,7 +229,7 @@ func RestoreBackup(ctx context.Context, dir, path, address string) (aside string
 			return aside, err
 		}
 	}
-	return aside, syncDir(filepath.Dir(path))
+	return aside, durable.SyncDir(filepath.Dir(path))
 }
 
 // setAside moves the files of a state into a new folder beside it.

@@ -158,3 +158,25 @@ func TestNeededSnapshots(t *testing.T) {
 		t.Errorf("a forgotten snapshot: %v", err)
 	}
 }
+
+// TestReleaseFollowsWhatComesBack: the books name the release that the files tell of
+// once a person took them out of quarantine.
+func TestReleaseFollowsWhatComesBack(t *testing.T) {
+	s := opened(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.AddInstance(t.Context(), core.Instance{ID: "shop", Project: "shop", Origin: core.Created, Mode: core.Control, Release: "0.8.1"}, anEntry("instance.register")))
+	for _, step := range []struct {
+		state         core.AsideState
+		release, want string
+	}{{core.Kept, "0.6.0", "0.8.1"}, {core.Restored, "", "0.8.1"}, {core.Restored, "0.6.0", "0.6.0"}} {
+		must(s.SaveAside(t.Context(), core.Aside{ID: "c1-1", Instance: "shop", State: step.state, Release: step.release}))
+		if i, err := s.Instance(t.Context(), "shop"); err != nil || i.Release != step.want {
+			t.Errorf("%+v: the release is %q, %v", step, i.Release, err)
+		}
+	}
+}

@@ -40,7 +40,7 @@ func settle(tx *gorm.DB, c core.Change) error {
 		return nil
 	}
 	if move := c.Plan.Release; move != nil {
-		if err := tx.Model(&instanceRow{}).Where("id = ?", c.Instance).Update("release", move.To).Error; err != nil {
+		if err := booked(tx, c.Instance, move.To); err != nil {
 			return err
 		}
 	}
@@ -63,6 +63,11 @@ func settle(tx *gorm.DB, c core.Change) error {
 		return err
 	}
 	return depart(tx, c)
+}
+
+// booked notes of which release of Supabase an instance is, if it is kept.
+func booked(tx *gorm.DB, instance, release string) error {
+	return tx.Model(&instanceRow{}).Where("id = ?", instance).Update("release", release).Error
 }
 
 func depart(tx *gorm.DB, c core.Change) error {

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/durable"
 )
 
 const keySize = 32
@@ -45,39 +46,17 @@ func loadKey(path string) (core.FingerprintKey, error) {
 // then: what another program that started at the same time had put there stays.
 func writeOnce(path string, data []byte) ([]byte, error) {
 	temp := path + "." + core.NewID()
-	if err := writeFile(temp, data); err != nil {
+	if err := durable.WriteNew(temp, data, 0o600); err != nil {
 		return nil, err
 	}
 	defer os.Remove(temp)
 	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(path)
-}
-
-// writeFile writes a new file for this user only and waits for the disk.
-func writeFile(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		_ = os.Remove(path)
-		return err
-	}
-	return nil
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 type settingRow struct {

@@ -34,7 +34,7 @@ func (r snapshotRow) snapshot() core.Snapshot {
 	return core.Snapshot{
 		ID: r.ID, Instance: r.Instance, Scope: r.Scope, Reason: r.Reason,
 		Path: r.Path, Size: r.Size, SHA256: r.SHA256, Created: r.Created.UTC(), Encrypted: r.Encrypted,
-		Proof: core.Proof{Level: r.ProofLevel, At: timeOrZero(r.ProofAt), RTO: r.ProofRTO, Detail: r.ProofDetail},
+		Proof: core.Proof{Level: r.ProofLevel, At: timeOrZero(r.ProofAt), RTO: core.Span(r.ProofRTO), Detail: r.ProofDetail},
 	}
 }
 
@@ -42,7 +42,7 @@ func newSnapshotRow(n core.Snapshot) snapshotRow {
 	return snapshotRow{
 		ID: n.ID, Instance: n.Instance, Scope: n.Scope, Reason: n.Reason, Path: n.Path, Size: n.Size, SHA256: n.SHA256,
 		Created: stamp(n.Created), Encrypted: n.Encrypted,
-		ProofLevel: n.Proof.Level, ProofAt: stampOrNull(n.Proof.At), ProofRTO: n.Proof.RTO, ProofDetail: n.Proof.Detail,
+		ProofLevel: n.Proof.Level, ProofAt: stampOrNull(n.Proof.At), ProofRTO: n.Proof.RTO.Duration(), ProofDetail: n.Proof.Detail,
 	}
 }
 

@@ -119,15 +119,14 @@ func through(d gorm.Dialector, pool *sql.DB) (*gorm.DB, error) {
 
 // lastingSQLite waits for the disk on the one connection that writes.
 func (s *Store) lastingSQLite(ctx context.Context, f func(tx *gorm.DB) error) error {
-	return s.write.WithContext(ctx).Connection(func(conn *gorm.DB) error {
-		pool := conn.Statement.ConnPool
+	return s.writing(ctx, func(conn *gorm.DB) error {
+		ctx, pool := conn.Statement.Context, conn.Statement.ConnPool
 		if _, err := pool.ExecContext(ctx, "pragma synchronous = full"); err != nil {
 			return err
 		}
 		err := conn.Transaction(f)
-		// The connection goes back to those who need not wait for the disk,
-		// also when ctx ended meanwhile.
-		_, back := pool.ExecContext(context.WithoutCancel(ctx), "pragma synchronous = normal")
+		// The connection goes back to those who need not wait for the disk.
+		_, back := pool.ExecContext(ctx, "pragma synchronous = normal")
 		if err != nil {
 			return err
 		}
@@ -137,7 +136,19 @@ func (s *Store) lastingSQLite(ctx context.Context, f func(tx *gorm.DB) error) er
 }
 
 func (s *Store) transactionSQLite(ctx context.Context, f func(tx *gorm.DB) error) error {
-	return s.write.WithContext(ctx).Transaction(f)
+	return s.writing(ctx, func(conn *gorm.DB) error { return conn.Transaction(f) })
+}
+
+// writing waits until ctx ends for the one connection that writes. What f does on
+// it is taken to its end: the driver runs a statement that may be stopped on a
+// thread of its own, which costs more than most of them do.
+func (s *Store) writing(ctx context.Context, f func(conn *gorm.DB) error) error {
+	return s.write.WithContext(ctx).Connection(func(conn *gorm.DB) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return f(conn.WithContext(context.WithoutCancel(ctx)))
+	})
 }
 
 // turnSQLite keeps programs apart that start at once on a new file.

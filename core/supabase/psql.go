@@ -19,8 +19,10 @@ func PSQL(ctx context.Context, e core.Engine, database, sql string) (string, err
 	})
 }
 
-// Quiet is SQL that keeps what follows it out of the server's log.
-const Quiet = "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\nSET log_min_duration_statement = -1;\n"
+// Quiet is SQL that keeps what follows it out of the server's log, and out of the
+// statistics that pg_stat_statements keeps. Where that is not loaded, it sets nothing.
+const Quiet = "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\nSET log_min_duration_statement = -1;\n" +
+	"SET pg_stat_statements.track_utility = off;\n"
 
 // QuoteIdentifier writes a name of something in a database as SQL.
 func QuoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

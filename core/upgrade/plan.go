@@ -52,7 +52,7 @@ func Plan(ctx context.Context, in core.Inspector, obs *core.Observation, o Order
 	}
 	made.Plan = core.Plan{
 		Instance: obs.Instance.ID, Playbook: core.UpgradePlaybook, Title: fmt.Sprintf("Upgrade from release %s to %s", m.from.release, m.to),
-		Risk: core.HighRisk, Scope: core.FullScope, Downtime: 90 * time.Second,
+		Risk: core.HighRisk, Scope: core.FullScope, Downtime: core.Span(90 * time.Second),
 		Release: &core.Move{From: m.from.release, To: m.to},
 		Actions: m.actions(after, ran, key, made.Given), Diff: m.diff(after, key),
 	}

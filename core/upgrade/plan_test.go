@@ -327,4 +327,7 @@ func TestWays(t *testing.T) {
 	if err != nil || from != "0.6.0" || how != "" || len(ways) == 0 || ways[len(ways)-1].To != newest() || len(ways[len(ways)-1].Breaking) == 0 {
 		t.Errorf("%s %s %+v %v", from, how, ways, err)
 	}
+	if told := Told(t.Context(), s); told != from {
+		t.Errorf("its files tell of release %q", told)
+	}
 }

@@ -77,6 +77,17 @@ func Of(files []core.File) string {
 	return told(text(composeName), text(versionName))
 }
 
+// Told is Of for the files that an instance has now; those that cannot be read do
+// not tell.
+func Told(ctx context.Context, in core.Inspector) string {
+	compose, err := textOf(ctx, in, composeName)
+	noted, unread := textOf(ctx, in, versionName)
+	if err != nil || unread != nil {
+		return ""
+	}
+	return told(compose, noted)
+}
+
 // told returns the release whose compose file this is, else the one that is noted
 // beside it, if it is known here.
 func told(compose, noted string) string {

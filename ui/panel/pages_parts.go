@@ -13,7 +13,7 @@ type Logs struct {
 	Of                      Instance
 	Query, Service, Level   string
 	Range                   string
-	Stream                  string // query of the live tail
+	Stream, After           string // query of the live tail, and the moment of the newest line
 	Services                []core.Service
 	Lines                   []LogLine
 	Notes                   []string

@@ -81,8 +81,14 @@ function open(textarea) {
         lineNumbers(), highlightActiveLineGutter(), highlightSpecialChars(), history(), indentOnInput(), bracketMatching(), highlightActiveLine(), wrong,
         StreamLanguage.define(lua), syntaxHighlighting(colours), indentUnit.of("  "), EditorState.tabSize.of(2), look,
         EditorView.contentAttributes.of({ "aria-label": textarea.labels[0].textContent + ". " + textarea.dataset.keys }),
-        EditorView.updateListener.of((update) => { if (update.docChanged) textarea.value = update.state.doc.toString(); }),
-        keymap.of([{ key: "Mod-Enter", ...press("check") }, { key: "Mod-f", run: () => { finder.focus(); finder.select(); return true; } }, ...defaultKeymap, ...historyKeymap, indentWithTab]),
+        EditorView.updateListener.of((update) => {
+          if (!update.docChanged) return;
+          textarea.value = update.state.doc.toString();
+          update.view.setTabFocusMode(false);
+        }),
+        EditorView.domEventHandlers({ focus: (_, view) => { view.setTabFocusMode(false); } }),
+        keymap.of([{ key: "Escape", run: (view) => { view.setTabFocusMode(true); return false; } }, // Tab leaves from then on, however long one takes
+          { key: "Mod-Enter", ...press("check") }, { key: "Mod-f", run: () => { finder.focus(); finder.select(); return true; } }, ...defaultKeymap, ...historyKeymap, indentWithTab]),
       ],
     }),
   });
@@ -107,7 +113,9 @@ function open(textarea) {
     show(view, lineOf(view.state, said).from);
     view.focus();
   });
-  textarea.form.addEventListener("submit", () => { saved = textarea.value; });
+  document.addEventListener("htmx:after:request", (event) => {
+    if (event.detail.ctx.response.headers.has("HX-Redirect")) saved = textarea.value;
+  });
   window.addEventListener("beforeunload", (event) => { if (textarea.value !== saved) event.preventDefault(); });
 }
 

@@ -8,7 +8,7 @@ const each = (selector, use, root = document) => root.querySelectorAll(selector)
 
 // Live: parts with data-live ask again when an event of that kind comes. Hidden
 // pages listen to nothing, and catch up when they are seen again.
-let source, timer;
+let source, timer, missed = 0;
 const due = new Set();
 function refresh() {
   timer = undefined;
@@ -24,16 +24,28 @@ function happened(event) {
   });
   timer ??= due.size ? setTimeout(refresh, 300) : undefined;
 }
-function listen() {
-  if (source || document.hidden || !find("[data-live]")) return;
-  let lost = false;
-  source = new EventSource("/api/events");
-  ["change", "diagnosis", "schedule"].forEach((kind) => source.addEventListener(kind, happened));
-  source.onerror = () => { lost = true; };
-  source.onopen = () => {
-    if (lost) each("[data-live]", (part) => htmx.trigger(part, "live"));
-    lost = false;
+const catchUp = () => each("[data-live]", (part) => htmx.trigger(part, "live"));
+// stream hears events. A browser goes on with a stream that ends, but not when the
+// answer was none: then again opens another, if this one is still wanted.
+function stream(url, kinds, use, again) {
+  const events = new EventSource(url);
+  kinds.forEach((kind) => events.addEventListener(kind, use));
+  events.onerror = () => {
+    if (++missed > 1) tell("unheard"); // one end is usual
+    if (events.readyState !== EventSource.CLOSED) return;
+    catchUp(); // which leads to the login when that has ended
+    setTimeout(again, 5000, events);
   };
+  events.onopen = () => {
+    find("#unheard").hidden = true;
+    if (missed) catchUp();
+    missed = 0;
+  };
+  return events;
+}
+function listen(ended) {
+  if (source !== ended || document.hidden) return;
+  source = find("[data-live]") ? stream("/api/events", ["change", "diagnosis", "schedule"], happened, listen) : undefined;
 }
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
@@ -41,23 +53,93 @@ document.addEventListener("visibilitychange", () => {
     source = undefined;
   } else if (!source) {
     listen();
-    each("[data-live]", (part) => htmx.trigger(part, "live"));
+    catchUp();
   }
 });
 
-// Busy: a form that takes a while says so, and is sent once.
+// Waiting: a form says that it works, is sent once, and after a while that it still
+// waits. One with hx-boost is sent by htmx: when no answer comes, or a refusal, the form
+// stays with what was typed, and can be sent again.
+const slowAfter = 4000;
+let slow, again;
+function hush() {
+  clearTimeout(slow);
+  each("#toasts > *", (toast) => { toast.hidden = true; });
+}
+function raise() { // above menus that are open
+  find("#toasts").togglePopover?.(false);
+  find("#toasts").togglePopover?.(true);
+}
+function tell(id, text, href) {
+  if (id === "unheard" && find(".toast:not([hidden])")) return; // what somebody sent weighs more than what a page asks by itself
+  const toast = document.getElementById(id), way = find("a", toast);
+  if (id !== "unheard") hush();
+  if (text) find("span", toast).textContent = text;
+  if (way) way.hidden = !(way.href = href || "");
+  toast.hidden = false;
+  raise();
+}
+function begin(form, button) {
+  form.dataset.sent = "1";
+  form.setAttribute("aria-busy", "true");
+  button?.classList.add("is-busy");
+  button?.setAttribute("aria-disabled", "true");
+  again = { form, button };
+  hush();
+  slow = setTimeout(tell, slowAfter, "waiting");
+}
+function end(form) {
+  clearTimeout(slow);
+  find("#waiting").hidden = true;
+  delete form.dataset.sent;
+  form.removeAttribute("aria-busy");
+  each(".is-busy", (button) => { button.classList.remove("is-busy"); button.removeAttribute("aria-disabled"); }, form);
+}
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method === "dialog") return;
-  const button = event.submitter;
-  if (form.dataset.sent) { event.preventDefault(); return; }
-  if (form.method !== "post") return;
-  form.dataset.sent = "1";
-  button?.classList.add("is-busy");
+  if (form.dataset.sent) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  } else if (form.method === "post" || form.hasAttribute("hx-boost")) begin(form, event.submitter);
+}, true);
+window.addEventListener("pageshow", () => each("form[data-sent]", end));
+
+const sender = (event) => event.detail.ctx?.sourceElement;
+const asksItself = (part) => part?.matches("[data-live], [hx-trigger]");
+document.addEventListener("htmx:config:request", (event) => { // what is sent may take as long as a snapshot does, and must not be sent twice
+  if (event.detail.ctx.request.method !== "GET") event.detail.ctx.request.timeout = 0;
 });
-window.addEventListener("pageshow", () => {
-  each("form[data-sent]", (form) => delete form.dataset.sent);
-  each(".is-busy", (button) => button.classList.remove("is-busy"));
+document.addEventListener("htmx:before:request", (event) => {
+  const part = sender(event);
+  if (part?.matches("button") && part.form) begin(part.form, part);
+});
+document.addEventListener("htmx:finally:request", (event) => {
+  const form = sender(event)?.closest("form");
+  if (form?.dataset.sent && !asksItself(sender(event))) end(form);
+});
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.ctx) tell(asksItself(sender(event)) ? "unheard" : "lost");
+});
+document.addEventListener("htmx:after:request", (event) => {
+  const { response, text } = event.detail.ctx, itself = asksItself(sender(event));
+  clearTimeout(slow); // the form may be gone when it ends
+  if (itself && response.status < 500) find("#unheard").hidden = true;
+  if (response.status < 400 || response.status === 401 || itself && response.status < 500) return;
+  event.preventDefault();
+  const page = new DOMParser().parseFromString(text, "text/html");
+  const said = [...page.querySelectorAll(".trouble .lede, .trouble .hint, .problem[role=alert] > span")].map((part) => part.textContent).join(" ");
+  if (itself) tell("unheard");
+  else if (said) tell("refused", said, find(".trouble [href^='/changes/']", page)?.getAttribute("href"));
+  else tell("lost");
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-hush]")) hush();
+  if (!event.target.closest("[data-again]")) return;
+  hush();
+  if (!again) return location.reload();
+  const { form, button } = again;
+  if (button?.hasAttribute("hx-post")) button.click();
+  else form.requestSubmit(button);
 });
 
 // Select all; copy; confirm by typing.
@@ -68,7 +150,12 @@ document.addEventListener("change", (event) => {
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {
-    await navigator.clipboard.writeText(copy.dataset.copy || find(copy.dataset.copyFrom).textContent);
+    const from = find(copy.dataset.copyFrom);
+    if (!navigator.clipboard) { // a page that came over plain HTTP has none: who reads copies what is marked
+      getSelection().selectAllChildren(from);
+      return;
+    }
+    await navigator.clipboard.writeText(from.textContent);
     copy.classList.add("is-copied");
     setTimeout(() => copy.classList.remove("is-copied"), 1500);
   }
@@ -93,15 +180,10 @@ function openPalette() {
   find("#palette-input").value = "";
   narrow("");
 }
-function choices() {
-  return [...document.querySelectorAll("#palette-list li:not([hidden])")];
-}
+const choices = () => [...document.querySelectorAll("#palette-list li:not([hidden])")];
 function narrow(text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  each("#palette-list li", (item) => {
-    const own = item.textContent.toLowerCase();
-    item.hidden = !words.every((word) => own.includes(word));
-  });
+  each("#palette-list li", (item) => { item.hidden = !words.every((word) => item.textContent.toLowerCase().includes(word)); });
   choose(choices()[0]);
 }
 function choose(item) {
@@ -109,15 +191,12 @@ function choose(item) {
   item?.scrollIntoView({ block: "nearest" });
   find("#palette-input").setAttribute("aria-activedescendant", item?.id || "");
 }
-function follow(item) {
-  if (item) location.assign(item.dataset.href);
-}
+const follow = (item) => item && location.assign(item.dataset.href);
 document.addEventListener("click", (event) => follow(event.target.closest("#palette-list li")));
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && find("#palette")) {
     event.preventDefault();
-    openPalette();
-    return;
+    return openPalette();
   }
   if (event.target.id !== "palette-input") return;
   const list = choices();
@@ -130,12 +209,8 @@ document.addEventListener("keydown", (event) => {
     follow(list[at]);
   }
 });
-document.addEventListener("input", (event) => {
-  if (event.target.id === "palette-input") narrow(event.target.value);
-});
-document.addEventListener("htmx:after:swap", () => {
-  if (find("#palette")?.open) narrow(find("#palette-input").value);
-});
+document.addEventListener("input", (event) => event.target.id === "palette-input" && narrow(event.target.value));
+document.addEventListener("htmx:after:swap", () => find("#palette")?.open && narrow(find("#palette-input").value));
 
 // Filters: hide what does not hold the words that are typed.
 document.addEventListener("input", (event) => {
@@ -146,9 +221,7 @@ function sift(list, text) {
   const word = text.toLowerCase();
   for (const item of list.children) item.hidden = !item.textContent.toLowerCase().includes(word);
 }
-document.addEventListener("submit", (event) => {
-  if ("search" in event.target.dataset) event.preventDefault();
-});
+document.addEventListener("submit", (event) => "search" in event.target.dataset && event.preventDefault());
 
 // Code: who goes to a text that is code gets its editor, which is large.
 function enliven(event) {
@@ -183,37 +256,50 @@ function line(entry) {
   if (entry.code) cell("span", "code", entry.code);
   return item;
 }
+function follows(button) {
+  const list = document.getElementById(button.dataset.into), { tail: url, after } = button.dataset;
+  if (!tail) list.scrollTop = list.scrollHeight;
+  const add = (event) => {
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    if (event.lastEventId) button.dataset.after = event.lastEventId;
+    list.append(line(JSON.parse(event.data)));
+    sift(list, find("[data-filters=log]").value);
+    while (list.children.length > mostLines) list.firstElementChild.remove();
+    if (atEnd) list.scrollTop = list.scrollHeight;
+    each("[data-empty=log]", (hint) => { hint.hidden = true; });
+  };
+  tail = stream(url + (after ? "&after=" + encodeURIComponent(after) : ""), ["log"], add, (ended) => tail === ended && follows(button));
+}
+const leave = () => { tail?.close(); tail = undefined; };
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-tail]");
   if (!button) return;
-  const list = document.getElementById(button.dataset.into);
-  if (tail) {
-    tail.close();
-    tail = undefined;
-  } else {
-    tail = new EventSource(button.dataset.tail);
-    tail.addEventListener("log", (e) => {
-      const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-      list.append(line(JSON.parse(e.data)));
-      sift(list, find("[data-filters=log]").value);
-      while (list.children.length > mostLines) list.firstElementChild.remove();
-      if (atEnd) list.scrollTop = list.scrollHeight;
-      each("[data-empty=log]", (hint) => { hint.hidden = true; });
-    });
-    list.scrollTop = list.scrollHeight;
-  }
+  if (tail) leave();
+  else follows(button);
   button.setAttribute("aria-pressed", String(Boolean(tail)));
 });
 
-// A notice is told once: the address forgets it.
-if (new URLSearchParams(location.search).has("done")) {
-  const url = new URL(location.href);
-  url.searchParams.delete("done");
-  history.replaceState(null, "", url);
+// What is done to a page when it comes, also when htmx put it in place of another.
+function arrive() {
+  hush();
+  raise();
+  again = undefined;
+  leave();
+  if (new URLSearchParams(location.search).has("done")) { // a notice is told once: the address forgets it
+    const url = new URL(location.href);
+    url.searchParams.delete("done");
+    history.replaceState(history.state, "", url);
+  }
+  each(".tabs [aria-current]", (tab) => tab.scrollIntoView({ block: "nearest", inline: "nearest" })); // a phone shows some of them
+  each("#log", (list) => { list.scrollTop = list.scrollHeight; });
+  find("#found")?.scrollIntoView({ block: "center" });
+  each("button.confirmed", (button) => { button.disabled = true; });
+  listen();
 }
-each(".tabs [aria-current]", (tab) => tab.scrollIntoView({ block: "nearest", inline: "nearest" })); // a phone shows some of them
-each("#log", (list) => { list.scrollTop = list.scrollHeight; });
-find("#found")?.scrollIntoView({ block: "center" });
-each("button.confirmed", (button) => { button.disabled = true; });
-
-listen();
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx?.target !== document.body) return;
+  scrollTo(0, 0);
+  find("#main").focus({ preventScroll: true });
+  arrive();
+});
+arrive();
