@@ -205,6 +205,9 @@ func follow(ctx context.Context, t core.Target, r route, h held) (*core.Finding,
 	}
 	f := &core.Finding{Service: r.service, Severity: severity(r.service), Evidence: []core.Evidence{evidence("http:gateway"+r.through, answer(resp))}}
 	f.Code, f.Title = judgeRoute(r, resp)
+	if c, ok := t.Container(r.service); f.Code == "GW-06" && ok && !answers(t, c) {
+		f.Code, f.Title = silent(r) // its name is gone with it, as soon as the gateway forgets where it was
+	}
 	if (f.Code == "" || f.Code == "RT-01") && r.strange(resp) {
 		if other, settled := misrouted(ctx, t, r, key, f); settled {
 			return other, nil
@@ -240,9 +243,13 @@ func judgeRoute(r route, resp core.Response) (code, title string) {
 		return code, title
 	}
 	if resp.Status == 502 || resp.Status == 503 || resp.Status == 504 {
-		return "GW-07", fmt.Sprintf("%s does not answer the gateway", r.service)
+		return silent(r)
 	}
 	return "", ""
+}
+
+func silent(r route) (code, title string) {
+	return "GW-07", fmt.Sprintf("%s does not answer the gateway", r.service)
 }
 
 // aliasEvidence names what the service's container is called on its networks,

@@ -118,6 +118,27 @@ func TestMisrouted(t *testing.T) {
 	}
 }
 
+// TestNameUnknownToTheGateway wants the same said of a stopped service whether
+// or not the gateway still remembers where it was.
+func TestNameUnknownToTheGateway(t *testing.T) {
+	nameless, lost := says(503, `{"message":"name resolution failed"}`), says(502, "An invalid response was received from the upstream server")
+	for name, row := range map[string]struct {
+		state  string
+		behind http.HandlerFunc
+		want   string
+	}{
+		"auth runs under another name": {"running", nameless, "GW-06 auth"},
+		"auth is stopped":              {"exited", nameless, "GW-07 auth"},
+		"auth has just been stopped":   {"exited", lost, "GW-07 auth"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := routed(t, "/auth/v1/settings", row.behind, nil)
+			s.container(core.Auth).State = row.state
+			expect(t, "gateway.routes", core.Target{Observation: s.o, Inspector: s, Key: core.FingerprintKey("test")}, row.want)
+		})
+	}
+}
+
 // inSocket asks h below /socket/, as the gateway's route does.
 func inSocket(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
