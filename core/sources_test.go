@@ -20,6 +20,7 @@ var sourceLaws = []struct {
 	{regexp.MustCompile(`"(/bin/)?(ba|da|z)?sh",\s*"-c"`), nil, "no shell reads what Basewright sends: a name would be a command there"},
 	{regexp.MustCompile(`exec\.Command`), []string{"repairs", "plugins/jail"}, "processes are started for playbooks and plugins alone"},
 	{regexp.MustCompile(`template\.(HTML|HTMLAttr|JS|JSStr|URL|CSS|Srcset)\(`), []string{"ui/panel"}, "nothing else is markup by its own word"},
+	{regexp.MustCompile(`(Containers?|Volumes?|Networks?|Images?|BuildCache)Prune\b|/prune\b|"prune"|(container|volume|system) prune`), nil, "Docker would remove the volumes of whoever happens to be stopped; what is removed is named"},
 	{regexp.MustCompile(`"text/template"`), []string{"core/create"}, "pages are made with html/template; a stack's files are no pages"},
 }
 
