@@ -155,6 +155,9 @@ func (c *call) permit() error {
 		}
 		return nil
 	}
+	if !c.who.sees(id) { // and nothing is looked up, or the time it takes would tell what there is
+		return c.missing()
+	}
 	i, err := c.Store.Instance(c, id)
 	if core.CodeOf(err) == core.NotFound && (c.route.on == oneChange || c.route.on == oneAside) { // which may have deleted it, and can be undone
 		i, err = c.Store.Departed(c, id)
@@ -164,7 +167,7 @@ func (c *call) permit() error {
 	case gone && (c.route.on == oneChange && c.route.method == http.MethodGet || c.route.on == oneAside) && c.who.may(core.MayAdmin, core.EveryInstance):
 		i = core.Instance{ID: id, Name: id, Project: id, Files: []string{}, Origin: core.Created, Mode: core.Observe} // one that is being made, or could not be
 		c.gone = true
-	case gone || err == nil && !c.who.sees(id):
+	case gone:
 		return c.missing()
 	case err != nil:
 		return err
@@ -204,34 +207,13 @@ func (c *call) missing() error {
 // instanceID returns the instance that the path means, itself or through what
 // belongs to it.
 func (c *call) instanceID() (string, error) {
-	_, param := c.route.on.object()
-	id, instance := c.Param(param), ""
-	var err error
-	switch c.route.on {
-	case oneChange:
-		var ch core.Change
-		ch, err = c.Store.Change(c, id)
-		instance = ch.Instance
-	case oneSnapshot:
-		var s core.Snapshot
-		s, err = c.Store.Snapshot(c, id)
-		instance = s.Instance
-	case oneSchedule:
-		var s core.Schedule
-		s, err = c.Store.Schedule(c, id)
-		instance = s.Instance
-	case oneWindow:
-		var w core.Window
-		w, err = c.Store.Window(c, id)
-		instance = w.Instance
-	case oneAside:
-		var a core.Aside
-		a, err = c.Store.Aside(c, id)
-		instance = a.Instance
-	default:
-		instance = id
+	what, param := c.route.on.object()
+	id := c.Param(param)
+	if c.route.on == oneInstance {
+		return id, nil
 	}
-	if err != nil && core.CodeOf(err) == core.NotFound {
+	instance, err := c.Store.InstanceOf(c, what, id)
+	if core.CodeOf(err) == core.NotFound {
 		return "", c.missing()
 	}
 	return instance, err

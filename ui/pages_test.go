@@ -70,7 +70,7 @@ func TestEveryPageAndRole(t *testing.T) {
 				_, login := w.user(role, grants)
 				w.mayHave(t, r, login, level, strong)
 				if onInstance(r) && role != "root" {
-					w.sameNothing(t, r, login)
+					w.hides(t, r, func(instance string) *httptest.ResponseRecorder { return w.page(r, instance, login) })
 				}
 			}
 		})
@@ -114,22 +114,6 @@ func saidOf(rec *httptest.ResponseRecorder) string {
 		return m[1]
 	}
 	return ""
-}
-
-// sameNothing wants one page for what is somebody else's and what is not there.
-func (w *world) sameNothing(t *testing.T, r route, login string) {
-	t.Helper()
-	var said []string
-	for _, instance := range []string{"other", "ghost"} {
-		rec := w.page(r, instance, login)
-		if rec.Code != http.StatusNotFound || saidOf(rec) == "" {
-			t.Errorf("of %s: status %d, want 404: %s", instance, rec.Code, rec.Body)
-		}
-		said = append(said, strings.ReplaceAll(saidOf(rec), instance, "NAME"))
-	}
-	if said[0] != said[1] {
-		t.Errorf("what is another's is told from what is not: %q", said)
-	}
 }
 
 // TestWhereItLeads wants no form or login to lead to another site.

@@ -29,6 +29,7 @@ type world struct {
 	look func(i core.Instance) (*core.Diagnosis, error)
 	hold chan struct{} // changes under way end when it is closed
 	dir  string        // of the data
+	asks *questions    // when set, what the database is asked for the next request
 }
 
 // instances that a world has.
@@ -154,6 +155,9 @@ func (w *world) send(r *http.Request) *httptest.ResponseRecorder {
 		ctx, cancel := context.WithTimeout(r.Context(), 50*time.Millisecond)
 		defer cancel()
 		r = r.WithContext(ctx)
+	}
+	if w.asks != nil {
+		r = r.WithContext(context.WithValue(r.Context(), asking{}, w.asks))
 	}
 	rec := httptest.NewRecorder()
 	w.h.ServeHTTP(rec, r)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,6 +47,25 @@ func (s *Store) AddInstance(ctx context.Context, i core.Instance, e core.AuditEn
 func (s *Store) Instance(ctx context.Context, id string) (core.Instance, error) {
 	r, err := take[instanceRow](ctx, s, "instance", id)
 	return r.instance(), err
+}
+
+// belongings are the tables of what belongs to an instance, by what it is called.
+var belongings = map[string]string{
+	"change": "changes", "snapshot": "snapshots", "schedule": "schedules", "maintenance window": "windows", "entry of the quarantine": "asides",
+}
+
+// InstanceOf returns the instance that something belongs to, and reads no more of
+// it; a missing one is core.NotFound.
+func (s *Store) InstanceOf(ctx context.Context, what, id string) (string, error) {
+	var instance string
+	err := s.read.WithContext(ctx).Table(belongings[what]).Select("instance").Take(&instance, "id = ?", id).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return "", core.Errorf(core.NotFound, "there is no %s %s", what, id)
+	}
+	if err != nil {
+		return "", fmt.Errorf("look whose %s %s is: %w", what, id, explain(s.name, err))
+	}
+	return instance, nil
 }
 
 // Instances returns the registered instances, ordered by ID.
