@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"crypto/rand"
 	"maps"
 	"net/http"
 	"slices"
@@ -185,8 +184,8 @@ func (c *call) newcomer(p access.Person) (core.User, error) {
 	}
 	u := core.User{ID: core.NewID(), Name: p.Name, Subject: p.Subject, Created: c.Now().UTC(), Grants: map[string]core.Role{core.EveryInstance: role}}
 	e := core.AuditEntry{At: c.Now(), Actor: "user:" + u.Name, Action: "user.add", Outcome: "ok", Detail: u.Name + ": " + string(role) + " on *, by single sign-on as " + clip(p.Subject, 200)}
-	// Nobody knows this password: there is no other way in than the issuer.
-	err := c.Store.AddUser(c, u, access.Hash(rand.Text()), e)
+	_, hash := access.Draw() // nobody knows the password: there is no other way in than the issuer
+	err := c.Store.AddUser(c, u, hash, e)
 	if core.CodeOf(err) == core.Conflict {
 		return u, c.unwelcome(p, "a user of that name is somebody else")
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -130,7 +129,7 @@ func (a *agent) start(ctx context.Context) error {
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.all.Go(func() { a.putBack(ctx) })
 	a.all.Go(func() { a.Scheduler.Serve(ctx) })
-	a.all.Go(debug.FreeOSMemory) // what hashing a password and opening the rooms took is not needed again
+	a.all.Go(debug.FreeOSMemory) // what opening the rooms took is not needed again
 	return nil
 }
 
@@ -141,10 +140,10 @@ func (a *agent) firstUser(ctx context.Context) error {
 	if err != nil || len(users) > 0 {
 		return err
 	}
-	password := rand.Text()
+	password, hash := access.Draw()
 	u := core.User{ID: core.NewID(), Name: "admin", Created: time.Now(), Grants: map[string]core.Role{core.EveryInstance: core.Admin}}
 	e := core.AuditEntry{At: time.Now(), Actor: "system", Action: "user.add", Outcome: "ok", Detail: "admin, at the first start"}
-	if err := a.Store.AddUser(ctx, u, access.Hash(password), e); err != nil {
+	if err := a.Store.AddUser(ctx, u, hash, e); err != nil {
 		return err
 	}
 	if err := a.nightly(ctx, u.ID); err != nil {

@@ -19,12 +19,19 @@ func TestPasswords(t *testing.T) {
 	if strings.Contains(hash, "horse") || !strings.HasPrefix(hash, "$argon2id$") {
 		t.Errorf("hash %q", hash)
 	}
+	first, kept := Draw()
+	if other, _ := Draw(); len(first) < 26 || other == first || CheckPassword(first) != nil || strings.Contains(kept, first) {
+		t.Errorf("%q and %q were drawn, and %q is kept", first, other, kept)
+	}
 	for name, tt := range map[string]struct {
 		hash, password string
 		want           bool
 	}{
 		"the right one":          {hash, "correct horse battery", true},
 		"a wrong one":            {hash, "correct horse batterz", false},
+		"the drawn one":          {kept, first, true},
+		"another drawn one":      {kept, first[1:] + "A", false},
+		"a drawn one's cost":     {strings.Replace(hash, chosen.prefix(), drawn.prefix(), 1), "correct horse battery", false},
 		"none":                   {hash, "", false},
 		"of a user who is not":   {"", "correct horse battery", false},
 		"what nobody would have": {"", "", false},

@@ -18,10 +18,17 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// Cost of a password hash (argon2id): about 30 ms and 19 MiB.
+// cost is what it takes to try one password (argon2id).
+type cost struct {
+	passes, memory uint32 // memory in KiB
+}
+
+var (
+	chosen = cost{2, 19 << 10} // of a person's own password, which others may guess: about 30 ms and 19 MiB
+	drawn  = cost{1, 8}        // of one that was drawn: nobody guesses 130 bits, however fast each try is
+)
+
 const (
-	passes  = 2
-	memory  = 19 << 10 // KiB
 	lanes   = 1
 	keySize = 32
 )
@@ -51,24 +58,37 @@ func CheckPassword(password string) error {
 	return nil
 }
 
-// Hash returns what the store keeps of a password.
-func Hash(password string) string {
+// Hash returns what the store keeps of a password that a person chose.
+func Hash(password string) string { return hashed(password, chosen) }
+
+// Draw returns a new password and what the store keeps of it. The agent's first
+// start is not to wait for a hash that protects nothing here.
+func Draw() (password, hash string) {
+	password = rand.Text()
+	return password, hashed(password, drawn)
+}
+
+func hashed(password string, c cost) string {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
-	return encode(salt, derive(password, salt))
+	return c.encode(salt, c.derive(password, salt))
 }
 
-func derive(password string, salt []byte) []byte {
-	return argon2.IDKey([]byte(password), salt, passes, memory, lanes, keySize)
+func (c cost) derive(password string, salt []byte) []byte {
+	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, lanes, keySize)
 }
 
-func encode(salt, key []byte) string {
+func (c cost) encode(salt, key []byte) string {
 	b := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, passes, lanes, b.EncodeToString(salt), b.EncodeToString(key))
+	return c.prefix() + b.EncodeToString(salt) + "$" + b.EncodeToString(key)
+}
+
+func (c cost) prefix() string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, c.memory, c.passes, lanes)
 }
 
 // nobody is compared with when there is no such user, so that it takes as long.
-var nobody = encode(make([]byte, 16), make([]byte, keySize))
+var nobody = chosen.encode(make([]byte, 16), make([]byte, keySize))
 
 // Matches reports whether the password is the one of the hash; an empty hash
 // is that of nobody. It waits for its turn; when too many wait, or ctx ends, it
@@ -103,8 +123,11 @@ func Matches(ctx context.Context, hash, password string, known bool) (bool, erro
 	if err != nil {
 		return false, fmt.Errorf("read a password hash: %w", err)
 	}
-	same := subtle.ConstantTimeCompare([]byte(encode(salt, derive(password, salt))), []byte(hash)) == 1
-	return same && exists, nil
+	found := chosen.encode(salt, chosen.derive(password, salt)) // always, so that a drawn password is not told from others by the time
+	if strings.HasPrefix(hash, drawn.prefix()) {
+		found = drawn.encode(salt, drawn.derive(password, salt))
+	}
+	return subtle.ConstantTimeCompare([]byte(found), []byte(hash)) == 1 && exists, nil
 }
 
 func busy() error {
