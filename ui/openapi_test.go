@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/basewright/basewright/core"
 )
@@ -42,6 +44,31 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	}
 	if strings.Contains(rec.Body.String(), `"$ref": ""`) {
 		t.Error("an empty reference")
+	}
+}
+
+// TestTheDescriptionIsOpenAPI holds the document to what the OpenAPI Initiative
+// says of 3.1, and every schema in it to JSON Schema.
+func TestTheDescriptionIsOpenAPI(t *testing.T) {
+	law, err := os.Open("testdata/openapi-3.1.schema.json")
+	must(t, err)
+	defer law.Close()
+	schema, err := jsonschema.UnmarshalJSON(law)
+	must(t, err)
+	doc, err := jsonschema.UnmarshalJSON(newWorld(t).ask("GET", "/api/openapi.json", "", "").Body)
+	must(t, err)
+	compiler := jsonschema.NewCompiler()
+	must(t, compiler.AddResource("law.json", schema))
+	must(t, compiler.AddResource("api.json", doc))
+	is31, err := compiler.Compile("law.json")
+	must(t, err)
+	if err := is31.Validate(doc); err != nil {
+		t.Errorf("%#v", err)
+	}
+	for name := range doc.(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any) {
+		if _, err := compiler.Compile("api.json#/components/schemas/" + name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
