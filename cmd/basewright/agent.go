@@ -27,6 +27,7 @@ type agent struct {
 	*ui.Agent
 	*workshop
 	engines    *engines
+	open       func(context.Context, core.Instance) (core.Instance, core.Engine, error) // where an instance is now, and its engine
 	collection *repairs.Library
 	stop       context.CancelFunc
 	all        sync.WaitGroup
@@ -77,6 +78,7 @@ func newAgent(g *global, log *slog.Logger) (*agent, error) {
 		log.Warn("snapshots that are encrypted cannot be opened", "error", err)
 	}
 	a := &agent{workshop: w, engines: &engines{g: g}, stop: func() {}}
+	a.open = a.onDocker
 	keys, err := access.OpenKeyring(filepath.Join(g.data(), "signing-keys"), time.Now())
 	if err != nil {
 		w.close()

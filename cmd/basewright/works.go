@@ -77,9 +77,9 @@ func (a *agent) engineAnswers(ctx context.Context) error {
 	return nil
 }
 
-// open returns the engine of an instance, at the place where its files are now:
+// onDocker returns the engine of an instance, at the place where its files are now:
 // a stack may have been moved, or made anew from another folder.
-func (a *agent) open(ctx context.Context, i core.Instance) (core.Instance, core.Engine, error) {
+func (a *agent) onDocker(ctx context.Context, i core.Instance) (core.Instance, core.Engine, error) {
 	host, err := a.engines.get(ctx)
 	if err != nil {
 		return i, nil, err
