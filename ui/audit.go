@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -54,7 +55,15 @@ func (c *call) verifyAudit() (any, error) {
 	if err != nil && core.CodeOf(err) == core.Conflict {
 		return auditVerifyOut{Reply{false, err.Error()}, head.Seq, head.Hash}, nil
 	}
-	return auditVerifyOut{ok("no entry was changed, removed, inserted or cut off"), head.Seq, head.Hash}, err
+	if err != nil {
+		return nil, err
+	}
+	said := "no entry was changed, removed, inserted or cut off"
+	elsewhere, err := c.Store.Elsewhere(c)
+	if n := len(elsewhere); n > 0 {
+		said += fmt.Sprintf("; entries 1 to %d were not all read here, since another agent keeps archives of them", elsewhere[n-1].Last)
+	}
+	return auditVerifyOut{ok(said), head.Seq, head.Hash}, err
 }
 
 // exportAudit writes every entry as a line of JSON. Who takes them too slowly is

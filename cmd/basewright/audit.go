@@ -61,7 +61,11 @@ func auditVerify(g *global) *cobra.Command {
 				return exit{exitFound, err}
 			}
 			fmt.Fprintf(g.out, "%d entries, unbroken; the last has the hash %s\n", head.Seq, head.Hash)
-			return nil
+			elsewhere, err := w.store.Elsewhere(cmd.Context())
+			for _, a := range elsewhere {
+				fmt.Fprintf(g.out, "entries %d to %d were not read: another agent keeps them in %s; with a copy in this data folder they are\n", a.First, a.Last, printable(a.Path))
+			}
+			return err
 		},
 	}
 }

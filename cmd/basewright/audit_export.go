@@ -63,10 +63,12 @@ const oldestKept = 366
 func auditArchive(g *global) *cobra.Command {
 	var days int
 	cmd := &cobra.Command{
-		Use: "archive", Short: "Move old entries into a file beside the database; the chain goes on from there",
+		Use: "archive", Short: "Move old entries into a file of the data folder; the chain goes on from there",
 		Long: `Writes the old entries into a file of the data folder, an entry on each line, reads
 it back, and only then takes them out of the database. ` + "`audit verify`" + ` follows the
-chain through every archive: one that is changed or gone is noticed.`,
+chain through every archive: one that is changed or gone is noticed. Of agents that
+share a PostgreSQL database, the one that archives keeps the file; the others go on
+from what the database notes of it, unless they have a copy.`,
 		Example: "  basewright audit archive --older-than-days 366", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if days < 1 {

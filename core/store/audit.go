@@ -124,9 +124,11 @@ func lastHead(tx *gorm.DB) (h Head, err error) {
 func (s *Store) matchHead(tx *gorm.DB, h, last Head) error {
 	hash := last.Hash
 	if h.Seq < last.Seq && h.Seq > 0 {
-		if err := tx.Model(&auditRow{}).Select("hash").Where("seq = ?", h.Seq).Scan(&hash).Error; err != nil {
+		found, err := hashAt(tx, h)
+		if err != nil {
 			return err
 		}
+		hash = found
 	}
 	if h.Seq > last.Seq || h.Seq > 0 && h.Hash != hash {
 		return &core.Error{
@@ -136,6 +138,15 @@ func (s *Store) matchHead(tx *gorm.DB, h, last Head) error {
 		}
 	}
 	return nil
+}
+
+// hashAt returns the hash that the log has where h is. An entry that another agent
+// archived since, while this one was not there to see, is taken for h.
+func hashAt(tx *gorm.DB, h Head) (hash string, err error) {
+	err = tx.Raw(`select hash from audit where seq = @seq
+		union all select case seq when @seq then hash else @hash end from audit_archives where @seq between first and seq`,
+		map[string]any{"seq": h.Seq, "hash": h.Hash}).Scan(&hash).Error
+	return hash, err
 }
 
 // Audit returns the last entries, newest first.
@@ -183,25 +194,38 @@ func (s *Store) Verify(ctx context.Context) (Head, error) {
 // chain follows what the database holds of the audit log, from the end of what
 // is archived, and returns its end. An entry that is known from elsewhere must
 // be the same.
-func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
-	end, err := s.archived(ctx)
-	if err != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
-	}
+func (s *Store) chain(ctx context.Context, known *Head) (end Head, err error) {
+	// Of one moment, since entries may be archived between the two questions.
+	moment := &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	// SQLite's driver starts a goroutine for each row of what can be cancelled, which
-	// costs more than the row; so whether to go on is asked here.
-	rows, err := s.read.WithContext(context.WithoutCancel(ctx)).Raw(s.with.entries).Rows()
-	if err != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
+	// costs more than the row; so whether to go on is asked in between.
+	failed := s.read.WithContext(context.WithoutCancel(ctx)).Transaction(func(db *gorm.DB) error {
+		if end, err = archived(db); err != nil {
+			return err
+		}
+		rows, err := db.Raw(s.with.entries).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		end, err = s.followRows(ctx, rows, end, known)
+		return err
+	}, moment)
+	if failed == nil || core.CodeOf(failed) == core.Conflict {
+		return end, failed
 	}
-	defer rows.Close()
+	return end, fmt.Errorf("verify the audit log: %w", explain(s.name, failed))
+}
+
+// followRows follows the chain through rows from end.
+func (s *Store) followRows(ctx context.Context, rows *sql.Rows, end Head, known *Head) (Head, error) {
 	for n := 0; rows.Next(); n++ {
 		if n%1000 == 0 && ctx.Err() != nil {
 			return end, ctx.Err()
 		}
 		e, err := s.with.scan(ctx, s, rows)
 		if err != nil {
-			return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
+			return end, err
 		}
 		if end, err = next(end, e); err != nil {
 			return end, err
@@ -210,10 +234,7 @@ func (s *Store) chain(ctx context.Context, known *Head) (Head, error) {
 			return end, core.Errorf(core.Conflict, "audit entry %d is not the one that was recorded beside the database", e.Seq)
 		}
 	}
-	if rows.Err() != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, rows.Err()))
-	}
-	return end, nil
+	return end, rows.Err()
 }
 
 // startHead writes the head of an empty log, and catches up with entries whose

@@ -26,9 +26,10 @@ type archiveRow struct {
 	Seq    int64  `gorm:"primaryKey;autoIncrement:false"` // of its last entry
 	Hash   string // of its last entry
 	First  int64
-	File   string // beside the database
+	File   string // in the data folder
 	SHA256 string `gorm:"column:sha256"`
 	At     time.Time
+	Keeper string // the agent in whose data folder the file is; "" with SQLite, which has one
 }
 
 func (archiveRow) TableName() string { return "audit_archives" }
@@ -42,8 +43,12 @@ type Archive struct {
 // archives returns every archive, oldest first. A backup from before there were
 // any has none.
 func (s *Store) archives(ctx context.Context) ([]archiveRow, error) {
+	return archivesIn(s.read.WithContext(ctx))
+}
+
+func archivesIn(db *gorm.DB) ([]archiveRow, error) {
 	var rows []archiveRow
-	err := s.read.WithContext(ctx).Order("seq").Find(&rows).Error
+	err := db.Order("seq").Find(&rows).Error
 	if err != nil && strings.Contains(err.Error(), "no such table") {
 		return nil, nil
 	}
@@ -51,8 +56,8 @@ func (s *Store) archives(ctx context.Context) ([]archiveRow, error) {
 }
 
 // archived returns the end of what is archived.
-func (s *Store) archived(ctx context.Context) (Head, error) {
-	rows, err := s.archives(ctx)
+func archived(db *gorm.DB) (Head, error) {
+	rows, err := archivesIn(db)
 	if err != nil || len(rows) == 0 {
 		return Head{}, err
 	}
@@ -67,24 +72,26 @@ func (s *Store) archiveChain(ctx context.Context) (end Head, err error) {
 		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
 	}
 	for _, r := range rows {
-		if end, err = s.readArchive(r, end, nil); err != nil {
+		if s.elsewhere(r) {
+			end, err = s.believe(ctx, r, end)
+		} else {
+			end, err = s.readArchive(r, end, nil)
+		}
+		if err != nil {
 			return end, err
 		}
 	}
 	return end, nil
 }
 
-// ArchiveAudit moves entries older than before into a file beside the database.
+// ArchiveAudit moves entries older than before into a file of the data folder.
 // The chain goes on from there; the newest entry always stays. With nothing that
 // old it is core.NotFound.
 func (s *Store) ArchiveAudit(ctx context.Context, before time.Time, e core.AuditEntry) (Archive, error) {
-	if s.with == &onPostgres {
-		return Archive{}, core.Errorf(core.Invalid, "the audit log in PostgreSQL is not archived into files, which its other agents could not read")
-	}
 	if _, err := s.Verify(ctx); err != nil {
 		return Archive{}, fmt.Errorf("archive the audit log: %w", err)
 	}
-	end, err := s.archived(ctx)
+	end, err := archived(s.read.WithContext(ctx))
 	if err != nil {
 		return Archive{}, fmt.Errorf("archive the audit log: %w", explain(s.name, err))
 	}
@@ -99,15 +106,31 @@ func (s *Store) ArchiveAudit(ctx context.Context, before time.Time, e core.Audit
 	if err != nil {
 		return Archive{}, fmt.Errorf("archive the audit log: %w", err)
 	}
-	row.At = stamp(e.At)
-	e.Detail = fmt.Sprintf("entries %d to %d are in %s, sha256 %s", row.First, row.Seq, row.File, row.SHA256)
-	err = s.audited(ctx, e, func(tx *gorm.DB) error {
-		if err := tx.Create(&row).Error; err != nil {
-			return err
-		}
-		return tx.Where("seq <= ?", row.Seq).Delete(&auditRow{}).Error
-	})
+	row.At, row.Keeper = stamp(e.At), s.agent
+	e.Detail = row.note()
+	err = s.audited(ctx, e, func(tx *gorm.DB) error { return forget(tx, row) })
 	return Archive{s.beside(row.File), row.First, row.Seq}, err
+}
+
+// note is what the log itself says of an archive.
+func (r archiveRow) note() string {
+	return fmt.Sprintf("entries %d to %d are in %s, sha256 %s", r.First, r.Seq, r.File, r.SHA256)
+}
+
+// forget takes the entries out of the database that an archive has, unless
+// somebody archived while it was written.
+func forget(tx *gorm.DB, row archiveRow) error {
+	var end int64
+	if err := tx.Model(&archiveRow{}).Select("coalesce(max(seq), 0)").Scan(&end).Error; err != nil {
+		return err
+	}
+	if end != row.First-1 {
+		return core.Errorf(core.Conflict, "the audit log was archived up to entry %d meanwhile, so this archive of entries %d to %d does not count", end, row.First, row.Seq)
+	}
+	if err := tx.Create(&row).Error; err != nil {
+		return err
+	}
+	return tx.Where("seq <= ?", row.Seq).Delete(&auditRow{}).Error
 }
 
 // lastBefore returns the last entry that only older ones precede, never the
@@ -172,6 +195,11 @@ func (s *Store) entries(ctx context.Context, after int64, emit func(core.AuditEn
 			return explain(s.name, err)
 		}
 		for _, r := range rows {
+			if r.Seq != after+1 {
+				if err := s.stillThere(ctx, after); err != nil {
+					return err
+				}
+			}
 			if err := emit(r.entry()); err != nil {
 				return err
 			}
@@ -192,6 +220,10 @@ func (s *Store) ExportAudit(ctx context.Context, after int64, emit func(core.Aud
 	var end Head
 	for _, r := range rows {
 		if r.Seq > after {
+			if s.elsewhere(r) {
+				return &core.Error{Code: core.Conflict, Message: fmt.Sprintf("audit entries %d to %d are in %s, which another agent keeps", r.First, r.Seq, r.File),
+					Hint: fmt.Sprintf("copy that file into this data folder, or leave them out: after entry %d", r.Seq)}
+			}
 			if _, err := s.readArchive(r, end, func(e core.AuditEntry) error {
 				if e.Seq <= after {
 					return nil
@@ -223,62 +255,4 @@ func (s *Store) readArchive(r archiveRow, end Head, emit func(core.AuditEntry) e
 		return got, core.Errorf(core.Conflict, "the archive %s of the audit log is not what was written", s.beside(r.File))
 	}
 	return got, nil
-}
-
-// CheckExport follows the chain through an exported audit log and returns its
-// first number and its end.
-func CheckExport(r io.Reader) (first int64, end Head, err error) {
-	end, err = follow(r, nil, func(e core.AuditEntry) error {
-		if first == 0 {
-			first = e.Seq
-		}
-		return nil
-	})
-	return first, end, err
-}
-
-// follow reads entries, one on each line, and wants each to follow the one
-// before. Without a begin, the first line is believed.
-func follow(r io.Reader, begin *Head, emit func(core.AuditEntry) error) (Head, error) {
-	var end Head
-	if begin != nil {
-		end = *begin
-	}
-	for d := json.NewDecoder(bufio.NewReader(r)); ; {
-		var e core.AuditEntry
-		err := d.Decode(&e)
-		if errors.Is(err, io.EOF) {
-			return end, nil
-		}
-		if err != nil {
-			return end, core.Errorf(core.Conflict, "what follows audit entry %d cannot be read", end.Seq)
-		}
-		if begin == nil {
-			end, begin = Head{e.Seq - 1, e.Prev}, &Head{}
-		}
-		if end, err = next(end, e); err != nil {
-			return end, err
-		}
-		if emit != nil {
-			if err := emit(e); err != nil {
-				return end, err
-			}
-		}
-	}
-}
-
-// next returns the end of the log with one more entry, which must follow it.
-func next(end Head, e core.AuditEntry) (Head, error) {
-	what := ""
-	switch {
-	case e.Seq != end.Seq+1:
-		return end, core.Errorf(core.Conflict, "audit entry %d is missing", end.Seq+1)
-	case e.Hash != hashOf(e):
-		what = "was changed"
-	case e.Prev != end.Hash:
-		what = "does not follow the entry before it"
-	default:
-		return Head{e.Seq, e.Hash}, nil
-	}
-	return end, core.Errorf(core.Conflict, "audit entry %d %s", e.Seq, what)
 }

@@ -49,11 +49,14 @@ func TestVerifyNamesTheFirstBadEntry(t *testing.T) {
 
 func tamper(t *testing.T, s *Store, statements ...string) {
 	t.Helper()
-	on := ""
+	on := func(string) string { return "" }
 	if s.with == &onPostgres {
-		on = " on audit"
+		on = func(table string) string { return " on " + table }
 	}
-	for _, sql := range append([]string{"drop trigger audit_is_never_changed" + on, "drop trigger audit_is_never_deleted" + on}, statements...) {
+	for _, sql := range append([]string{
+		"drop trigger audit_is_never_changed" + on("audit"), "drop trigger audit_is_never_deleted" + on("audit"),
+		"drop trigger audit_archives_are_never_deleted" + on("audit_archives"),
+	}, statements...) {
 		if err := s.write.Exec(sql).Error; err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
