@@ -15,10 +15,21 @@ import (
 
 const metaPackage = "@supabase/postgres-meta"
 
+// standInMeta is the end of the stand-in's Dockerfile: Compose waits for the
+// health check that the real image brings along.
+const standInMeta = `ENV PG_META_PORT=8080
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=5s --retries=3 CMD ["wget", "--no-verbose", "--tries=1", "--spider", "http://localhost:8080/health"]
+CMD ["meta"]`
+
+// authorities are those that Debian trusts. Node has its own, and knows none that
+// the owner of a machine has added, for a proxy say.
+const authorities = "/etc/ssl/certs/ca-certificates.crt"
+
 // metaRecipe is the real postgres-meta from npm on this machine's node. Where
 // either cannot be had, its stand-in takes the place and the lab says so.
 func metaRecipe(tag string) recipe {
-	fallback := standIn("postgres-meta", tag, `CMD ["meta"]`)
+	fallback := standIn("postgres-meta", tag, standInMeta)
 	r := recipe{name: "postgres-meta", tag: tag}
 	r.inputs = func(l *lab) (string, error) {
 		node, err := exec.LookPath("node")
@@ -117,11 +128,19 @@ func npmInstall(ctx context.Context, pkg string) (string, error) {
 	if _, err := os.Stat(done); err == nil {
 		return filepath.Join(dir, "node_modules"), nil
 	}
-	cmd := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", pkg)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := npm(ctx, "install", "--prefix", dir, pkg).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm install: %w: %s", err, lastLine(out))
 	}
 	return filepath.Join(dir, "node_modules"), os.WriteFile(done, nil, 0o644)
+}
+
+// npm is a command of npm that runs nothing of what it brings.
+func npm(ctx context.Context, verb string, arguments ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "npm", append([]string{verb, "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"}, arguments...)...)
+	if _, err := os.Stat(authorities); err == nil && os.Getenv("NODE_EXTRA_CA_CERTS") == "" {
+		cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+authorities)
+	}
+	return cmd
 }
 
 // sharedLibraries lists what node is linked with, the loader included.
