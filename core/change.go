@@ -18,6 +18,7 @@ type Change struct {
 	Finished time.Time   `json:"finished"`
 	Before   Outlook     `json:"before"`
 	After    Outlook     `json:"after"`
+	Thinned  time.Time   `json:"thinned,omitzero"` // when its journal, evidence, actions and effect went; zero when it is whole
 }
 
 // Outlook is what a diagnosis said in short, before and after a change.

@@ -176,6 +176,9 @@ func TestFindingsInPortuguese(t *testing.T) {
 	repaired.State, repaired.Reason = core.RolledBack, "PG-01 is still there after the change"
 	must(t, w.a.Store.SaveChange(t.Context(), repaired))
 	journal(w, "change-shop", time.Now())
+	old := aChange("change-old", "shop")
+	old.State, old.Snapshot, old.Thinned = core.Committed, "gone", time.Now()
+	must(t, w.a.Store.SaveChange(t.Context(), old))
 	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
 	for path, want := range map[string]struct{ there, gone []string }{
 		"/instances/shop": {[]string{"O banco não aceita a senha que a stack usa", "Aplique o playbook", `lang="en">The role authenticator is refused<`, "Um serviço não responde ao gateway", "Sobraram containers de logs"},
@@ -186,6 +189,7 @@ func TestFindingsInPortuguese(t *testing.T) {
 		"/playbooks/restart-auth": {[]string{"<h1>Reiniciar o auth"}, []string{"Restart auth"}},
 		"/instances/shop/changes": {[]string{"Reiniciar o auth"}, []string{"Restart auth"}},
 		"/changes/change-shop":    {[]string{"<h1>Reiniciar o auth", "PG-01 continua depois da mudança", "diagnosticar antes"}, []string{"Restart auth", "is still there", "diagnose before"}},
+		"/changes/change-old":     {[]string{"Os passos, as provas e o efeito desta mudança antiga foram removidos"}, nil},
 		"/changes/change-other":   {[]string{"<h1>a plan"}, nil},
 	} {
 		r := httptest.NewRequest(http.MethodGet, path, nil)

@@ -82,7 +82,11 @@ func changeShow(g *global) *cobra.Command {
 				return g.indented(map[string]any{"change": c, "journal": entries})
 			}
 			printPlan(g.console, c.Plan)
-			printJournal(g.console, entries)
+			if c.Thinned.IsZero() {
+				printJournal(g.console, entries)
+			} else {
+				fmt.Fprintf(g.out, "\nThe journal, the evidence and what was done in detail were thinned out on %s, as of all old changes.\n", c.Thinned.Local().Format(time.DateOnly))
+			}
 			printReceipt(g.console, c)
 			return nil
 		},

@@ -77,7 +77,7 @@ func CanUndo(c core.Change) bool {
 	byHand := slices.ContainsFunc(c.Plan.Actions, func(a core.Action) bool {
 		return a.Op == core.OpExec || a.Op == core.OpSQL && (sqlRisk(a) != nil || retires(a.Text("statement"), a.Text("inverse")))
 	})
-	return c.State == core.Committed && c.Snapshot != "" && !byHand && !replacedData(c) && !c.Plan.Guided && c.Plan.Playbook != core.UpgradePlaybook
+	return c.State == core.Committed && c.Snapshot != "" && c.Thinned.IsZero() && !byHand && !replacedData(c) && !c.Plan.Guided && c.Plan.Playbook != core.UpgradePlaybook
 }
 
 // replacedData reports whether the change brought databases or volumes back: what
@@ -94,6 +94,8 @@ func (a *Applier) undoable(ctx context.Context, old core.Change) (core.Snapshot,
 	switch {
 	case old.State != core.Committed:
 		return no("it is " + string(old.State) + ", not committed")
+	case !old.Thinned.IsZero():
+		return no("it is so old that of what it did only the receipt is kept")
 	case old.Snapshot == "":
 		return no("there is nothing before it that could be put back")
 	case replacedData(old):

@@ -130,3 +130,27 @@ func TestNothingIsSaidInMaintenance(t *testing.T) {
 		t.Errorf("after the maintenance it is said %d times", n-1)
 	}
 }
+
+// Of a change that was thinned out a report counts what it counted before.
+func TestReportOfThinnedChanges(t *testing.T) {
+	s, begin := aStore(t), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	const n = store.KeptChanges + 5
+	for i := range n {
+		c := core.Change{ID: fmt.Sprintf("c%03d", i), Instance: "shop", State: core.Committed, Created: begin.Add(time.Duration(i) * time.Hour)}
+		if i%2 == 0 {
+			c.State = core.RolledBack
+		}
+		c.Finished = c.Created.Add(time.Minute)
+		if err := s.SaveChange(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := looked(t, s, "shop", begin.AddDate(0, 0, 200), time.Hour, core.Healthy, core.Unhealthy, core.Healthy)
+	r, err := MakeReport(t.Context(), s, "shop", 365, end)
+	if err != nil || r.Repairs["committed"] != n/2 || r.Repairs["rolled_back"] != n-n/2 || *r.MeanRepair != 3600 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if c, err := s.Change(t.Context(), "c000"); err != nil || c.Thinned.IsZero() {
+		t.Errorf("the oldest is whole: %+v, %v", c, err)
+	}
+}

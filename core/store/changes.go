@@ -27,6 +27,7 @@ type changeRow struct {
 	After    core.Outlook `gorm:"serializer:json"`
 	Created  time.Time
 	Finished *time.Time
+	Thinned  *time.Time
 }
 
 func (changeRow) TableName() string { return "changes" }
@@ -34,14 +35,14 @@ func (changeRow) TableName() string { return "changes" }
 func rowOf(c core.Change) changeRow {
 	return changeRow{
 		ID: c.ID, Instance: c.Instance, Actor: c.Actor, State: c.State, Step: c.Step, Snapshot: c.Snapshot, Data: c.Data, Reason: c.Reason,
-		Plan: c.Plan, Before: c.Before, After: c.After, Created: stamp(c.Created), Finished: stampOrNull(c.Finished),
+		Plan: c.Plan, Before: c.Before, After: c.After, Created: stamp(c.Created), Finished: stampOrNull(c.Finished), Thinned: stampOrNull(c.Thinned),
 	}
 }
 
 func (r changeRow) change() core.Change {
 	return core.Change{
 		ID: r.ID, Instance: r.Instance, Actor: r.Actor, State: r.State, Step: r.Step, Snapshot: r.Snapshot, Data: r.Data, Reason: r.Reason,
-		Plan: r.Plan, Before: r.Before, After: r.After, Created: r.Created.UTC(), Finished: timeOrZero(r.Finished),
+		Plan: r.Plan, Before: r.Before, After: r.After, Created: r.Created.UTC(), Finished: timeOrZero(r.Finished), Thinned: timeOrZero(r.Thinned),
 	}
 }
 

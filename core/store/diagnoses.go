@@ -51,7 +51,7 @@ type dayRow struct {
 func (dayRow) TableName() string { return "diagnosis_days" }
 
 // SaveDiagnosis stores a diagnosis and thins out what is older than the last
-// hundred of its instance.
+// hundred of its instance, and with it the oldest changes.
 func (s *Store) SaveDiagnosis(ctx context.Context, d *core.Diagnosis) error {
 	body, err := json.Marshal(d)
 	if err != nil {
@@ -62,7 +62,10 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d *core.Diagnosis) error {
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
-		return thin(tx, d.InstanceID)
+		if err := thin(tx, d.InstanceID); err != nil {
+			return err
+		}
+		return s.thinChanges(tx, d.InstanceID, d.Timestamp)
 	})
 	if err != nil {
 		return fmt.Errorf("save diagnosis %s: %w", d.ID, explain(s.name, err))
