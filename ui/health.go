@@ -40,15 +40,19 @@ func (c *call) readiness() (readyOut, error) {
 	if err := c.Engine(ctx); err != nil {
 		out.Status, out.Parts["engine"] = "degraded", plain(err)
 	}
-	if open, err := c.Store.Unfinished(ctx); err == nil {
-		for _, ch := range open {
-			if c.Changes.Holder(ch.Instance) == "" {
-				out.Status, out.Parts["changes"] = "degraded", "an interrupted change waits to be put back"
-			}
+	open, err := c.Store.Unfinished(ctx)
+	if err != nil {
+		out.Status, out.Parts["changes"] = "degraded", plain(err)
+	}
+	for _, ch := range open {
+		if c.Changes.Holder(ch.Instance) == "" {
+			out.Status, out.Parts["changes"] = "degraded", "an interrupted change waits to be put back"
 		}
 	}
-	err := c.Store.Writable(ctx)
-	if err != nil {
+	if damage := c.Store.Damaged(); damage != nil {
+		out.Status, out.Parts["state"] = "degraded", plain(damage)
+	}
+	if err = c.Store.Writable(ctx); err != nil {
 		out.Success, out.Status, out.Parts["state"] = false, "unavailable", plain(err)
 	}
 	return out, err

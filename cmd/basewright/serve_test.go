@@ -195,14 +195,20 @@ func (s *served) ask(method, path, token, body string) (int, string, error) {
 // loadClient keeps its connections, as a browser does.
 var loadClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}, Timeout: 2 * time.Minute}
 
-// logIn logs in with the password that the first start printed.
-func (s *served) logIn() string {
+// login is the body of a login with the password that the first start printed.
+func (s *served) login() string {
 	s.t.Helper()
 	m := regexp.MustCompile(`with the password (\S+)`).FindStringSubmatch(s.out.String())
 	if m == nil {
 		s.t.Fatalf("no password was printed:\n%s", s.out)
 	}
-	code, body, err := s.ask(http.MethodPost, "/api/login", "", fmt.Sprintf(`{"username":"admin","password":%q}`, m[1]))
+	return fmt.Sprintf(`{"username":"admin","password":%q}`, m[1])
+}
+
+// logIn logs in with the password that the first start printed.
+func (s *served) logIn() string {
+	s.t.Helper()
+	code, body, err := s.ask(http.MethodPost, "/api/login", "", s.login())
 	var out struct{ Token string }
 	if err != nil || code != http.StatusOK || json.Unmarshal([]byte(body), &out) != nil {
 		s.t.Fatalf("login: %d %s %v", code, body, err)

@@ -61,7 +61,7 @@ func (s *Store) SaveAside(ctx context.Context, a core.Aside, entries ...core.Aud
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("enter %s in the list of the quarantine: %w", a.ID, explain(s.name, err))
+		return fmt.Errorf("enter %s in the list of the quarantine: %w", a.ID, s.explain(err))
 	}
 	s.keepHead(h)
 	return nil
@@ -92,7 +92,7 @@ func (s *Store) Quarantine(ctx context.Context, instance string) ([]core.Aside, 
 func (s *Store) asides(q *gorm.DB) ([]core.Aside, error) {
 	var rows []asideRow
 	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list the quarantine: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list the quarantine: %w", s.explain(err))
 	}
 	list := make([]core.Aside, len(rows))
 	for i, r := range rows {

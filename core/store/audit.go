@@ -65,7 +65,7 @@ func (s *Store) Append(ctx context.Context, e core.AuditEntry) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write %s to the audit log: %w", e.Action, explain(s.name, err))
+		return fmt.Errorf("write %s to the audit log: %w", e.Action, s.explain(err))
 	}
 	s.keepHead(h)
 	return nil
@@ -157,7 +157,7 @@ func (s *Store) Audit(ctx context.Context, limit int) ([]core.AuditEntry, error)
 		q = q.Limit(limit)
 	}
 	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("read the audit log: %w", explain(s.name, err))
+		return nil, fmt.Errorf("read the audit log: %w", s.explain(err))
 	}
 	entries := make([]core.AuditEntry, len(rows))
 	for i, r := range rows {
@@ -214,7 +214,7 @@ func (s *Store) chain(ctx context.Context, known *Head) (end Head, err error) {
 	if failed == nil || core.CodeOf(failed) == core.Conflict {
 		return end, failed
 	}
-	return end, fmt.Errorf("verify the audit log: %w", explain(s.name, failed))
+	return end, fmt.Errorf("verify the audit log: %w", s.explain(failed))
 }
 
 // followRows follows the chain through rows from end.

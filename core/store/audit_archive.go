@@ -69,7 +69,7 @@ func archived(db *gorm.DB) (Head, error) {
 func (s *Store) archiveChain(ctx context.Context) (end Head, err error) {
 	rows, err := s.archives(ctx)
 	if err != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
+		return end, fmt.Errorf("verify the audit log: %w", s.explain(err))
 	}
 	for _, r := range rows {
 		if s.elsewhere(r) {
@@ -93,11 +93,11 @@ func (s *Store) ArchiveAudit(ctx context.Context, before time.Time, e core.Audit
 	}
 	end, err := archived(s.read.WithContext(ctx))
 	if err != nil {
-		return Archive{}, fmt.Errorf("archive the audit log: %w", explain(s.name, err))
+		return Archive{}, fmt.Errorf("archive the audit log: %w", s.explain(err))
 	}
 	last, err := s.lastBefore(ctx, before)
 	if err != nil {
-		return Archive{}, fmt.Errorf("archive the audit log: %w", explain(s.name, err))
+		return Archive{}, fmt.Errorf("archive the audit log: %w", s.explain(err))
 	}
 	if last <= end.Seq {
 		return Archive{}, core.Errorf(core.NotFound, "the audit log has nothing from before %s that is not archived", before.UTC().Format(time.DateOnly))
@@ -192,7 +192,7 @@ func (s *Store) entries(ctx context.Context, after int64, emit func(core.AuditEn
 	for {
 		var rows []auditRow
 		if err := s.read.WithContext(ctx).Where("seq > ?", after).Order("seq").Limit(portion).Find(&rows).Error; err != nil {
-			return explain(s.name, err)
+			return s.explain(err)
 		}
 		for _, r := range rows {
 			if r.Seq != after+1 {
@@ -215,7 +215,7 @@ func (s *Store) entries(ctx context.Context, after int64, emit func(core.AuditEn
 func (s *Store) ExportAudit(ctx context.Context, after int64, emit func(core.AuditEntry) error) error {
 	rows, err := s.archives(ctx)
 	if err != nil {
-		return fmt.Errorf("export the audit log: %w", explain(s.name, err))
+		return fmt.Errorf("export the audit log: %w", s.explain(err))
 	}
 	var end Head
 	for _, r := range rows {

@@ -23,7 +23,7 @@ func (s *Store) elsewhere(r archiveRow) bool {
 func (s *Store) Elsewhere(ctx context.Context) ([]Archive, error) {
 	rows, err := s.archives(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look for archives of the audit log: %w", explain(s.name, err))
+		return nil, fmt.Errorf("look for archives of the audit log: %w", s.explain(err))
 	}
 	var list []Archive
 	for _, r := range rows {
@@ -46,7 +46,7 @@ func (s *Store) believe(ctx context.Context, r archiveRow, end Head) (Head, erro
 	err := s.read.WithContext(ctx).Raw(`select count(*) from audit_archives r where r.seq = ? and
 		(exists (select 1 from audit_archives n where n.seq > r.seq) or exists (select 1 from audit a where a.seq > r.seq and a.action = 'audit.archive' and a.detail = ?))`, r.Seq, r.note()).Scan(&noted).Error
 	if err != nil {
-		return end, fmt.Errorf("verify the audit log: %w", explain(s.name, err))
+		return end, fmt.Errorf("verify the audit log: %w", s.explain(err))
 	}
 	if noted == 0 {
 		return end, core.Errorf(core.Conflict, "audit entries %d to %d are missing: the log does not say that they were archived", r.First, r.Seq)
@@ -58,7 +58,7 @@ func (s *Store) believe(ctx context.Context, r archiveRow, end Head) (Head, erro
 func (s *Store) stillThere(ctx context.Context, after int64) error {
 	end, err := archived(s.read.WithContext(ctx))
 	if err != nil {
-		return fmt.Errorf("read the audit log: %w", explain(s.name, err))
+		return fmt.Errorf("read the audit log: %w", s.explain(err))
 	}
 	if end.Seq > after {
 		return core.Errorf(core.Conflict, "the audit log was archived up to entry %d while it was read; go on after entry %d", end.Seq, after)

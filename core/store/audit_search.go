@@ -37,7 +37,7 @@ func (s *Store) FindAudit(ctx context.Context, q AuditQuery) ([]core.AuditEntry,
 	}
 	var rows []auditRow
 	if err := db.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("search the audit log: %w", explain(s.name, err))
+		return nil, fmt.Errorf("search the audit log: %w", s.explain(err))
 	}
 	entries := make([]core.AuditEntry, len(rows))
 	for i, r := range rows {

@@ -24,7 +24,7 @@ func (s *Store) audited(ctx context.Context, e core.AuditEntry, do func(tx *gorm
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", e.Action, explain(s.name, err))
+		return fmt.Errorf("%s: %w", e.Action, s.explain(err))
 	}
 	s.keepHead(h)
 	return nil

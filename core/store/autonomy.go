@@ -76,7 +76,7 @@ func (s *Store) Policies(ctx context.Context, instance string) ([]autonomy.Polic
 	}
 	var rows []policyRow
 	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list what may be repaired without a person: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list what may be repaired without a person: %w", s.explain(err))
 	}
 	list := make([]autonomy.Policy, len(rows))
 	for i, r := range rows {
@@ -100,7 +100,7 @@ func (s *Store) Past(ctx context.Context, instance string) ([]autonomy.Past, err
 		from changes c where (c.instance = @instance or @instance = '') order by c.created, c.id`,
 		map[string]any{"instance": instance}).Scan(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("list the changes of %s: %w", instance, explain(s.name, err))
+		return nil, fmt.Errorf("list the changes of %s: %w", instance, s.explain(err))
 	}
 	past := make([]autonomy.Past, len(rows))
 	for i, r := range rows {
@@ -120,7 +120,7 @@ func (s *Store) Ill(ctx context.Context) ([]string, error) {
 			and d.at = (select max(at) from diagnoses where instance = d.instance)
 		group by d.instance order by d.instance`, core.Unhealthy, stamp(time.Now().Add(-illFor))).Scan(&ill).Error
 	if err != nil {
-		return nil, fmt.Errorf("list ill instances: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list ill instances: %w", s.explain(err))
 	}
 	return ill, nil
 }
@@ -140,7 +140,7 @@ func (s *Store) Stopped(ctx context.Context) (string, error) {
 	case errors.Is(err, gorm.ErrRecordNotFound):
 		return "", nil
 	case err != nil:
-		return "", fmt.Errorf("look whether automatic repair is stopped: %w", explain(s.name, err))
+		return "", fmt.Errorf("look whether automatic repair is stopped: %w", s.explain(err))
 	}
 	return fmt.Sprintf("stopped since %s: %s", r.At.UTC().Format(time.RFC3339), r.Finding.Title), nil
 }

@@ -44,7 +44,7 @@ func (s *Store) Backup(ctx context.Context, dir string) (m Manifest, err error) 
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("back up the state: %w", errors.Join(explain(s.name, err), os.RemoveAll(temp)))
+			err = fmt.Errorf("back up the state: %w", errors.Join(s.explain(err), os.RemoveAll(temp)))
 		}
 	}()
 	name := filepath.Base(s.path)
@@ -185,7 +185,7 @@ func check(ctx context.Context, path string) (Head, error) {
 }
 
 // Sound returns nil when the database finds no fault in itself.
-func (s *Store) Sound(ctx context.Context) error { return explain(s.name, s.with.sound(s, ctx)) }
+func (s *Store) Sound(ctx context.Context) error { return s.explain(s.with.sound(s, ctx)) }
 
 // RestoreBackup puts a backup in the place of the state at path, which nothing
 // may use. What was there is moved into a folder beside it, whose name it
@@ -197,7 +197,7 @@ func RestoreBackup(ctx context.Context, dir, path, address string) (aside string
 		return "", err
 	}
 	s := &Store{path: path, name: path}
-	defer func() { err = errors.Join(explain(s.name, err), s.Close()) }()
+	defer func() { err = errors.Join(s.explain(err), s.Close()) }()
 	if address != "" {
 		if err := s.openPostgres(address, busyTimeout); err != nil {
 			return "", err

@@ -91,7 +91,7 @@ func (s *Store) SaveChange(ctx context.Context, c core.Change, entries ...core.A
 		return s.underWay(ctx, c, err)
 	}
 	if err != nil {
-		return fmt.Errorf("save change %s: %w", c.ID, explain(s.name, err))
+		return fmt.Errorf("save change %s: %w", c.ID, s.explain(err))
 	}
 	s.keepHead(h)
 	return nil
@@ -140,7 +140,7 @@ func (s *Store) Unfinished(ctx context.Context) ([]core.Change, error) {
 func (s *Store) list(q *gorm.DB) ([]core.Change, error) {
 	var rows []changeRow
 	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list changes: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list changes: %w", s.explain(err))
 	}
 	changes := make([]core.Change, len(rows))
 	for i, r := range rows {

@@ -119,7 +119,7 @@ func (s *Store) Departed(ctx context.Context, id string) (core.Instance, error) 
 	case errors.Is(err, gorm.ErrRecordNotFound) || err == nil && len(d.Kept.Instances) == 0:
 		return core.Instance{}, core.Errorf(core.NotFound, "no instance %s was deleted", id)
 	case err != nil:
-		return core.Instance{}, fmt.Errorf("look for the deleted instance %s: %w", id, explain(s.name, err))
+		return core.Instance{}, fmt.Errorf("look for the deleted instance %s: %w", id, s.explain(err))
 	}
 	return d.Kept.Instances[0].instance(), nil
 }

@@ -68,7 +68,7 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d *core.Diagnosis) error {
 		return s.thinChanges(tx, d.InstanceID, d.Timestamp)
 	})
 	if err != nil {
-		return fmt.Errorf("save diagnosis %s: %w", d.ID, explain(s.name, err))
+		return fmt.Errorf("save diagnosis %s: %w", d.ID, s.explain(err))
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (s *Store) Diagnoses(ctx context.Context, instance string, limit int) ([]co
 	var rows []diagnosisRow
 	err := s.read.WithContext(ctx).Where("instance = ?", instance).Order("at desc, id desc").Limit(limit).Find(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("list diagnoses of %s: %w", instance, explain(s.name, err))
+		return nil, fmt.Errorf("list diagnoses of %s: %w", instance, s.explain(err))
 	}
 	list := make([]core.Diagnosis, len(rows))
 	for i, r := range rows {
@@ -150,7 +150,7 @@ func (s *Store) Statuses(ctx context.Context, instance, without string, limit in
 	var list []core.Status
 	err := s.read.WithContext(ctx).Model(&diagnosisRow{}).Where("instance = ? and id <> ?", instance, without).Order("at desc, id desc").Limit(limit).Pluck("status", &list).Error
 	if err != nil {
-		return nil, fmt.Errorf("read statuses of %s: %w", instance, explain(s.name, err))
+		return nil, fmt.Errorf("read statuses of %s: %w", instance, s.explain(err))
 	}
 	slices.Reverse(list)
 	return list, nil
@@ -162,7 +162,7 @@ func (s *Store) LastDiagnosis(ctx context.Context, instance string) (core.Diagno
 	var rows []diagnosisRow
 	err := s.read.WithContext(ctx).Where("instance = ? and mode <> ?", instance, core.Quick).Order("at desc, id desc").Limit(1).Find(&rows).Error
 	if err != nil {
-		return core.Diagnosis{}, fmt.Errorf("read the last diagnosis of %s: %w", instance, explain(s.name, err))
+		return core.Diagnosis{}, fmt.Errorf("read the last diagnosis of %s: %w", instance, s.explain(err))
 	}
 	if len(rows) == 0 {
 		return core.Diagnosis{}, core.Errorf(core.NotFound, "%s was not diagnosed yet", instance)
@@ -176,10 +176,10 @@ func (s *Store) Trend(ctx context.Context, instance string, from, now time.Time)
 	var old []dayRow
 	db := s.read.WithContext(ctx)
 	if err := db.Where("instance = ?", instance).Order("at, id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("read the trend of %s: %w", instance, explain(s.name, err))
+		return nil, fmt.Errorf("read the trend of %s: %w", instance, s.explain(err))
 	}
 	if err := db.Find(&old, "instance = ? and day >= ?", instance, from.UTC().Format(time.DateOnly)).Error; err != nil {
-		return nil, fmt.Errorf("read the trend of %s: %w", instance, explain(s.name, err))
+		return nil, fmt.Errorf("read the trend of %s: %w", instance, s.explain(err))
 	}
 	list, err := outlines(rows)
 	if err != nil {

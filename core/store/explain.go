@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,11 +30,14 @@ func explain(path string, err error) error {
 	}
 	var se sqlite3.Error
 	errors.As(err, &se)
+	if se.SystemErrno == syscall.ENOSPC || se.SystemErrno == syscall.EDQUOT { // SQLite calls it an I/O error, with some files
+		return say("cannot be written: the disk is full", "make room")
+	}
 	switch se.Code {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return say("is locked by another program", "wait until it ends, or stop it")
 	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
-		return say("is damaged", "stop Basewright, move the file and those named like it away, and put a good copy in its place")
+		return say("is damaged", "stop Basewright, then put a backup in its place: basewright state restore FOLDER; those of every night are in "+filepath.Join(filepath.Dir(path), "backups"))
 	case sqlite3.ErrReadonly:
 		return say("cannot be written", "check its owner and mode, and that the file system is not mounted read-only")
 	case sqlite3.ErrFull:
@@ -81,6 +85,28 @@ func explainPostgres(name string, err *pgconn.PgError) error {
 		return say("is damaged", "look at PostgreSQL's log before going on")
 	}
 	return fmt.Errorf("database %s: %w", name, err)
+}
+
+// explain is explain for the store's own database. That it is damaged is
+// remembered, since what else is asked of it may look well.
+func (s *Store) explain(err error) error {
+	err = explain(s.name, err)
+	var se sqlite3.Error
+	var pg *pgconn.PgError
+	if errors.As(err, &se) && (se.Code == sqlite3.ErrCorrupt || se.Code == sqlite3.ErrNotADB) ||
+		errors.As(err, &pg) && (pg.Code == "XX001" || pg.Code == "XX002") {
+		s.damage.CompareAndSwap(nil, &err)
+	}
+	return err
+}
+
+// Damaged returns what a statement said that met a damaged part of the database,
+// nil when none has since it was opened.
+func (s *Store) Damaged() error {
+	if err := s.damage.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func isDuplicate(err error) bool {

@@ -47,7 +47,7 @@ func (s *Store) SetFactor(ctx context.Context, user, sealed string, step int64, 
 func (s *Store) UseStep(ctx context.Context, user string, step int64) (bool, error) {
 	r := s.write.WithContext(ctx).Model(&userRow{}).Where("id = ? and factor_step < ?", user, step).Update("factor_step", step)
 	if r.Error != nil {
-		return false, fmt.Errorf("use a code: %w", explain(s.name, r.Error))
+		return false, fmt.Errorf("use a code: %w", s.explain(r.Error))
 	}
 	return r.RowsAffected == 1, nil
 }

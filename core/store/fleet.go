@@ -23,7 +23,7 @@ func (s *Store) Glances(ctx context.Context) (map[string]Glance, error) {
 	err := s.read.WithContext(ctx).Raw(`select d.instance, d.id, d.at, d.status from instances i join diagnoses d on d.id =
 		(select id from diagnoses where instance = i.id and mode <> ? order by at desc, id desc limit 1)`, core.Quick).Scan(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("glance at the instances: %w", explain(s.name, err))
+		return nil, fmt.Errorf("glance at the instances: %w", s.explain(err))
 	}
 	all := map[string]Glance{}
 	for _, g := range rows {
@@ -39,7 +39,7 @@ func (s *Store) NewestDiagnoses(ctx context.Context) (map[string]string, error) 
 	var rows []Glance
 	err := s.read.WithContext(ctx).Raw(`select i.id as instance, (select id from diagnoses where instance = i.id order by at desc, id desc limit 1) as id from instances i`).Scan(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("look for the last diagnoses: %w", explain(s.name, err))
+		return nil, fmt.Errorf("look for the last diagnoses: %w", s.explain(err))
 	}
 	all := map[string]string{}
 	for _, g := range rows {
@@ -68,7 +68,7 @@ func (s *Store) Trends(ctx context.Context, instances []string, from, now time.T
 		err = db.Find(&old, "instance in ? and day >= ?", instances, from.UTC().Format(time.DateOnly)).Error
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read trends: %w", explain(s.name, err))
+		return nil, fmt.Errorf("read trends: %w", s.explain(err))
 	}
 	looks, days := map[string][]core.Outline{}, map[string][]dayRow{}
 	for _, r := range rows {
@@ -90,7 +90,7 @@ func (s *Store) NewestSnapshots(ctx context.Context) (map[string]time.Time, erro
 	err := s.read.WithContext(ctx).Raw(`select instance, created from snapshots n
 		where created = (select max(created) from snapshots where instance = n.instance)`).Scan(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("look for snapshots: %w", explain(s.name, err))
+		return nil, fmt.Errorf("look for snapshots: %w", s.explain(err))
 	}
 	all := map[string]time.Time{}
 	for _, r := range rows {

@@ -24,7 +24,7 @@ func (healthyRow) TableName() string { return "healthy" }
 func (s *Store) SaveBaseline(ctx context.Context, instance string, b core.Baseline) error {
 	row := healthyRow{instance, b.Diagnosis, stamp(b.At), b.Features}
 	if err := s.write.WithContext(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
-		return fmt.Errorf("save how %s was when healthy: %w", instance, explain(s.name, err))
+		return fmt.Errorf("save how %s was when healthy: %w", instance, s.explain(err))
 	}
 	return nil
 }
@@ -34,7 +34,7 @@ func (s *Store) SaveBaseline(ctx context.Context, instance string, b core.Baseli
 func (s *Store) Baseline(ctx context.Context, instance string) (core.Baseline, error) {
 	var rows []healthyRow
 	if err := s.read.WithContext(ctx).Find(&rows, "instance = ?", instance).Error; err != nil {
-		return core.Baseline{}, fmt.Errorf("read how %s was when healthy: %w", instance, explain(s.name, err))
+		return core.Baseline{}, fmt.Errorf("read how %s was when healthy: %w", instance, s.explain(err))
 	}
 	if len(rows) == 0 {
 		return core.Baseline{}, core.Errorf(core.NotFound, "%s was not seen healthy yet", instance)

@@ -63,7 +63,7 @@ func (s *Store) InstanceOf(ctx context.Context, what, id string) (string, error)
 		return "", core.Errorf(core.NotFound, "there is no %s %s", what, id)
 	}
 	if err != nil {
-		return "", fmt.Errorf("look whose %s %s is: %w", what, id, explain(s.name, err))
+		return "", fmt.Errorf("look whose %s %s is: %w", what, id, s.explain(err))
 	}
 	return instance, nil
 }
@@ -72,7 +72,7 @@ func (s *Store) InstanceOf(ctx context.Context, what, id string) (string, error)
 func (s *Store) Instances(ctx context.Context) ([]core.Instance, error) {
 	var rows []instanceRow
 	if err := s.read.WithContext(ctx).Order("id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list instances: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list instances: %w", s.explain(err))
 	}
 	list := make([]core.Instance, len(rows))
 	for i, r := range rows {
@@ -99,7 +99,7 @@ func (s *Store) SetTags(ctx context.Context, id string, tags []string, e core.Au
 func (s *Store) SetPlace(ctx context.Context, id, dir string, files []string) error {
 	row := instanceRow{Dir: dir, Files: files}
 	err := s.write.WithContext(ctx).Model(&instanceRow{}).Where("id = ?", id).Select("dir", "files").Updates(&row).Error
-	return explain(s.name, err)
+	return s.explain(err)
 }
 
 // RemoveInstance forgets an instance, with its grants, its schedules and what was

@@ -33,7 +33,7 @@ func (s *Store) Intent(ctx context.Context, c core.Change, e core.JournalEntry) 
 		}).Error
 	})
 	if err != nil {
-		return fmt.Errorf("write %q to the journal: %w", e.Step, explain(s.name, err))
+		return fmt.Errorf("write %q to the journal: %w", e.Step, s.explain(err))
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (s *Store) Outcome(ctx context.Context, c core.Change, e core.JournalEntry)
 		return r.Error
 	})
 	if err != nil {
-		return fmt.Errorf("write the outcome of %q to the journal: %w", e.Step, explain(s.name, err))
+		return fmt.Errorf("write the outcome of %q to the journal: %w", e.Step, s.explain(err))
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func (s *Store) Outcome(ctx context.Context, c core.Change, e core.JournalEntry)
 func (s *Store) Journal(ctx context.Context, change string) ([]core.JournalEntry, error) {
 	var rows []journalRow
 	if err := s.read.WithContext(ctx).Where("change_id = ?", change).Order("seq").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("read the journal of change %s: %w", change, explain(s.name, err))
+		return nil, fmt.Errorf("read the journal of change %s: %w", change, s.explain(err))
 	}
 	entries := make([]core.JournalEntry, len(rows))
 	for i, r := range rows {

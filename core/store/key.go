@@ -73,11 +73,11 @@ func (s *Store) Setting(ctx context.Context, key string) (string, error) {
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return "", core.Errorf(core.NotFound, "there is no setting %s", key)
 	}
-	return r.Value, explain(s.name, err)
+	return r.Value, s.explain(err)
 }
 
 // SetSetting stores a setting that is no secret.
 func (s *Store) SetSetting(ctx context.Context, key, value string) error {
 	err := s.write.WithContext(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&settingRow{key, value}).Error
-	return explain(s.name, err)
+	return s.explain(err)
 }

@@ -38,7 +38,7 @@ func (s *Store) ReservePort(ctx context.Context, change, instance, key string, p
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("reserve port %d: %w", port, explain(s.name, err))
+		return fmt.Errorf("reserve port %d: %w", port, s.explain(err))
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (s *Store) ReservedPorts(ctx context.Context, instance string) ([]int, erro
 		union select cast(value as integer) from reservations where kind = ? and instance <> ? order by 1`,
 		instance, core.PortReservation, instance).Scan(&ports).Error
 	if err != nil {
-		return nil, fmt.Errorf("list reserved ports: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list reserved ports: %w", s.explain(err))
 	}
 	return ports, nil
 }
@@ -59,7 +59,7 @@ func (s *Store) ReservedPorts(ctx context.Context, instance string) ([]int, erro
 // ReleasePorts gives back the ports that a change reserved.
 func (s *Store) ReleasePorts(ctx context.Context, change string) error {
 	if err := s.write.WithContext(ctx).Delete(&portRow{}, "change_id = ?", change).Error; err != nil {
-		return fmt.Errorf("release the ports of change %s: %w", change, explain(s.name, err))
+		return fmt.Errorf("release the ports of change %s: %w", change, s.explain(err))
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (s *Store) MayExec(ctx context.Context, playbook, source string) (bool, err
 	var n int64
 	err := s.read.WithContext(ctx).Model(&execRow{}).Where("playbook = ? and source = ? and source <> ''", playbook, source).Count(&n).Error
 	if err != nil {
-		return false, fmt.Errorf("look up the permission of playbook %s: %w", playbook, explain(s.name, err))
+		return false, fmt.Errorf("look up the permission of playbook %s: %w", playbook, s.explain(err))
 	}
 	return n == 1, nil
 }

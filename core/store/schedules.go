@@ -73,7 +73,7 @@ func (s *Store) Schedule(ctx context.Context, id string) (core.Schedule, error) 
 func (s *Store) Schedules(ctx context.Context) ([]core.Schedule, error) {
 	var rows []scheduleRow
 	if err := s.read.WithContext(ctx).Order("created, id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list schedules: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list schedules: %w", s.explain(err))
 	}
 	list := make([]core.Schedule, len(rows))
 	for i, r := range rows {
@@ -93,7 +93,7 @@ func (s *Store) Overdue(ctx context.Context, before time.Time) (int64, error) {
 			n++
 		}
 	}
-	return n, explain(s.name, err)
+	return n, s.explain(err)
 }
 
 // ClaimSchedule moves a schedule on to its next time, notes that its run is under
@@ -116,7 +116,7 @@ func (s *Store) GiveBackRun(ctx context.Context, id string, next, due time.Time)
 func (s *Store) moveSchedule(ctx context.Context, id string, was time.Time, to map[string]any) (bool, error) {
 	r := s.write.WithContext(ctx).Model(&scheduleRow{}).Where("id = ? and next = ? and enabled", id, stamp(was)).Updates(to)
 	if r.Error != nil {
-		return false, fmt.Errorf("move schedule %s: %w", id, explain(s.name, r.Error))
+		return false, fmt.Errorf("move schedule %s: %w", id, s.explain(r.Error))
 	}
 	return r.RowsAffected == 1, nil
 }
@@ -134,7 +134,7 @@ func (s *Store) CutRuns(ctx context.Context) (n int64, err error) {
 		return r.Error
 	})
 	if err != nil {
-		return 0, fmt.Errorf("look for runs that were cut off: %w", explain(s.name, err))
+		return 0, fmt.Errorf("look for runs that were cut off: %w", s.explain(err))
 	}
 	return n, nil
 }
@@ -150,7 +150,7 @@ func (s *Store) EndRun(ctx context.Context, id string, due, at time.Time, outcom
 		return tx.Model(&scheduleRow{}).Where("id = ? and begun = ?", id, stamp(due)).Updates(map[string]any{"begun": nil, "made_up": false}).Error
 	})
 	if err != nil {
-		return fmt.Errorf("note a run of schedule %s: %w", id, explain(s.name, err))
+		return fmt.Errorf("note a run of schedule %s: %w", id, s.explain(err))
 	}
 	return nil
 }

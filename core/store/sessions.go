@@ -52,7 +52,7 @@ func (s *Store) Session(ctx context.Context, id string, now time.Time) (Session,
 		return Session{}, core.Errorf(core.NotFound, "the login is over")
 	}
 	if err != nil {
-		return Session{}, fmt.Errorf("read a session: %w", explain(s.name, err))
+		return Session{}, fmt.Errorf("read a session: %w", s.explain(err))
 	}
 	r.Created, r.Expires = r.Created.UTC(), r.Expires.UTC()
 	return Session(r), nil
@@ -102,7 +102,7 @@ func (s *Store) TokenByHash(ctx context.Context, hash string, now time.Time) (co
 		return core.Token{}, core.Errorf(core.NotFound, "there is no such token")
 	}
 	if err != nil {
-		return core.Token{}, fmt.Errorf("read a token: %w", explain(s.name, err))
+		return core.Token{}, fmt.Errorf("read a token: %w", s.explain(err))
 	}
 	return r.token(), nil
 }
@@ -113,7 +113,7 @@ func (s *Store) TouchToken(ctx context.Context, t core.Token, now time.Time) err
 		return nil
 	}
 	err := s.write.WithContext(ctx).Model(&tokenRow{}).Where("id = ?", t.ID).Update("last_used", stamp(now)).Error
-	return explain(s.name, err)
+	return s.explain(err)
 }
 
 // Tokens returns the tokens of a user, or of all when user is empty.
@@ -121,7 +121,7 @@ func (s *Store) Tokens(ctx context.Context, user string) ([]core.Token, error) {
 	var rows []tokenRow
 	err := s.read.WithContext(ctx).Where("? = '' or user_id = ?", user, user).Order("created, id").Find(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("list tokens: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list tokens: %w", s.explain(err))
 	}
 	tokens := make([]core.Token, len(rows))
 	for i, r := range rows {

@@ -53,7 +53,7 @@ func (s *Store) SaveSnapshot(ctx context.Context, n core.Snapshot) error {
 		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error
 	})
 	if err != nil {
-		return fmt.Errorf("save snapshot %s: %w", n.ID, explain(s.name, err))
+		return fmt.Errorf("save snapshot %s: %w", n.ID, s.explain(err))
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (s *Store) Snapshots(ctx context.Context, instance string) ([]core.Snapshot
 		q = q.Where("instance = ?", instance)
 	}
 	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list snapshots of %s: %w", instance, explain(s.name, err))
+		return nil, fmt.Errorf("list snapshots of %s: %w", instance, s.explain(err))
 	}
 	list := make([]core.Snapshot, len(rows))
 	for i, r := range rows {
@@ -104,7 +104,7 @@ func (s *Store) NeededSnapshots(ctx context.Context, instance string) (map[strin
 			order by created desc, id desc limit 1) last where snapshot <> ''`,
 		map[string]any{"instance": instance}).Scan(&ids).Error
 	if err != nil {
-		return nil, fmt.Errorf("list needed snapshots of %s: %w", instance, explain(s.name, err))
+		return nil, fmt.Errorf("list needed snapshots of %s: %w", instance, s.explain(err))
 	}
 	needed := make(map[string]bool, len(ids))
 	for _, id := range ids {
@@ -119,7 +119,7 @@ func (s *Store) ForgetSnapshots(ctx context.Context, ids ...string) error {
 		return nil
 	}
 	if err := s.write.WithContext(ctx).Delete(&snapshotRow{}, "id in ?", ids).Error; err != nil {
-		return fmt.Errorf("forget snapshots: %w", explain(s.name, err))
+		return fmt.Errorf("forget snapshots: %w", s.explain(err))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -28,6 +29,7 @@ type Store struct {
 	key    core.FingerprintKey
 	headMu sync.Mutex // one writer of the head file at a time
 	watch  watch
+	damage atomic.Pointer[error] // what first said that the database is damaged
 	probe  struct {
 		sync.Mutex
 		at  time.Time
@@ -63,7 +65,7 @@ func open(path, address string, busy time.Duration) (_ *Store, err error) {
 		err = s.startHead(context.Background())
 	}
 	if err != nil {
-		return nil, errors.Join(explain(s.name, err), s.Close())
+		return nil, errors.Join(s.explain(err), s.Close())
 	}
 	return s, nil
 }
@@ -87,6 +89,9 @@ func (s *Store) Close() error {
 // Key returns the local key that makes fingerprints of secrets.
 func (s *Store) Key() core.FingerprintKey { return s.key }
 
+// Name returns what the database is called for people: its file, or where it is.
+func (s *Store) Name() string { return s.name }
+
 func (s *Store) beside(name string) string { return filepath.Join(filepath.Dir(s.path), name) }
 
 // lasting runs f in a transaction that is on the disk when lasting returns.
@@ -109,7 +114,7 @@ func take[Row any](ctx context.Context, s *Store, what, id string) (Row, error) 
 		return r, core.Errorf(core.NotFound, "there is no %s %s", what, id)
 	}
 	if err != nil {
-		return r, fmt.Errorf("read %s %s: %w", what, id, explain(s.name, err))
+		return r, fmt.Errorf("read %s %s: %w", what, id, s.explain(err))
 	}
 	return r, nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -200,11 +201,12 @@ func TestLockedByAnotherProgram(t *testing.T) {
 }
 
 func TestExplainReadOnlyAndFull(t *testing.T) {
-	for code, says := range map[sqlite3.ErrNo]string{
-		sqlite3.ErrReadonly: "cannot be written", sqlite3.ErrFull: "the disk is full", sqlite3.ErrIoErr: "disk reports an error",
+	for failed, says := range map[sqlite3.Error]string{
+		{Code: sqlite3.ErrReadonly}: "cannot be written", {Code: sqlite3.ErrFull}: "the disk is full", {Code: sqlite3.ErrIoErr}: "disk reports an error",
+		{Code: sqlite3.ErrIoErr, SystemErrno: syscall.ENOSPC}: "the disk is full",
 	} {
-		if err := explain("/data/b.db", sqlite3.Error{Code: code}); !strings.Contains(err.Error(), says) {
-			t.Errorf("%d says %q, want %q", code, err, says)
+		if err := explain("/data/b.db", failed); !strings.Contains(err.Error(), says) {
+			t.Errorf("%+v says %q, want %q", failed, err, says)
 		}
 	}
 }

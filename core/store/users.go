@@ -72,7 +72,7 @@ func (s *Store) Users(ctx context.Context) ([]core.User, error) {
 	var grants []grantRow
 	db := s.read.WithContext(ctx)
 	if err := errors.Join(db.Order("lower(name)").Find(&rows).Error, db.Find(&grants).Error); err != nil {
-		return nil, fmt.Errorf("list users: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list users: %w", s.explain(err))
 	}
 	users := make([]core.User, len(rows))
 	for i, r := range rows {
@@ -93,7 +93,7 @@ func (s *Store) User(ctx context.Context, id string) (core.User, error) {
 func (s *Store) withGrants(ctx context.Context, r userRow) (core.User, error) {
 	var grants []grantRow
 	if err := s.read.WithContext(ctx).Find(&grants, "user_id = ?", r.ID).Error; err != nil {
-		return core.User{}, fmt.Errorf("read grants of %s: %w", r.Name, explain(s.name, err))
+		return core.User{}, fmt.Errorf("read grants of %s: %w", r.Name, s.explain(err))
 	}
 	return r.user(grants), nil
 }
@@ -107,7 +107,7 @@ func (s *Store) UserByName(ctx context.Context, name string) (core.User, string,
 		return core.User{}, "", core.Errorf(core.NotFound, "there is no user %s", name)
 	}
 	if err != nil {
-		return core.User{}, "", fmt.Errorf("read user %s: %w", name, explain(s.name, err))
+		return core.User{}, "", fmt.Errorf("read user %s: %w", name, s.explain(err))
 	}
 	u, err := s.withGrants(ctx, r)
 	return u, r.Password, err
@@ -122,7 +122,7 @@ func (s *Store) UserBySubject(ctx context.Context, subject string) (core.User, e
 		return core.User{}, core.Errorf(core.NotFound, "nobody here is %s", subject)
 	}
 	if err != nil {
-		return core.User{}, fmt.Errorf("read a user: %w", explain(s.name, err))
+		return core.User{}, fmt.Errorf("read a user: %w", s.explain(err))
 	}
 	return s.withGrants(ctx, r)
 }

@@ -21,7 +21,7 @@ type watch struct {
 func (s *Store) Version(ctx context.Context) (string, error) {
 	v, err := s.with.version(s, context.WithoutCancel(ctx)) // one who gives up costs the others no connection
 	if err != nil {
-		return "", fmt.Errorf("ask for the version of the data: %w", explain(s.name, err))
+		return "", fmt.Errorf("ask for the version of the data: %w", s.explain(err))
 	}
 	return v, nil
 }

@@ -48,7 +48,7 @@ func (s *Store) Window(ctx context.Context, id string) (core.Window, error) {
 func (s *Store) Windows(ctx context.Context, after time.Time) ([]core.Window, error) {
 	var rows []windowRow
 	if err := s.read.WithContext(ctx).Where("ends > ?", stamp(after)).Order("begins, id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list maintenance windows: %w", explain(s.name, err))
+		return nil, fmt.Errorf("list maintenance windows: %w", s.explain(err))
 	}
 	list := make([]core.Window, len(rows))
 	for i, r := range rows {

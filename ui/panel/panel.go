@@ -36,6 +36,7 @@ type Frame struct {
 	Section string // which part of the navigation this belongs to
 	Title   string
 	Notice  string // message that tells what was just done
+	Damaged string // the database, when part of it cannot be read
 	Version string
 	Assets  Assets
 }
