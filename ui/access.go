@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,7 +17,8 @@ import (
 type identity struct {
 	user    core.User
 	token   *core.Token
-	session string // ID of the login, empty for a token
+	session string    // ID of the login, empty for a token
+	proved  time.Time // when they last showed that it is they
 }
 
 // may reports whether the identity may do something on an instance, or on all.
@@ -107,7 +109,7 @@ func (a *Agent) bySession(ctx context.Context, text, kind string) (identity, err
 		return identity{}, errNobody
 	}
 	u, err := a.enabled(ctx, s.UserID)
-	return identity{user: u, session: s.ID}, err
+	return identity{user: u, session: s.ID, proved: s.Proved}, err
 }
 
 func (a *Agent) enabled(ctx context.Context, id string) (core.User, error) {

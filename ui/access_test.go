@@ -21,7 +21,7 @@ import (
 var who = map[string]string{
 	"GET /healthz": "public", "GET /readyz": "public", "GET /metrics": "public", "GET /api/openapi.json": "public", "GET /api": "public",
 	"POST /api/login": "public", "POST /api/session": "public",
-	"POST /api/logout": "login read", "GET /api/me": "login read", "POST /api/me/password": "login admin",
+	"POST /api/logout": "login read", "GET /api/me": "login read", "POST /api/me/password": "login admin", "POST /api/me/proof": "login admin",
 	"GET /api/me/factor": "login admin", "PUT /api/me/factor": "login admin", "POST /api/me/factor/remove": "login admin",
 	"GET /api/instances": "login read", "POST /api/instances": "root admin", "GET /api/discover": "root admin",
 	"POST /api/instances/adopt": "root admin", "GET /api/instances/check-all-health": "root admin",

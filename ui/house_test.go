@@ -28,7 +28,7 @@ func init() {
 		"GET /audit": "root", "GET /quarantine": "login", "POST /quarantine/:aside/restore": "operator", "POST /quarantine/:aside/purge": "admin",
 		"GET /adopt": "root", "POST /adopt": "root", "GET /new": "root", "POST /new": "root", "POST /new/check": "root", "POST /instances/:id/handover": "admin",
 		"GET /playbooks": "login", "GET /playbooks/new": "root", "GET /playbooks/:pid": "login", "GET /playbooks/:pid/plan": "login",
-		"GET /playbooks/:pid/edit": "root", "POST /playbooks/:pid/edit": "root", "GET /security": "login",
+		"GET /playbooks/:pid/edit": "root", "POST /playbooks/:pid/edit": "root", "POST /playbooks/:pid/save": "root", "GET /security": "login",
 	})
 }
 
@@ -221,7 +221,8 @@ func TestPlaybookEditor(t *testing.T) {
 		{"my-book", "plan", "", "refuse", 200, "mend that first"},
 		{"new", "plan", "", "wrong", 200, `data-line="2"`},
 	} {
-		rec := w.form("/playbooks/"+step.path+"/edit", login, url.Values{"what": {step.what}, "id": {step.id}, "source": {step.source}, "instance": {"shop"}})
+		way := map[bool]string{true: "/save", false: "/edit"}[step.what == "save"]
+		rec := w.form("/playbooks/"+step.path+way, login, url.Values{"what": {step.what}, "id": {step.id}, "source": {step.source}, "instance": {"shop"}})
 		if rec.Code != step.code || !strings.Contains(rec.Body.String(), step.says) {
 			t.Errorf("%v: %d, %.300s", step, rec.Code, rec.Body)
 		}

@@ -81,7 +81,7 @@ func kept(serve func(*call) (any, error)) func(*call) (any, error) {
 
 func (c *call) keptSheet(serve func(*call) (any, error)) (sheet, error) {
 	f, shelf := c.frame(c.Context, c.who), &c.panel.shelf
-	k := slot{c.who.rights(), c.Request.URL.RequestURI(), c.part(), f.Lang, f.Theme, acceptsGzip(c.Context)}
+	k := slot{c.who.rights(), c.Request.URL.RequestURI(), partOf(c.Context), f.Lang, f.Theme, acceptsGzip(c.Context)}
 	p, came := shelf.at(k)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -110,12 +110,27 @@ type meOut struct {
 	Token *core.Token `json:"token,omitempty" doc:"the API token that this is asked with"`
 }
 
+// errWrongLogin does not say which of the two it was.
+var errWrongLogin = &statusError{http.StatusUnauthorized, "the user name or the password is wrong"}
+
 // prove finds the user whose name and password the request holds.
 func (c *call) prove() (core.User, error) {
 	var in loginIn
 	if err := c.body(&in); err != nil {
 		return core.User{}, err
 	}
+	u, err := c.vouch(in)
+	if err != nil {
+		return core.User{}, err
+	}
+	c.Metrics.logins.WithLabelValues("ok").Inc()
+	c.who.user = u
+	return u, nil
+}
+
+// vouch finds the user of a name, a password and a code. Whatever these are wanted
+// for, it is here that guessing is slow and written down.
+func (c *call) vouch(in loginIn) (core.User, error) {
 	address := c.ClientIP()
 	allowed, known := c.logins.may(in.Username, address)
 	if !allowed {
@@ -123,7 +138,6 @@ func (c *call) prove() (core.User, error) {
 		c.Header("Retry-After", "10")
 		return core.User{}, &statusError{http.StatusTooManyRequests, "too many logins; wait ten seconds"}
 	}
-	wrong := &statusError{http.StatusUnauthorized, "the user name or the password is wrong"}
 	u, hash, err := c.Store.UserByName(c, in.Username)
 	if err != nil && core.CodeOf(err) != core.NotFound {
 		return u, err
@@ -135,7 +149,7 @@ func (c *call) prove() (core.User, error) {
 	if !right || u.Disabled {
 		c.Metrics.logins.WithLabelValues("wrong").Inc()
 		c.noteFailure(in.Username, address)
-		return core.User{}, wrong
+		return core.User{}, errWrongLogin
 	}
 	if err := c.checkFactor(u, in.Code); err != nil {
 		c.Metrics.logins.WithLabelValues("no second factor").Inc()
@@ -145,8 +159,6 @@ func (c *call) prove() (core.User, error) {
 		return core.User{}, err
 	}
 	c.logins.succeeded(in.Username, address)
-	c.Metrics.logins.WithLabelValues("ok").Inc()
-	c.who.user = u
 	return u, nil
 }
 
@@ -159,7 +171,7 @@ func (c *call) noteFailure(name, address string) {
 	if !core.ValidUserName(name) {
 		name = "(not a name)" // people type their password there
 	}
-	e := core.AuditEntry{At: c.Now(), Actor: "nobody", Action: "login", Outcome: "denied", Detail: "as " + name + " from " + address}
+	e := core.AuditEntry{At: c.Now(), Actor: c.who.actor(), Action: "login", Outcome: "denied", Detail: "as " + name + " from " + address}
 	if err := c.Store.Append(c, e); err != nil {
 		c.Log.Error("a failed login could not be written down", "error", err)
 	}

@@ -58,7 +58,7 @@ func TestHeavyRoutes(t *testing.T) {
 	for _, path := range []string{
 		"GET /api/discover", "POST /api/instances/preflight", "GET /api/instances/:id/diagnostics/:category", "POST /api/instances/:id/test/user-creation",
 		"POST /api/instances/:id/repairs/plan", "POST /api/playbooks/test", "POST /api/playbooks/check", "GET /api/audit/verify", "GET /api/audit/export",
-		"POST /api/snapshots/:sid/verify", "GET /instances/:id/fix", "POST /playbooks/:pid/edit", "POST /new/check", "GET /instances/:id/logs",
+		"POST /api/snapshots/:sid/verify", "GET /instances/:id/fix", "POST /playbooks/:pid/edit", "POST /playbooks/:pid/save", "POST /new/check", "GET /instances/:id/logs",
 	} {
 		heavy := false
 		for _, r := range everyRoute() {

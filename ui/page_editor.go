@@ -63,29 +63,44 @@ func (c *call) editor(id string) (*panel.Editor, error) {
 	return p, err
 }
 
-// editorSent checks a text and runs its examples, says what it would do to an
-// instance, or saves it when that was asked for and nothing is wrong with it.
+// editorSent checks a text and runs its examples, or says what it would do to an
+// instance.
 func (c *call) editorSent() (any, error) {
-	p, err := c.editor(c.Param("pid"))
+	p, _, err := c.sentText()
 	if err != nil {
 		return nil, err
 	}
+	if c.PostForm("what") == "plan" {
+		return p, c.planInEditor(p)
+	}
+	return p, c.checkInEditor(p)
+}
+
+// sentText is the page with the text that was sent, and the id it is to have.
+func (c *call) sentText() (p *panel.Editor, id string, err error) {
+	if p, err = c.editor(c.Param("pid")); err != nil {
+		return nil, "", err
+	}
 	p.Done, p.NewID, p.Instance = true, strings.TrimSpace(c.PostForm("id")), c.PostForm("instance")
 	p.Source = strings.ReplaceAll(c.PostForm("source"), "\r\n", "\n")
-	id := p.ID
-	if id == newPlaybook {
+	if id = p.ID; id == newPlaybook {
 		id = p.NewID
 	}
-	what := c.PostForm("what")
-	if what == "save" && (id == "" || id == newPlaybook) {
+	c.given = playbookIn{Source: p.Source, ID: id}
+	return p, id, nil
+}
+
+// editorSaved saves a text when nothing is wrong with it.
+func (c *call) editorSaved() (any, error) {
+	p, id, err := c.sentText()
+	if err != nil {
+		return nil, err
+	}
+	if id == "" || id == newPlaybook {
 		p.Problems = []panel.Complaint{{Text: p.Lang.T("playbooks.id.missing")}}
 		return p, nil
 	}
-	c.given = playbookIn{Source: p.Source, ID: id}
-	if what == "plan" {
-		return p, c.planInEditor(p)
-	}
-	if err := c.checkInEditor(p); err != nil || what != "save" || len(p.Problems) > 0 || p.Failed {
+	if err := c.checkInEditor(p); err != nil || len(p.Problems) > 0 || p.Failed {
 		return p, err
 	}
 	c.Params = gin.Params{{Key: "pid", Value: id}}

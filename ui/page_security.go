@@ -59,7 +59,7 @@ func (c *call) securityPage() (any, error) {
 	c.arrange(p, groups)
 	// A part that is asked for again is about diagnoses; all stacks are looked at
 	// when somebody wants that.
-	if c.Query("stacks") != "" && p.Admin && c.part() == "" {
+	if c.Query("stacks") != "" && p.Admin && partOf(c.Context) == "" {
 		p.Together, err = c.together(p.Lang, mine)
 	}
 	return p, err

@@ -111,11 +111,11 @@ func (c *call) send(out any) {
 	if c.Request.Method != http.MethodGet {
 		c.Header("HX-Push-Url", "false") // nobody could ask for it again there
 	}
-	c.press(c.Context, c.route.status, p, c.part())
+	c.press(c.Context, c.route.status, p, partOf(c.Context))
 }
 
-// part is the block of the page that is asked for, "" for all of it.
-func (c *call) part() string {
+// partOf is the block of the page that is asked for, "" for all of it.
+func partOf(c *gin.Context) string {
 	if c.GetHeader("HX-Request") != "true" {
 		return ""
 	}
@@ -210,6 +210,10 @@ func (a *Agent) wantsPage(c *gin.Context) bool {
 
 // refusePage tells a person why not. Who has no login is led to it.
 func (a *Agent) refusePage(c *gin.Context, p Problem, cause error) {
+	if p.Proof && p.Status < http.StatusInternalServerError {
+		a.askStill(c, p, cause)
+		return
+	}
 	if p.Status == http.StatusUnauthorized {
 		where := "/login?next=" + url.QueryEscape(address(c.Request.URL))
 		if c.Request.Method != http.MethodGet {

@@ -12,14 +12,14 @@ var housePages = []route{
 	page(get, "/about", read, anybody, "This program and how it is", (*call).aboutPage),
 
 	page(get, "/tokens", admin, anybody, "My API tokens", (*call).tokensPage),
-	page(post, "/tokens", admin, anybody, "Make one", (*call).tokenMade),
+	page(post, "/tokens", admin, anybody, "Make one", (*call).tokenMade, fresh),
 	page(post, "/tokens/:tid/revoke", admin, anybody, "Revoke one", (*call).tokenRevoked),
 
 	page(get, "/users", admin, everything, "Who may use it", (*call).usersPage),
-	page(post, "/users", admin, everything, "Add a user", (*call).userAdded),
-	page(post, "/users/:uid", admin, everything, "Set a password, lock out or let in", (*call).userChanged),
-	page(post, "/users/:uid/remove", admin, everything, "Remove a user", (*call).userRemoved),
-	page(post, "/users/:uid/grants", admin, everything, "Give or take a role", (*call).grantChanged),
+	page(post, "/users", admin, everything, "Add a user", (*call).userAdded, fresh),
+	page(post, "/users/:uid", admin, everything, "Set a password, lock out or let in", (*call).userChanged, fresh),
+	page(post, "/users/:uid/remove", admin, everything, "Remove a user", (*call).userRemoved, fresh),
+	page(post, "/users/:uid/grants", admin, everything, "Give or take a role", (*call).grantChanged, fresh),
 
 	page(get, "/adopt", admin, everything, "Stacks that run and could be adopted", (*call).adoptPage, heavy),
 	page(post, "/adopt", admin, everything, "Adopt some", (*call).adoptSeveral, heavy),
@@ -33,7 +33,8 @@ var housePages = []route{
 	page(get, "/playbooks/:pid", read, anybody, "One of them, its text and its versions", (*call).playbookPage),
 	page(get, "/playbooks/:pid/plan", read, anybody, "Plan it for an instance", (*call).planPlaybook),
 	page(get, "/playbooks/:pid/edit", admin, everything, "Change its text", (*call).editorPage),
-	page(post, "/playbooks/:pid/edit", admin, everything, "Check a text, run its examples, save it", (*call).editorSent, heavy),
+	page(post, "/playbooks/:pid/edit", admin, everything, "Check a text, run its examples, plan it", (*call).editorSent, heavy),
+	page(post, "/playbooks/:pid/save", admin, everything, "Save it", (*call).editorSaved, heavy, fresh),
 
 	page(get, "/security", read, anybody, "What stacks share and leave open", (*call).securityPage),
 	page(get, "/quarantine", read, anybody, "What was moved out of the way", (*call).quarantinePage),

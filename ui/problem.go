@@ -24,6 +24,7 @@ type Problem struct {
 	ChangeID  string `json:"change_id,omitempty" doc:"the change that is under way"`
 	Last      string `json:"last_diagnostic_url,omitempty"`
 	Factor    bool   `json:"second_factor_required,omitempty" doc:"the password was right; send a code, too"`
+	Proof     bool   `json:"proof_required,omitempty" doc:"the login is too old for this; show that it is you with POST /api/me/proof, then send it again"`
 	Retry     int    `json:"retry_after,omitempty" doc:"seconds"`
 
 	Conflicts []UpgradeConflict `json:"conflicts,omitempty" doc:"what a person must decide before an upgrade"`
@@ -58,6 +59,7 @@ func problemOf(err error) Problem {
 	} else if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		p.Status, p.Detail = http.StatusServiceUnavailable, "this took too long and was given up"
 	}
+	_, p.Proof = errors.AsType[unproven](err)
 	if u, ok := errors.AsType[*Undecided](err); ok {
 		p.Conflicts = u.Conflicts
 	}

@@ -54,6 +54,7 @@ type route struct {
 	or      *answer  // another one
 	stream  bool     // the handler writes the answer itself, as it comes
 	heavy   bool     // it makes the engine, a database or a playbook work
+	fresh   bool     // it wants a login that was proven a short while ago
 	page    bool     // it answers with a page of the panel
 }
 
@@ -103,6 +104,10 @@ func streams(kind string) func(*route) {
 
 // heavy counts what a route does as much, and who asks is limited to little of it.
 func heavy(r *route) { r.heavy = true }
+
+// fresh wants who asks by a login to have shown a short while ago that it is they,
+// for what a browser that was left open must not do: it gives power that lasts.
+func fresh(r *route) { r.fresh = true }
 
 // eventStream is the kind of content of server-sent events.
 const eventStream = "text/event-stream"

@@ -36,6 +36,8 @@ var routes = []route{
 	to(get, "/api/me", read, anybody, "Who I am and what I may", (*call).me, gives[meOut]),
 	to(post, "/api/me/password", admin, anybody, "Change my password; ends my other logins", (*call).changePassword, takes[passwordIn], gives[Reply]),
 
+	to(post, "/api/me/proof", admin, anybody, "Show by password that it is still me; for 15 minutes what needs that is open", (*call).proof, takes[proofIn], gives[proofOut]),
+
 	to(get, "/api/me/factor", admin, anybody, "A secret for a second factor; nothing is kept yet", (*call).proposeFactor, gives[factorOut]),
 	to(put, "/api/me/factor", admin, anybody, "Have a second factor from now on", (*call).setFactor, takes[factorIn], gives[factorSetOut]),
 	to(post, "/api/me/factor/remove", admin, anybody, "Have no second factor any more", (*call).removeFactor, takes[factorOffIn], gives[Reply]),
@@ -108,7 +110,7 @@ var routes = []route{
 	to(del, "/api/maintenance/:window", plan, oneWindow, "End a maintenance window now", (*call).endWindow, gives[Reply]),
 
 	to(get, "/api/playbooks", read, anybody, "The playbooks, built in and your own", (*call).listPlaybooks, gives[playbooksOut]),
-	to(put, "/api/playbooks/:pid", admin, everything, "Write a playbook of your own", (*call).savePlaybook, heavy, takes[playbookIn], gives[playbookCheckOut]),
+	to(put, "/api/playbooks/:pid", admin, everything, "Write a playbook of your own", (*call).savePlaybook, heavy, fresh, takes[playbookIn], gives[playbookCheckOut]),
 	to(post, "/api/playbooks/check", admin, everything, "Check a playbook's text", (*call).checkPlaybook, heavy, takes[playbookIn], gives[playbookCheckOut]),
 	to(post, "/api/playbooks/test", admin, everything, "Run the examples of a playbook's text", (*call).testPlaybook, heavy, takes[playbookIn], gives[playbookTestOut]),
 	to(get, "/api/playbooks/:pid/versions", read, anybody, "The good versions of a playbook of your own, newest first", (*call).listVersions, gives[versionsOut]),
@@ -122,12 +124,12 @@ var routes = []route{
 	to(get, "/api/audit/export", admin, everything, "Every entry as a line of JSON, oldest first", (*call).exportAudit, heavy, streams("application/x-ndjson"), asks("after: only entries after this number")),
 
 	to(get, "/api/users", admin, everything, "Every user", (*call).listUsers, gives[usersOut]),
-	to(post, "/api/users", admin, everything, "Add a user", (*call).addUser, takes[userIn], creates[userOut]),
-	to(patch, "/api/users/:uid", admin, everything, "Set a password or a subject of single sign-on, remove a second factor, lock out or let in", (*call).patchUser, takes[userPatch], gives[userOut]),
-	to(del, "/api/users/:uid", admin, everything, "Remove a user", (*call).removeUser, gives[Reply]),
-	to(put, "/api/users/:uid/grants/:instance", admin, everything, "Give a role on an instance, or on * for all", (*call).grant, takes[grantIn], gives[userOut]),
-	to(del, "/api/users/:uid/grants/:instance", admin, everything, "Take a role away", (*call).revokeGrant, gives[userOut]),
+	to(post, "/api/users", admin, everything, "Add a user", (*call).addUser, fresh, takes[userIn], creates[userOut]),
+	to(patch, "/api/users/:uid", admin, everything, "Set a password or a subject of single sign-on, remove a second factor, lock out or let in", (*call).patchUser, fresh, takes[userPatch], gives[userOut]),
+	to(del, "/api/users/:uid", admin, everything, "Remove a user", (*call).removeUser, fresh, gives[Reply]),
+	to(put, "/api/users/:uid/grants/:instance", admin, everything, "Give a role on an instance, or on * for all", (*call).grant, fresh, takes[grantIn], gives[userOut]),
+	to(del, "/api/users/:uid/grants/:instance", admin, everything, "Take a role away", (*call).revokeGrant, fresh, gives[userOut]),
 	to(get, "/api/tokens", admin, anybody, "My API tokens; for an admin with all=1 everybody's", (*call).listTokens, gives[tokensOut], asks("all: 1 for everybody's")),
-	to(post, "/api/tokens", admin, anybody, "Make an API token; its text is shown once", (*call).addToken, takes[tokenIn], creates[tokenOut]),
+	to(post, "/api/tokens", admin, anybody, "Make an API token; its text is shown once", (*call).addToken, fresh, takes[tokenIn], creates[tokenOut]),
 	to(del, "/api/tokens/:tid", admin, anybody, "Revoke an API token", (*call).revokeToken, gives[Reply]),
 }

@@ -159,6 +159,11 @@ func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 			a.refuse(g, err)
 			return
 		}
+		if err := c.proven(); err != nil {
+			c.denied(err)
+			a.refuse(g, err)
+			return
+		}
 		c.answer()
 	}
 }

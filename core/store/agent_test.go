@@ -73,6 +73,34 @@ func TestPasswordChangeEndsOtherSessions(t *testing.T) {
 	}
 }
 
+// TestALoginIsProvenAndNotLonger wants a proof to change when it was given, and to bring
+// no login back.
+func TestALoginIsProvenAndNotLonger(t *testing.T) {
+	s, ctx, now := opened(t), t.Context(), stamp(time.Now())
+	ana := aUser("ana", map[string]core.Role{"*": core.Admin})
+	must(t, s.AddUser(ctx, ana, "hash", anEntry("user.add")))
+	for _, id := range []string{"this", "ended"} {
+		must(t, s.AddSession(ctx, Session{ID: id, UserID: ana.ID, Kind: "cookie", Created: now, Expires: now.Add(time.Hour)}, anEntry("login")))
+	}
+	must(t, s.EndSession(ctx, "ended", anEntry("logout")))
+	if n, err := s.Session(ctx, "this", now); err != nil || !n.Proved.Equal(now) {
+		t.Errorf("a login is no proof: %+v, %v", n, err)
+	}
+	later := now.Add(30 * time.Minute)
+	must(t, s.ProveSession(ctx, "this", later, anEntry("login.proof")))
+	if n, err := s.Session(ctx, "this", later); err != nil || !n.Proved.Equal(later) || !n.Created.Equal(now) || !n.Expires.Equal(now.Add(time.Hour)) {
+		t.Errorf("proven it is %+v, %v", n, err)
+	}
+	for id, at := range map[string]time.Time{"ended": now, "this": now.Add(2 * time.Hour)} {
+		if err := s.ProveSession(ctx, id, at, anEntry("login.proof")); core.CodeOf(err) != core.NotFound {
+			t.Errorf("%s at %s: %v", id, at, err)
+		}
+		if _, err := s.Session(ctx, id, at); core.CodeOf(err) != core.NotFound {
+			t.Errorf("%s is back: %v", id, err)
+		}
+	}
+}
+
 func TestScheduleIsClaimedOnce(t *testing.T) {
 	s, ctx := opened(t), t.Context()
 	next := time.Now().Add(time.Minute)

@@ -19,6 +19,7 @@ type Session struct {
 	Kind    string // "bearer" or "cookie"
 	Created time.Time
 	Expires time.Time
+	Proved  time.Time // when who holds it last showed that it is they; the login itself is the first time
 }
 
 type sessionRow struct {
@@ -27,6 +28,7 @@ type sessionRow struct {
 	Kind    string
 	Created time.Time
 	Expires time.Time
+	Proved  time.Time
 }
 
 func (sessionRow) TableName() string { return "sessions" }
@@ -34,7 +36,7 @@ func (sessionRow) TableName() string { return "sessions" }
 // AddSession stores a login, and forgets those that are over.
 func (s *Store) AddSession(ctx context.Context, n Session, e core.AuditEntry) error {
 	return s.audited(ctx, e, func(tx *gorm.DB) error {
-		row := sessionRow{n.ID, n.UserID, n.Kind, stamp(n.Created), stamp(n.Expires)}
+		row := sessionRow{n.ID, n.UserID, n.Kind, stamp(n.Created), stamp(n.Expires), stamp(n.Created)}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
@@ -54,8 +56,16 @@ func (s *Store) Session(ctx context.Context, id string, now time.Time) (Session,
 	if err != nil {
 		return Session{}, fmt.Errorf("read a session: %w", s.explain(err))
 	}
-	r.Created, r.Expires = r.Created.UTC(), r.Expires.UTC()
+	r.Created, r.Expires, r.Proved = r.Created.UTC(), r.Expires.UTC(), r.Proved.UTC()
 	return Session(r), nil
+}
+
+// ProveSession notes that who holds a login showed again that it is they. It is not
+// longer for that, and one that is over or was ended stays so and is core.NotFound.
+func (s *Store) ProveSession(ctx context.Context, id string, now time.Time, e core.AuditEntry) error {
+	return s.audited(ctx, e, func(tx *gorm.DB) error {
+		return mustHit(tx.Model(&sessionRow{}).Where("id = ? and expires > ?", id, stamp(now)).Update("proved", stamp(now)), "login", "to prove")
+	})
 }
 
 // EndSession ends a login. One that is over already is no error.

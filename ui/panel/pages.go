@@ -29,6 +29,19 @@ type LoginCode struct {
 	Problem string
 }
 
+// StillYou asks who is logged in to show that it is still they, and holds what they
+// sent, to be sent again with it.
+type StillYou struct {
+	Frame
+	Action, Problem string
+	Sent            []Sent
+	Code            bool   // of a second factor is wanted
+	Issuer          string // where they may log in again instead, "" for nowhere
+}
+
+// Sent is a field of a form that was sent.
+type Sent struct{ Name, Value string }
+
 // Problem tells what went wrong, and the way back.
 type Problem struct {
 	Frame
@@ -187,6 +200,7 @@ type Card struct {
 func (*Login) Template() string     { return "login" }
 func (*Entered) Template() string   { return "entered" }
 func (*LoginCode) Template() string { return "logincode" }
+func (*StillYou) Template() string  { return "still" }
 func (*Problem) Template() string   { return "problem" }
 func (*Fleet) Template() string     { return "fleet" }
 func (*Overview) Template() string  { return "overview" }

@@ -125,8 +125,9 @@ document.addEventListener("htmx:after:request", (event) => {
   clearTimeout(slow); // the form may be gone when it ends
   if (itself && response.status < 500) find("#unheard").hidden = true;
   if (response.status < 400 || response.status === 401 || itself && response.status < 500) return;
-  event.preventDefault();
   const page = new DOMParser().parseFromString(text, "text/html");
+  if (find(".still", page)) return; // it asks for a password, in the place of an answer
+  event.preventDefault();
   const said = [...page.querySelectorAll(".trouble .lede, .trouble .hint, .problem[role=alert] > span")].map((part) => part.textContent).join(" ");
   if (itself) tell("unheard");
   else if (said) tell("refused", said, find(".trouble [href^='/changes/']", page)?.getAttribute("href"));

@@ -1,0 +1,3 @@
+-- +goose Up
+alter table sessions add column proved timestamptz; -- when who logged in last showed that it is they
+update sessions set proved = created;
