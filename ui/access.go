@@ -18,6 +18,7 @@ type identity struct {
 	user    core.User
 	token   *core.Token
 	session string    // ID of the login, empty for a token
+	cookie  bool      // a browser keeps the login
 	proved  time.Time // when they last showed that it is they
 }
 
@@ -109,7 +110,7 @@ func (a *Agent) bySession(ctx context.Context, text, kind string) (identity, err
 		return identity{}, errNobody
 	}
 	u, err := a.enabled(ctx, s.UserID)
-	return identity{user: u, session: s.ID, proved: s.Proved}, err
+	return identity{user: u, session: s.ID, cookie: kind == "cookie", proved: s.Proved}, err
 }
 
 func (a *Agent) enabled(ctx context.Context, id string) (core.User, error) {

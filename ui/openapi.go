@@ -58,8 +58,8 @@ func operation(r route, registry huma.Registry) *huma.Operation {
 	if r.on != everybody {
 		op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
 		op.Description = "Needs the permission " + string(r.may) + "."
-		if r.fresh {
-			op.Description += " A login must be proven, too, within the last 15 minutes: POST /api/me/proof. An API token need not."
+		if r.fresh != "" {
+			op.Description += " " + string(r.fresh) + " must be proven, too, within the last 15 minutes: POST /api/me/proof. An API token need not."
 		}
 	}
 	for _, m := range parameter.FindAllStringSubmatch(r.path, -1) {

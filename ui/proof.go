@@ -32,7 +32,7 @@ type proofOut struct {
 // panel may bring the proof along. An API token is no login: nobody sits before it
 // who could be asked, and its verbs say all that it may.
 func (c *call) proven() error {
-	if !c.route.fresh || c.who.token != nil {
+	if c.route.fresh == "" || c.route.fresh == byCookie && !c.who.cookie || c.who.token != nil {
 		return nil
 	}
 	age := c.Now().Sub(c.who.proved)

@@ -22,8 +22,12 @@ import (
 // wantFresh are the routes that a login must be proven for, once more by hand.
 var wantFresh = []string{
 	"PUT /api/playbooks/:pid", "POST /playbooks/:pid/save",
-	"POST /api/users", "PATCH /api/users/:uid", "DELETE /api/users/:uid", "PUT /api/users/:uid/grants/:instance", "DELETE /api/users/:uid/grants/:instance", "POST /api/tokens",
 	"POST /users", "POST /users/:uid", "POST /users/:uid/remove", "POST /users/:uid/grants", "POST /tokens",
+}
+
+// wantFreshCookie are those that only a browser's must be proven for.
+var wantFreshCookie = []string{
+	"POST /api/users", "PATCH /api/users/:uid", "DELETE /api/users/:uid", "PUT /api/users/:uid/grants/:instance", "DELETE /api/users/:uid/grants/:instance", "POST /api/tokens",
 }
 
 // ages gives a world a clock that can be moved on.
@@ -61,6 +65,8 @@ func TestWhatAnOldLoginMayNot(t *testing.T) {
 	passed, saved := w.ages(), w.saves()
 	u, login := w.user("root", map[string]core.Role{"*": core.Admin})
 	token := w.token(u.ID, nil, core.Verbs...)
+	w.withPassword("ana")
+	cookie := sessionOf(w.logIn("/api/session", "192.0.2.1", "ana", goodPassword))
 	passed.Store(int64(20 * time.Minute))
 	for _, r := range everyRoute() {
 		name := r.method + " " + r.path
@@ -81,6 +87,13 @@ func TestWhatAnOldLoginMayNot(t *testing.T) {
 		}
 		if send(token) {
 			t.Errorf("%s with an API token wants a proof", name)
+		}
+		if slices.Contains(wantFreshCookie, name) {
+			sent := httptest.NewRequest(r.method, pathOf(*r, "shop"), strings.NewReader(bodyOf(*r)))
+			sent.AddCookie(cookie)
+			if rec := w.send(sent); rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), `"proof_required":true`) {
+				t.Errorf("%s with the cookie of an old login: %d %s", name, rec.Code, rec.Body)
+			}
 		}
 	}
 	before := saved.Load()

@@ -47,15 +47,15 @@ type route struct {
 	does         string
 	serve        func(*call) (any, error)
 
-	in, out any      // zero values of the bodies; nil for none
-	query   []string // "name: what it means"
-	status  int      // of success
-	kinds   []string // of content that a success can have besides JSON
-	or      *answer  // another one
-	stream  bool     // the handler writes the answer itself, as it comes
-	heavy   bool     // it makes the engine, a database or a playbook work
-	fresh   bool     // it wants a login that was proven a short while ago
-	page    bool     // it answers with a page of the panel
+	in, out any       // zero values of the bodies; nil for none
+	query   []string  // "name: what it means"
+	status  int       // of success
+	kinds   []string  // of content that a success can have besides JSON
+	or      *answer   // another one
+	stream  bool      // the handler writes the answer itself, as it comes
+	heavy   bool      // it makes the engine, a database or a playbook work
+	fresh   loginKind // which logins must have been proven a short while ago
+	page    bool      // it answers with a page of the panel
 }
 
 // to makes a line: method, path, permission, scope, what it does, the handler,
@@ -107,7 +107,19 @@ func heavy(r *route) { r.heavy = true }
 
 // fresh wants who asks by a login to have shown a short while ago that it is they,
 // for what a browser that was left open must not do: it gives power that lasts.
-func fresh(r *route) { r.fresh = true }
+func fresh(r *route) { r.fresh = allLogins }
+
+// freshCookie wants it of browsers alone: a JWT is kept by a program, which nobody
+// leaves open, and which may have been told to make users the whole day.
+func freshCookie(r *route) { r.fresh = byCookie }
+
+// loginKind says it in the description of the API.
+type loginKind string
+
+const (
+	allLogins loginKind = "A login"
+	byCookie  loginKind = "A login by cookie"
+)
 
 // eventStream is the kind of content of server-sent events.
 const eventStream = "text/event-stream"

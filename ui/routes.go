@@ -124,12 +124,12 @@ var routes = []route{
 	to(get, "/api/audit/export", admin, everything, "Every entry as a line of JSON, oldest first", (*call).exportAudit, heavy, streams("application/x-ndjson"), asks("after: only entries after this number")),
 
 	to(get, "/api/users", admin, everything, "Every user", (*call).listUsers, gives[usersOut]),
-	to(post, "/api/users", admin, everything, "Add a user", (*call).addUser, fresh, takes[userIn], creates[userOut]),
-	to(patch, "/api/users/:uid", admin, everything, "Set a password or a subject of single sign-on, remove a second factor, lock out or let in", (*call).patchUser, fresh, takes[userPatch], gives[userOut]),
-	to(del, "/api/users/:uid", admin, everything, "Remove a user", (*call).removeUser, fresh, gives[Reply]),
-	to(put, "/api/users/:uid/grants/:instance", admin, everything, "Give a role on an instance, or on * for all", (*call).grant, fresh, takes[grantIn], gives[userOut]),
-	to(del, "/api/users/:uid/grants/:instance", admin, everything, "Take a role away", (*call).revokeGrant, fresh, gives[userOut]),
+	to(post, "/api/users", admin, everything, "Add a user", (*call).addUser, freshCookie, takes[userIn], creates[userOut]),
+	to(patch, "/api/users/:uid", admin, everything, "Set a password or a subject of single sign-on, remove a second factor, lock out or let in", (*call).patchUser, freshCookie, takes[userPatch], gives[userOut]),
+	to(del, "/api/users/:uid", admin, everything, "Remove a user", (*call).removeUser, freshCookie, gives[Reply]),
+	to(put, "/api/users/:uid/grants/:instance", admin, everything, "Give a role on an instance, or on * for all", (*call).grant, freshCookie, takes[grantIn], gives[userOut]),
+	to(del, "/api/users/:uid/grants/:instance", admin, everything, "Take a role away", (*call).revokeGrant, freshCookie, gives[userOut]),
 	to(get, "/api/tokens", admin, anybody, "My API tokens; for an admin with all=1 everybody's", (*call).listTokens, gives[tokensOut], asks("all: 1 for everybody's")),
-	to(post, "/api/tokens", admin, anybody, "Make an API token; its text is shown once", (*call).addToken, fresh, takes[tokenIn], creates[tokenOut]),
+	to(post, "/api/tokens", admin, anybody, "Make an API token; its text is shown once", (*call).addToken, freshCookie, takes[tokenIn], creates[tokenOut]),
 	to(del, "/api/tokens/:tid", admin, anybody, "Revoke an API token", (*call).revokeToken, gives[Reply]),
 }
