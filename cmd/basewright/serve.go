@@ -64,6 +64,7 @@ const (
 const reopen = 5 * time.Second
 
 func serve(ctx context.Context, g *global, f serveFlags) error {
+	bounded()
 	log := newLog(g, f.verbose)
 	if _, err := f.sso.issuer(); err != nil {
 		return err

@@ -1,17 +1,27 @@
 package main
 
 import (
+	"math"
 	"runtime/debug"
 	"testing"
 )
 
 // TestThriftEndsWithTheLast: of two that keep memory small at once, the first to end
-// does not end it for the other, nor does the limit outlast both.
+// does not end it for the other, nor does the limit outlast both. So it is also
+// within the agent, whose memory is bounded at all times.
 func TestThriftEndsWithTheLast(t *testing.T) {
-	before := debug.SetMemoryLimit(-1)
-	if before <= ample {
+	old := debug.SetMemoryLimit(-1)
+	if old != math.MaxInt64 {
 		t.Skip("GOMEMLIMIT is set")
 	}
+	defer debug.SetMemoryLimit(old)
+	thriftEnds(t, old)
+	bounded()
+	thriftEnds(t, plenty)
+}
+
+func thriftEnds(t *testing.T, before int64) {
+	t.Helper()
 	first := thrifty()
 	second := thrifty()
 	first()
