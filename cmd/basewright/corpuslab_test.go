@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
 
 	"github.com/basewright/basewright/configs"
@@ -128,6 +129,9 @@ func rewrite(t *testing.T, path, old, new string) {
 // outsideNetwork makes a network that a layout expects somebody else to have made.
 func outsideNetwork(t *testing.T, h *docker.Host, name string) {
 	t.Helper()
+	if err := h.Client().NetworkRemove(t.Context(), name); err != nil && !errdefs.IsNotFound(err) { // of a killed run
+		t.Fatal(err)
+	}
 	made, err := h.Client().NetworkCreate(t.Context(), name, network.CreateOptions{Driver: "bridge"})
 	must(t, err)
 	t.Cleanup(func() {

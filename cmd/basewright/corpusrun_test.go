@@ -59,6 +59,7 @@ func TestCorpusRuns(t *testing.T) {
 // bringUp brings a layout up with the lab's images and returns its folder.
 func bringUp(t *testing.T, h *docker.Host, p published, project string) string {
 	t.Helper()
+	must(t, h.Down(t.Context(), project, true)) // of a killed run; mostly there is none
 	dir := layout(t, p.layout)
 	settings(t, dir, project, p)
 	labFiles(t, dir, p.sql)

@@ -13,13 +13,15 @@ import (
 	"github.com/basewright/basewright/core/supabase"
 )
 
-// engineErasing is the engine, from which an instance is gone when the test ends.
+// engineErasing is the engine, from which an instance is gone when the test begins,
+// should a killed run have left it, and when it ends.
 func engineErasing(t *testing.T, name string) *docker.Host {
 	t.Helper()
 	host, err := docker.Connect(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	erase(t, host, name)
 	t.Cleanup(func() {
 		erase(t, host, name)
 		host.Close()

@@ -165,6 +165,7 @@ func (p *person) clones(host *docker.Host, name, dir string, schemaOnly bool) {
 	if schemaOnly {
 		order, want = append(order, "--schema-only"), 0
 	}
+	erase(p.t, host, clone) // of a killed run; mostly there is none
 	defer func() {
 		erase(p.t, host, clone)
 		p.basewright(0, "instance", "forget", clone)

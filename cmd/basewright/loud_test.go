@@ -20,6 +20,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
@@ -67,6 +68,7 @@ func newSpeaker(t *testing.T, name string) *speaker {
 	t.Cleanup(func() { host.Close() })
 	s := &speaker{person: w.person(t), api: host.Client(), project: prefix + "-" + name, dir: t.TempDir()}
 	s.image = s.project + "-loud:test"
+	s.forget()
 	bin := filepath.Join(t.TempDir(), "loud")
 	build := exec.Command("go", "build", "-o", bin, "./testdata/loud")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -92,6 +94,21 @@ func newSpeaker(t *testing.T, name string) *speaker {
 	answer.Close()
 	t.Cleanup(func() { s.api.ImageRemove(context.Background(), s.image, image.RemoveOptions{Force: true}) })
 	return s
+}
+
+// forget removes what a killed run left of the project.
+func (s *speaker) forget() {
+	s.t.Helper()
+	of := filters.NewArgs(filters.Arg("label", "com.docker.compose.project="+s.project))
+	list, err := s.api.ContainerList(s.t.Context(), container.ListOptions{All: true, Filters: of})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, c := range list {
+		if err := s.api.ContainerRemove(s.t.Context(), c.ID, container.RemoveOptions{Force: true}); err != nil && !errdefs.IsNotFound(err) {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // say runs a container of a service, made from a folder, that prints line until

@@ -164,7 +164,7 @@ func TestCreationsAtOnce(t *testing.T) {
 	c := newCaller(t, startServe(t, p.data).ready())
 	names := []string{prefix + "-n0", prefix + "-n1", prefix + "-n2", prefix + "-logs", prefix + "-n0"}
 	for _, name := range names[:4] {
-		p.removeAfter(name)
+		engineErasing(t, name)
 	}
 	answers, status := make([]answer, len(names)), make([]int, len(names))
 	start := time.Now()
@@ -217,10 +217,4 @@ func (p *person) logsRun(name string) {
 			p.t.Errorf("%s may have %d bytes, want %d; %v", service, got.HostConfig.Memory, want, err)
 		}
 	}
-}
-
-// removeAfter takes what a test makes off the engine when it ends.
-func (p *person) removeAfter(name string) {
-	n := p.newborn("x")
-	n.name = name
 }

@@ -64,7 +64,7 @@ func (u *upgrading) refusesLoss() {
 	u.refuses("worker keeps data at /kept in a volume without a name", "name: "+u.kept().Name)
 	compose = strings.Replace(compose, "[/kept]", `["worker-data:/kept"]`, 1)
 	u.write("docker-compose.yml", strings.Replace(compose, "\nvolumes:\n", "\nvolumes:\n  worker-data: {external: true, name: "+u.kept().Name+"}\n", 1))
-	made, err := u.mirror.api.ContainerCreate(ctx, &container.Config{Image: image, Entrypoint: []string{"sleep", "infinity"}}, nil,
+	made, err := u.mirror.api.ContainerCreate(ctx, &container.Config{Image: image, Entrypoint: []string{"sleep", "infinity"}}, &container.HostConfig{AutoRemove: true},
 		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{u.name + "_default": {}}}, nil, u.name+"-stranger")
 	must(err)
 	gone := sync.OnceFunc(func() {
