@@ -232,5 +232,6 @@ func lastMatch(t core.Target, c core.Container, s signature) (core.LogLine, bool
 	return core.LogLine{}, false
 }
 
-// signedUp matches GoTrue's request line of a sign-up that worked.
-var signedUp = compile(`"path":"/(signup|admin/users)".*"status":2\d\d`)
+// signedUp matches GoTrue's request line of a sign-up that worked. To list the users,
+// which every diagnosis does, is a GET of the same path.
+var signedUp = compile(`"method":"POST".*"path":"/(signup|admin/users)".*"status":2\d\d`)

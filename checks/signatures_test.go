@@ -93,6 +93,8 @@ func TestSignatures(t *testing.T) {
 		}
 		expect(t, "logs.signatures", with(failed), "AUTH-05 auth")
 		expect(t, "logs.signatures", with(failed, worked))
+		listed := core.LogLine{At: now.Add(-time.Minute), Text: `{"component":"api","method":"GET","path":"/admin/users","status":200}`} // as a diagnosis does
+		expect(t, "logs.signatures", with(failed, listed), "AUTH-05 auth")
 	})
 }
 
