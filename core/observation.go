@@ -203,6 +203,17 @@ type HostFacts struct {
 	Disks                               []Disk
 	MemoryTotal, MemoryAvailable        uint64 // bytes; 0 when unknown
 	Projects                            int    // Supabase instances on the engine
+	Prunes                              []Prune
+}
+
+// Prune is a command that the host runs now and then and that removes volumes
+// which no container uses.
+type Prune struct {
+	File    string // of cron, systemd, or a script that they run
+	Line    int
+	Command string
+	Stopped bool // it removes containers that do not run first, and so frees their volumes
+	Named   bool // it takes volumes with a name also where the engine by itself spares them
 }
 
 // Disk is the file system that holds something of the instance.

@@ -27,6 +27,7 @@ var byPerson = map[string]string{
 	"GW-15":   "The proxy in front is not part of the stack.",
 	"HOST-01": "The host needs more memory, or less to do.",
 	"HOST-02": "The resolver belongs to the host.",
+	"HOST-03": "The schedule belongs to the host, and other things than stacks may rely on it.",
 	"LOG-00":  "It is a line that no check knows, so no program knows what to do about it.",
 	"LOG-05":  "What killed analytics is told by the code above it: the host's memory or its processor.",
 	"LOG-06":  "The host needs more memory; to raise the limit would hide that.",

@@ -24,6 +24,7 @@ var recordedOnly = map[string]string{
 	"GW-13":   "the lab's gateway has no buffers for headers",
 	"HOST-01": "it takes a host whose memory is used up",
 	"HOST-02": "it takes a host without a resolver",
+	"HOST-03": "it takes a schedule of the host, of which every stack would be told",
 	"LOG-00":  "what nobody knows cannot be broken on purpose",
 	"LOG-05":  "the text is a shell's, which the lab's analytics lacks; DK-16 is real",
 	"LOG-06":  "it takes a host whose memory is used up",

@@ -54,6 +54,9 @@ func (h *Host) engineFacts(ctx context.Context) (engineFacts, error) {
 	h.facts.value = engineFacts{root: info.DockerRootDir, host: core.HostFacts{
 		EngineID: info.ID, EngineVersion: info.ServerVersion, APIVersion: h.api.ClientVersion(), OS: info.OSType, Arch: info.Architecture,
 		Local: local, MemoryTotal: uint64(max(0, info.MemTotal)), Projects: projects}}
+	if local {
+		h.facts.value.host.Prunes = scheduledPrunes("/")
+	}
 	h.facts.at = time.Now()
 	return h.facts.value, nil
 }

@@ -1,0 +1,50 @@
+package docker
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestScheduledPrunes(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"etc/crontab":                        "# docker system prune --volumes\n0 3 * * * root docker system prune -af --volumes >> /var/log/x 2>&1\n",
+		"etc/cron.d/safe":                    "0 3 * * * root docker system prune -af; docker image prune -a --volumes; docker volume ls\n",
+		"etc/cron.d/elsewhere":               "0 3 * * * root docker -H ssh://other volume prune -f; docker -c other volume prune -f\n",
+		"etc/cron.d/labelled":                "0 3 * * * root docker volume prune -f --filter label=ci\n",
+		"etc/cron.d/calls":                   "TOKEN=geheim\n0 3 * * * root TOKEN=geheim /opt/clean.sh geheim\n",
+		"opt/clean.sh":                       "#!/bin/sh\nset -e\ndocker -H unix:///run/docker.sock volume prune -af && echo ok\n",
+		"etc/cron.daily/docker":              "#!/bin/sh\n\n/usr/bin/docker volume prune --force\n",
+		"var/spool/cron/crontabs/ana":        "@weekly bash -c 'docker volume prune -f --filter all=1'",
+		"etc/systemd/system/clean.service":   "[Service]\nExecStart=/usr/bin/docker system prune --force --volumes\n",
+		"etc/systemd/system/clean.timer":     "[Timer]\nOnCalendar=daily\n",
+		"etc/systemd/system/by-hand.service": "[Service]\nExecStart=/usr/bin/docker system prune --force --volumes\n",
+		"etc/cron.weekly/large":              "docker volume prune -f\n" + strings.Repeat("x", maxSchedule),
+		"etc/cron.d/nested/docker":           "0 3 * * * root docker volume prune -f\n",
+	} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, p := range scheduledPrunes(root) {
+		got = append(got, fmt.Sprintf("%s:%d %s stopped=%t named=%t", p.File, p.Line, p.Command, p.Stopped, p.Named))
+	}
+	want := []string{
+		"/etc/cron.daily/docker:3 docker volume prune --force stopped=false named=false",
+		"/etc/crontab:2 docker system prune -af --volumes stopped=true named=false",
+		"/etc/systemd/system/clean.service:2 docker system prune --force --volumes stopped=true named=false",
+		"/opt/clean.sh:3 docker -H unix:///run/docker.sock volume prune -af stopped=false named=true",
+		"/var/spool/cron/crontabs/ana:1 docker volume prune -f --filter all=1 stopped=false named=true",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("it found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
