@@ -3,6 +3,7 @@ package ui
 import (
 	"crypto/rand"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,6 +55,7 @@ func (l *logins) take(table map[string]*rate.Limiter, key string, every time.Dur
 func (l *logins) may(name, address string) (allowed, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	name = strings.ToLower(name) // as users are looked up: each spelling would have tries of its own
 	known = l.isKnown(name, address)
 	if known {
 		return l.take(l.address, "known "+name+" "+address, time.Second, 20), true
@@ -64,7 +66,7 @@ func (l *logins) may(name, address string) (allowed, known bool) {
 // isKnown reports whether a user logged in from an address before, or is at this
 // machine. The caller holds the lock.
 func (l *logins) isKnown(name, address string) bool {
-	return l.known[name+" "+address] || address == "127.0.0.1" || address == "::1"
+	return l.known[strings.ToLower(name)+" "+address] || address == "127.0.0.1" || address == "::1"
 }
 
 // mayBegin bounds how often an address begins a login at the issuer.
@@ -81,7 +83,7 @@ func (l *logins) succeeded(name, address string) {
 	if len(l.known) > manyKeys {
 		clear(l.known)
 	}
-	l.known[name+" "+address] = true
+	l.known[strings.ToLower(name)+" "+address] = true
 }
 
 // mayNote bounds how fast refusals fill the audit log.

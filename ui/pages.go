@@ -45,7 +45,7 @@ var instancePages = []route{
 	page(get, "/instances/:id/files", admin, everything, "Its files, one as a text", (*call).filesPage, heavy),
 	page(post, "/instances/:id/files", admin, everything, "Preview another text", (*call).previewFile, heavy),
 	page(get, "/instances/:id/files/:draft", admin, everything, "What that would do", (*call).fileDraftPage),
-	page(post, "/instances/:id/files/:draft", admin, everything, "Apply it", (*call).applyFile, heavy),
+	page(post, "/instances/:id/files/:draft", admin, everything, "Apply it", (*call).applyFile, heavy, fresh),
 	page(get, "/instances/:id/snapshots", read, oneInstance, "Its snapshots", (*call).snapshotsPage),
 	page(post, "/instances/:id/snapshots", shoot, oneInstance, "Take a snapshot", (*call).takeSnapshotByForm, heavy),
 	page(post, "/snapshots/:sid/verify", shoot, oneSnapshot, "Read a snapshot back", (*call).verifySnapshotByForm, heavy),

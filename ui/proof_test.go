@@ -23,11 +23,13 @@ import (
 var wantFresh = []string{
 	"PUT /api/playbooks/:pid", "POST /playbooks/:pid/save",
 	"POST /users", "POST /users/:uid", "POST /users/:uid/remove", "POST /users/:uid/grants", "POST /tokens",
+	"POST /instances/:id/files/:draft",
 }
 
 // wantFreshCookie are those that only a browser's must be proven for.
 var wantFreshCookie = []string{
 	"POST /api/users", "PATCH /api/users/:uid", "DELETE /api/users/:uid", "PUT /api/users/:uid/grants/:instance", "DELETE /api/users/:uid/grants/:instance", "POST /api/tokens",
+	"PUT /api/instances/:id/config/file",
 }
 
 // ages gives a world a clock that can be moved on.

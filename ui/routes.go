@@ -72,7 +72,7 @@ var routes = []route{
 	to(get, "/api/instances/:id/config", conf, oneInstance, "Its settings, secrets masked", (*call).showConfig, heavy, gives[configOut]),
 	to(put, "/api/instances/:id/config", mend, oneInstance, "Change settings; answers when they are proven or taken back", (*call).editConfig, heavy, takes[configIn], gives[changeOut]),
 	to(post, "/api/instances/:id/config/file/plan", admin, everything, "What another text of one of its files would do: a compose file reaches the whole host", (*call).planFile, heavy, takes[FileEdit], gives[planOut]),
-	to(put, "/api/instances/:id/config/file", admin, everything, "Give one of its files the text with this plan_hash", (*call).editFile, heavy, takes[FileEdit], accepts),
+	to(put, "/api/instances/:id/config/file", admin, everything, "Give one of its files the text with this plan_hash", (*call).editFile, heavy, freshCookie, takes[FileEdit], accepts),
 	to(post, "/api/instances/:id/clone/plan", admin, everything, "How a clone of it would be made", (*call).planClone, heavy, takes[CloneOrder], gives[planOut]),
 	to(post, "/api/instances/:id/clone", admin, everything, "Make a clone of it, by the plan with this hash", (*call).clone, heavy, takes[CloneOrder], accepts),
 	to(get, "/api/instances/:id/upgrade", admin, oneInstance, "To which newer releases it can go, and what breaks on the way", (*call).upgradeWays, heavy, gives[waysOut]),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"os"
 	"runtime/debug"
 	"sync"
 )
@@ -24,7 +25,7 @@ var thrift struct {
 
 // bounded keeps the agent's memory within plenty, unless GOMEMLIMIT says otherwise.
 func bounded() {
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+	if _, told := os.LookupEnv("GOMEMLIMIT"); !told {
 		debug.SetMemoryLimit(plenty)
 	}
 }

@@ -15,8 +15,9 @@ func TestScheduledPrunes(t *testing.T) {
 		"etc/cron.d/safe":                    "0 3 * * * root docker system prune -af; docker image prune -a --volumes; docker volume ls\n",
 		"etc/cron.d/elsewhere":               "0 3 * * * root docker -H ssh://other volume prune -f; docker -c other volume prune -f\n",
 		"etc/cron.d/labelled":                "0 3 * * * root docker volume prune -f --filter label=ci\n",
-		"etc/cron.d/calls":                   "TOKEN=geheim\n0 3 * * * root TOKEN=geheim /opt/clean.sh geheim\n",
-		"opt/clean.sh":                       "#!/bin/sh\nset -e\ndocker -H unix:///run/docker.sock volume prune -af && echo ok\n",
+		"etc/cron.hourly/clean":              "#!/bin/sh\nset -e\nTOKEN=geheim docker -H unix:///run/docker.sock volume prune -af && echo geheim\n",
+		"etc/cron.monthly/long":              "#!/bin/sh\n# docker volume prune \\\n# -f\n\ndocker --context default system prune \\\n  -af \\\n  --volumes\necho --volumes\n",
+		"etc/cron.d/unlabelled":              "0 3 * * * root docker volume prune -f --filter label!=keep\n",
 		"etc/cron.daily/docker":              "#!/bin/sh\n\n/usr/bin/docker volume prune --force\n",
 		"var/spool/cron/crontabs/ana":        "@weekly bash -c 'docker volume prune -f --filter all=1'",
 		"etc/systemd/system/clean.service":   "[Service]\nExecStart=/usr/bin/docker system prune --force --volumes\n",
@@ -38,13 +39,31 @@ func TestScheduledPrunes(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s:%d %s stopped=%t named=%t", p.File, p.Line, p.Command, p.Stopped, p.Named))
 	}
 	want := []string{
-		"/etc/cron.daily/docker:3 docker volume prune --force stopped=false named=false",
 		"/etc/crontab:2 docker system prune -af --volumes stopped=true named=false",
-		"/etc/systemd/system/clean.service:2 docker system prune --force --volumes stopped=true named=false",
-		"/opt/clean.sh:3 docker -H unix:///run/docker.sock volume prune -af stopped=false named=true",
+		"/etc/cron.d/unlabelled:1 docker volume prune -f --filter label!=keep stopped=false named=false",
+		"/etc/cron.hourly/clean:3 docker -H unix:///run/docker.sock volume prune -af stopped=false named=true",
+		"/etc/cron.daily/docker:3 docker volume prune --force stopped=false named=false",
+		"/etc/cron.monthly/long:5 docker --context default system prune -af --volumes stopped=true named=false",
 		"/var/spool/cron/crontabs/ana:1 docker volume prune -f --filter all=1 stopped=false named=true",
+		"/etc/systemd/system/clean.service:2 docker system prune --force --volumes stopped=true named=false",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("it found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	many := filepath.Join(root, "etc/crontab")
+	if err := os.WriteFile(many, []byte(strings.Repeat("docker volume prune -f;", 2000)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(scheduledPrunes(root)); n != maxPrunes {
+		t.Errorf("of two thousand it shows %d", n)
+	}
+	if err := os.Remove(many); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/proc/kmsg", many); err != nil { // which is regular, empty, and never ends
+		t.Fatal(err)
+	}
+	if n := len(scheduledPrunes(root)); n != len(want)-1 {
+		t.Errorf("beside one that cannot be read it shows %d", n)
 	}
 }

@@ -44,22 +44,22 @@ func (s *Store) Backup(ctx context.Context, dir string) (m Manifest, err error) 
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("back up the state: %w", errors.Join(s.explain(err), os.RemoveAll(temp)))
+			err = fmt.Errorf("back up the state: %w", errors.Join(err, os.RemoveAll(temp)))
 		}
 	}()
 	name := filepath.Base(s.path)
 	if err := s.with.copied(s, ctx, filepath.Join(temp, name)); err != nil {
-		return m, err
+		return m, s.explain(err)
 	}
 	if err := os.Chmod(filepath.Join(temp, name), 0o600); err != nil {
 		return m, err
 	}
 	if m.Audit, err = check(ctx, filepath.Join(temp, name)); err != nil {
-		return m, err
+		return m, fmt.Errorf("the copy cannot be read back, look at the disk that it is on: %w", err)
 	}
 	archives, err := s.archives(ctx)
 	if err != nil {
-		return m, err
+		return m, s.explain(err)
 	}
 	beside := slices.Clone(files)
 	for _, a := range archives {
