@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -52,6 +53,8 @@ func TestHouseInABrowser(t *testing.T) {
 	b.run(chromedp.SendKeys(`.pane input[name=name]`, "cron"))
 	b.click(".pane .primary", "#once")
 	b.shot("tokens-once")
+	b.eval(`Object.defineProperty(navigator, "clipboard", { value: { writeText: async (t) => { window.copied = t; } }, configurable: true }); 0`, nil)
+	b.run(chromedp.Click(`[data-copy-from="#once"]`, chromedp.ByQuery), chromedp.Poll(`window.copied === document.querySelector("#once").textContent`, nil, chromedp.WithPollingTimeout(10*time.Second)))
 
 	t.Log("a creation, checked as one types")
 	b.open("/new")

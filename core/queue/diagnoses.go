@@ -143,10 +143,26 @@ func (q *Diagnoses) fly(ctx context.Context, key flightKey, f *flight, i core.In
 	if q.Ended != nil {
 		q.Ended(f.d, f.err)
 	}
-	if f.err != nil {
-		return
+	switch {
+	case f.err == nil:
+		q.Keep(ctx, i, f.d)
+	case core.CodeOf(f.err) == core.Unreachable:
+		q.Keep(ctx, i, q.unseen(i, key.depth, t, f.err))
 	}
-	q.Keep(ctx, i, f.d)
+}
+
+// unseen is the diagnosis of an instance that could not be looked at. It is kept like
+// every other: what was seen before would pass for what is.
+func (q *Diagnoses) unseen(i core.Instance, depth core.Depth, t core.Trigger, why error) *core.Diagnosis {
+	d := &core.Diagnosis{
+		ID: core.NewID(), Project: i.Project, Timestamp: q.Now().UTC(), Mode: depth, Trigger: t, Status: core.Unknown,
+		Results: map[core.Category]core.CategoryResult{}, Findings: []core.Finding{}, RootCauses: []string{},
+		Unknowns: []core.Unknowable{{Check: "observation", Reason: why.Error()}},
+	}
+	for _, c := range core.Categories {
+		d.Results[c] = core.CategoryResult{Status: "unknown: " + why.Error(), Issues: []string{}}
+	}
+	return d
 }
 
 // Keep stores a diagnosis that was made of an instance, and tells of it.

@@ -149,7 +149,7 @@ document.addEventListener("change", (event) => {
   if (name) each(`input[name="${name}"]`, (box) => { box.checked = event.target.checked; }, event.target.form);
 });
 document.addEventListener("click", async (event) => {
-  const copy = event.target.closest("[data-copy]");
+  const copy = event.target.closest("[data-copy-from]");
   if (copy) {
     const from = find(copy.dataset.copyFrom);
     if (!navigator.clipboard) { // a page that came over plain HTTP has none: who reads copies what is marked
