@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -219,6 +220,11 @@ func TestATokenMakesNoStrongerOne(t *testing.T) {
 		if rec := w.ask("POST", "/api/tokens", text, body); rec.Code != want {
 			t.Errorf("%s: %d %s", body, rec.Code, rec.Body)
 		}
+	}
+	rec := w.ask("POST", "/api/tokens", text, `{"name":"x","verbs":["read"],"instances":["shop"],"days":366}`)
+	made, _ := decoded(t, rec)["token"].(map[string]any)
+	if ends, err := time.Parse(time.RFC3339, fmt.Sprint(made["expires"])); err != nil || time.Until(ends) > 24*time.Hour {
+		t.Errorf("a token of a day made one until %v: %d %v", ends, rec.Code, err)
 	}
 }
 

@@ -21,14 +21,14 @@ import (
 
 // wantFresh are the routes that a login must be proven for, once more by hand.
 var wantFresh = []string{
-	"PUT /api/playbooks/:pid", "POST /playbooks/:pid/save",
+	"PUT /api/playbooks/:pid", "POST /playbooks/:pid/save", "POST /api/tokens",
 	"POST /users", "POST /users/:uid", "POST /users/:uid/remove", "POST /users/:uid/grants", "POST /tokens",
 	"POST /instances/:id/files/:draft",
 }
 
 // wantFreshCookie are those that only a browser's must be proven for.
 var wantFreshCookie = []string{
-	"POST /api/users", "PATCH /api/users/:uid", "DELETE /api/users/:uid", "PUT /api/users/:uid/grants/:instance", "DELETE /api/users/:uid/grants/:instance", "POST /api/tokens",
+	"POST /api/users", "PATCH /api/users/:uid", "DELETE /api/users/:uid", "PUT /api/users/:uid/grants/:instance", "DELETE /api/users/:uid/grants/:instance",
 	"PUT /api/instances/:id/config/file",
 }
 

@@ -130,6 +130,6 @@ var routes = []route{
 	to(put, "/api/users/:uid/grants/:instance", admin, everything, "Give a role on an instance, or on * for all", (*call).grant, freshCookie, takes[grantIn], gives[userOut]),
 	to(del, "/api/users/:uid/grants/:instance", admin, everything, "Take a role away", (*call).revokeGrant, freshCookie, gives[userOut]),
 	to(get, "/api/tokens", admin, anybody, "My API tokens; for an admin with all=1 everybody's", (*call).listTokens, gives[tokensOut], asks("all: 1 for everybody's")),
-	to(post, "/api/tokens", admin, anybody, "Make an API token; its text is shown once", (*call).addToken, freshCookie, takes[tokenIn], creates[tokenOut]),
+	to(post, "/api/tokens", admin, anybody, "Make an API token; its text is shown once", (*call).addToken, fresh, takes[tokenIn], creates[tokenOut]),
 	to(del, "/api/tokens/:tid", admin, anybody, "Revoke an API token", (*call).revokeToken, gives[Reply]),
 }

@@ -22,7 +22,7 @@ type tokenIn struct {
 	Name      string      `json:"name"`
 	Verbs     []core.Verb `json:"verbs" doc:"what it may do: read, logs, config, diagnose, restart, snapshot, repair, schedule, admin"`
 	Instances []string    `json:"instances,omitempty" doc:"on which; all that its user has when left out"`
-	Days      int         `json:"days,omitempty" doc:"how long; 90 when left out"`
+	Days      int         `json:"days,omitempty" doc:"how long; 90 when left out, and never longer than the API token that makes it"`
 }
 
 type tokenOut struct {
@@ -52,8 +52,11 @@ func (c *call) addToken() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A token that makes another must not make a stronger one.
+	// A token that makes another must not make a stronger one, nor one that outlives it.
 	if own := c.who.token; own != nil {
+		if t.Expires.After(own.Expires) {
+			t.Expires = own.Expires
+		}
 		for _, v := range t.Verbs {
 			for _, i := range t.Instances {
 				if !own.Allows(v, i) {
