@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -92,7 +93,6 @@ func serve(ctx context.Context, g *global, f serveFlags) error {
 	fmt.Fprintf(g.out, "Basewright answers at http://%s\n", listener.Addr())
 	opened := make(chan *agent, 1)
 	go openAgent(ctx, g, f, log, set, opened)
-	notify("READY=1")
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -102,9 +102,11 @@ func serve(ctx context.Context, g *global, f serveFlags) error {
 }
 
 // openAgent opens the state, again and again until it can be opened; meanwhile
-// whoever asks is told why not.
+// whoever asks is told why not. To the service manager that is ready, too: ended
+// and started again, this process could open it no better.
 func openAgent(ctx context.Context, g *global, f serveFlags, log *slog.Logger, set func(http.Handler), opened chan<- *agent) {
 	defer close(opened)
+	ready := sync.OnceFunc(func() { notify("READY=1") })
 	for said := ""; ; {
 		a, err := newAgent(g, log)
 		if err == nil {
@@ -116,6 +118,7 @@ func openAgent(ctx context.Context, g *global, f serveFlags, log *slog.Logger, s
 			}
 			if err == nil {
 				set(h)
+				ready()
 				opened <- a
 				return
 			}
@@ -126,6 +129,7 @@ func openAgent(ctx context.Context, g *global, f serveFlags, log *slog.Logger, s
 			log.Error("the state cannot be used; trying again until it can", "error", err)
 		}
 		set(ui.Broken(err))
+		ready()
 		select {
 		case <-ctx.Done():
 			return

@@ -32,9 +32,12 @@ func TestSystemd(t *testing.T) {
 		must(t, err)
 		return string(b[:n])
 	}
-	s := startServe(t, filepath.Join(t.TempDir(), "data"), noEngine, "NOTIFY_SOCKET="+path).ready()
+	s := startServe(t, filepath.Join(t.TempDir(), "data"), noEngine, "NOTIFY_SOCKET="+path)
 	if got := said(); got != "READY=1" {
 		t.Errorf("when it is ready it says %q", got)
+	}
+	if code, body := s.get("/readyz", ""); code != http.StatusOK || !strings.Contains(body, `"state":"ok"`) {
+		t.Errorf("ready it said: %d %s", code, body)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), "GET", s.url+"/api/events", nil)
 	must(t, err)
