@@ -148,21 +148,34 @@ func (a *agent) firstUser(ctx context.Context) error {
 	if err := a.Store.AddUser(ctx, u, hash, e); err != nil {
 		return err
 	}
-	if err := a.nightly(ctx, u.ID); err != nil {
+	if err := a.keepItself(ctx, u.ID); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out, "First start: log in as admin with the password %s (shown this once; change it)\n", password)
 	return nil
 }
 
-// nightly has the state backed up every night, until somebody says otherwise.
-func (a *agent) nightly(ctx context.Context, owner string) error {
-	s := core.Schedule{ID: core.NewID(), Instance: core.EveryInstance, Kind: core.ScheduleBackup, Spec: "17 3 * * *", Zone: "UTC", Enabled: true, Owner: owner, Created: time.Now()}
-	var err error
-	if s.Next, err = queue.Next(s.Spec, s.Zone, s.Created); err != nil {
-		return err
+// keepItself has the state backed up every night and what is old in the audit log
+// archived every month, until somebody says otherwise.
+func (a *agent) keepItself(ctx context.Context, owner string) error {
+	for _, usual := range []struct {
+		kind       core.ScheduleKind
+		spec, what string
+	}{
+		{core.ScheduleBackup, "17 3 * * *", "a backup of the state every night"},
+		{core.ScheduleArchive, "47 4 1 * *", "old entries of the audit log into an archive every month"},
+	} {
+		s := core.Schedule{ID: core.NewID(), Instance: core.EveryInstance, Kind: usual.kind, Spec: usual.spec, Zone: "UTC", Enabled: true, Owner: owner, Created: time.Now()}
+		var err error
+		if s.Next, err = queue.Next(s.Spec, s.Zone, s.Created); err != nil {
+			return err
+		}
+		e := core.AuditEntry{At: s.Created, Actor: "system", Action: "schedule.add", Instance: s.Instance, Outcome: "ok", Detail: usual.what}
+		if err := a.Store.SaveSchedule(ctx, s, e); err != nil {
+			return err
+		}
 	}
-	return a.Store.SaveSchedule(ctx, s, core.AuditEntry{At: s.Created, Actor: "system", Action: "schedule.add", Instance: s.Instance, Outcome: "ok", Detail: "a backup of the state every night"})
+	return nil
 }
 
 // putBack recovers interrupted changes. Those that must wait for the engine are

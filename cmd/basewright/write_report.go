@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -15,8 +17,10 @@ import (
 	"github.com/basewright/basewright/ui/report"
 )
 
-// reportDays is how far back a scheduled report goes.
-const reportDays = 7
+const (
+	reportDays  = 7   // is how far back a scheduled report goes
+	reportsKept = 100 // of so many days, of each instance and of all together
+)
 
 // writeReport keeps the report of a week in the data folder, as JSON, CSV and
 // HTML, and returns where the first is.
@@ -48,7 +52,28 @@ func (a *agent) keepReport(folder string, day time.Time, value any, csv, html fu
 		e.SetIndent("", "  ")
 		return e.Encode(value)
 	}
-	return name + ".json", errors.Join(writeBy(name+".json", asJSON), writeBy(name+".csv", csv), writeBy(name+".html", html))
+	if err := errors.Join(writeBy(name+".json", asJSON), writeBy(name+".csv", csv), writeBy(name+".html", html)); err != nil {
+		return "", err
+	}
+	return name + ".json", dropOldReports(dir)
+}
+
+// dropOldReports leaves the reports of the newest days in a folder, and whatever
+// else somebody put there.
+func dropOldReports(dir string) error {
+	days, err := filepath.Glob(filepath.Join(dir, "????-??-??.json")) // sorted, so the oldest is first
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, path := range days[:max(0, len(days)-reportsKept)] {
+		for _, kind := range []string{".csv", ".html", ".json"} {
+			if err := os.Remove(strings.TrimSuffix(path, ".json") + kind); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // writeBy makes a file for the owner alone.

@@ -17,7 +17,9 @@ func TestWhatCannotBeSeenIsUnknown(t *testing.T) {
 	s, shop := aStore(t), core.Instance{ID: "shop", Project: "shop"}
 	looked(t, s, "shop", time.Now().Add(-time.Minute), time.Second, core.Healthy)
 	var fails error
-	q := NewDiagnoses(func(context.Context, core.Instance, core.Depth, core.Trigger) (*core.Diagnosis, error) { return nil, fails }, s, NewHub(), quiet)
+	q := NewDiagnoses(func(context.Context, core.Instance, core.Depth, core.Trigger) (*core.Diagnosis, error) {
+		return nil, fails
+	}, s, NewHub(), quiet)
 	for _, row := range []struct {
 		fails error
 		want  core.Status

@@ -108,8 +108,14 @@ func (s *Store) ArchiveAudit(ctx context.Context, before time.Time, e core.Audit
 	}
 	row.At, row.Keeper = stamp(e.At), s.agent
 	e.Detail = row.note()
-	err = s.audited(ctx, e, func(tx *gorm.DB) error { return forget(tx, row) })
-	return Archive{s.beside(row.File), row.First, row.Seq}, err
+	done := Archive{s.beside(row.File), row.First, row.Seq}
+	if err := s.audited(ctx, e, func(tx *gorm.DB) error { return forget(tx, row) }); err != nil {
+		return done, err
+	}
+	if err := s.with.compacted(s, ctx); err != nil {
+		return done, fmt.Errorf("the audit log is archived, but the database keeps its size: %w", s.explain(err))
+	}
+	return done, nil
 }
 
 // note is what the log itself says of an archive.

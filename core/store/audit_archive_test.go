@@ -196,3 +196,26 @@ func TestAnExportLeavesNothingOut(t *testing.T) {
 		t.Errorf("read up to %d: %v", read, err)
 	}
 }
+
+// TestAnArchiveGivesRoomBack looks how large the file is before and after.
+func TestAnArchiveGivesRoomBack(t *testing.T) {
+	filesOnly(t)
+	s := opened(t)
+	e := anEntry("change.end")
+	e.At, e.Detail = daysAgo(5), strings.Repeat("long ", 2000)
+	for range 200 {
+		must(t, s.Append(t.Context(), e))
+	}
+	size := func() (pages int64) {
+		must(t, s.read.Raw("pragma page_count").Scan(&pages).Error)
+		return pages
+	}
+	before := size()
+	_, err := s.ArchiveAudit(t.Context(), daysAgo(2), anEntry("audit.archive"))
+	must(t, err)
+	if after := size(); after > before/2 {
+		t.Errorf("the file has %d pages after the archive, %d before it", after, before)
+	}
+	_, err = s.Verify(t.Context())
+	must(t, err)
+}

@@ -34,6 +34,9 @@ type dialect struct {
 	version func(s *Store, ctx context.Context) (string, error)
 	// copied writes what the database holds into a new SQLite file.
 	copied func(s *Store, ctx context.Context, file string) error
+	// compacted gives the disk back what was deleted, where the database does not
+	// do so by itself.
+	compacted func(s *Store, ctx context.Context) error
 }
 
 // busyTimeout is how long a writer waits for another program's.

@@ -33,6 +33,7 @@ var onPostgres = dialect{
 	insertEntry: "insert into audit (seq, at, actor, action, instance, outcome, detail, prev, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 	entries:     "select seq, at, actor, action, instance, outcome, detail, prev, hash from audit order by seq", scan: scanColumns,
 	lasting: (*Store).writePostgres, transaction: (*Store).writePostgres, turn: (*Store).turnPostgres, sound: (*Store).soundPostgres, version: (*Store).versionPostgres, copied: (*Store).exportPostgres,
+	compacted: func(*Store, context.Context) error { return nil }, // autovacuum does
 }
 
 // openPostgres opens the database at an address, and makes the folder for what

@@ -29,6 +29,7 @@ var onSQLite = dialect{
 	insertEntry: "insert into audit (seq, at, actor, action, instance, outcome, detail, prev, hash) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	entries:     joinedEntries, scan: scanJoined,
 	lasting: (*Store).lastingSQLite, transaction: (*Store).transactionSQLite, turn: (*Store).turnSQLite, sound: (*Store).soundSQLite, version: (*Store).versionSQLite, copied: (*Store).vacuumInto,
+	compacted: (*Store).compactedSQLite,
 }
 
 // openSQLite opens the file, and makes it when there is none.
@@ -184,6 +185,17 @@ func (s *Store) soundSQLite(ctx context.Context) error {
 
 func (s *Store) vacuumInto(ctx context.Context, file string) error {
 	return s.write.WithContext(ctx).Exec("vacuum into ?", file).Error
+}
+
+// compactedSQLite writes the file anew when most of it is free. Otherwise what
+// is written next goes there.
+func (s *Store) compactedSQLite(ctx context.Context) error {
+	var free, pages int64
+	db := s.read.WithContext(ctx)
+	if err := errors.Join(db.Raw("pragma freelist_count").Scan(&free).Error, db.Raw("pragma page_count").Scan(&pages).Error); err != nil || free < pages/2 {
+		return err
+	}
+	return s.writing(ctx, func(conn *gorm.DB) error { return conn.Exec("vacuum").Error })
 }
 
 // joinedEntries asks for the entries with their texts in one, since every column
