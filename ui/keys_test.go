@@ -2,13 +2,16 @@ package ui
 
 import (
 	"context"
+	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/store"
@@ -52,9 +55,40 @@ func TestKeysAreShownOneByOne(t *testing.T) {
 	}
 }
 
-// TestKeysInABrowser shows one key after the other, without a new page.
+// TestAnOldLoginIsShownNoKey before it is proven in place; what it wanted is kept, and
+// that a new instance's keys are shown once is not used up.
+func TestAnOldLoginIsShownNoKey(t *testing.T) {
+	w := newWorld(t)
+	withKeys(w)
+	passed := w.ages()
+	w.withPassword("ana")
+	must(t, w.a.Store.AddInstance(t.Context(), core.Instance{ID: "fresh", Name: "Fresh", Project: "fresh", Dir: "/srv/fresh", Origin: core.Created, Mode: core.Control}, entryOf("instance.register")))
+	cookie := sessionOf(w.logIn("/api/session", "192.0.2.1", "ana", goodPassword))
+	for n, tt := range []struct{ path, sent string }{{"/instances/shop/keys", "key=SERVICE_ROLE_KEY"}, {"/instances/fresh/handover", ""}} {
+		passed.Add(int64(time.Hour))
+		send := func(form string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest("POST", tt.path, strings.NewReader(form))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			r.AddCookie(cookie)
+			return w.send(r)
+		}
+		rec := send(tt.sent)
+		page := rec.Body.String()
+		if rec.Code != http.StatusForbidden || strings.Contains(page, canary) || !strings.Contains(page, `name="proof"`) || n == 0 && !strings.Contains(page, `name="key" value="SERVICE_ROLE_KEY"`) {
+			t.Errorf("%s: %d %s", tt.path, rec.Code, page)
+		}
+		if rec := send(tt.sent + "&proof=" + url.QueryEscape(goodPassword)); rec.Code != http.StatusOK || !strings.Contains(html.UnescapeString(rec.Body.String()), canary) {
+			t.Errorf("%s, proven: %d %s", tt.path, rec.Code, rec.Body)
+		}
+	}
+}
+
+// TestKeysInABrowser shows one key after the other, without a new page, also when it
+// must be asked first who that is.
 func TestKeysInABrowser(t *testing.T) {
 	w := newWorld(t)
+	passed := w.ages()
 	w.withPassword("ana")
 	withKeys(w)
 	b := browse(t, w)
@@ -63,6 +97,14 @@ func TestKeysInABrowser(t *testing.T) {
 	b.eval(`window.stays = true`, nil)
 	b.click(`button[value=ANON_KEY]`, "#key-ANON_KEY")
 	b.shot("keys-shown")
+	passed.Store(int64(20 * time.Minute))
+	b.click(`button[value=SERVICE_ROLE_KEY]`, ".still [name=proof]")
+	b.has(`document.activeElement.name === "proof"`)
+	b.run(chromedp.KeyEvent("wrong"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(".still .problem", chromedp.ByQuery))
+	b.shot("keys-proof")
+	b.run(chromedp.SendKeys(".still [name=proof]", goodPassword))
+	b.click(".still .primary", "#key-SERVICE_ROLE_KEY")
+	b.click(`button[value=ANON_KEY]`, "#key-ANON_KEY")
 	b.click(`button[value=SERVICE_ROLE_KEY]`, "#key-SERVICE_ROLE_KEY")
 	var stays, masked bool
 	b.eval(`Boolean(window.stays)`, &stays)
@@ -85,5 +127,5 @@ func TestKeysInABrowser(t *testing.T) {
 		}
 	}
 	b.run(chromedp.Click(`#keys-list a.button`, chromedp.ByQuery), chromedp.WaitNotPresent("#key-SERVICE_ROLE_KEY", chromedp.ByQuery))
-	b.quiet()
+	b.quiet("403")
 }

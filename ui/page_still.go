@@ -11,7 +11,7 @@ import (
 )
 
 // askStill asks a person to show that it is still they, with what they sent kept.
-// The editor asks in the place of its answer; who logs in at an issuer may do that
+// The editor and the list of keys ask in the place of their answer; who logs in at an issuer may do that
 // in another tab.
 func (a *Agent) askStill(c *gin.Context, refused Problem, cause error) {
 	who, _ := a.authenticate(c)

@@ -37,7 +37,7 @@ var instancePages = []route{
 	page(post, "/changes/:cid/undo", mend, oneChange, "Undo a change", (*call).undoChange, heavy),
 	page(get, "/instances/:id/logs", tail, oneInstance, "What the services logged", (*call).logsPage, heavy),
 	page(get, "/instances/:id/keys", admin, oneInstance, "Its address and keys, masked", (*call).keysPage, heavy),
-	page(post, "/instances/:id/keys", admin, oneInstance, "Show one of them", (*call).revealKey, heavy),
+	page(post, "/instances/:id/keys", admin, oneInstance, "Show one of them", (*call).revealKey, heavy, fresh),
 	page(get, "/instances/:id/config", conf, oneInstance, "Its settings", (*call).configPage, heavy),
 	page(post, "/instances/:id/config", mend, oneInstance, "Preview an edit", (*call).previewConfig, heavy),
 	page(get, "/instances/:id/config/:draft", mend, oneInstance, "What an edit would do", (*call).draftPage),

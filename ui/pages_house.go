@@ -26,7 +26,7 @@ var housePages = []route{
 	page(get, "/new", admin, everything, "The form for a new instance", (*call).createPage),
 	page(post, "/new/check", admin, everything, "What is in the way of it", (*call).createLook, heavy),
 	page(post, "/new", admin, everything, "Create it", (*call).createSent, heavy),
-	page(post, "/instances/:id/handover", admin, oneInstance, "Its address and keys, once", (*call).handOver, heavy),
+	page(post, "/instances/:id/handover", admin, oneInstance, "Its address and keys, once", (*call).handOver, heavy, fresh),
 
 	page(get, "/playbooks", read, anybody, "What mends, and how that went", (*call).playbooksPage),
 	page(get, "/playbooks/new", admin, everything, "Write one", (*call).editorPage),

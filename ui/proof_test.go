@@ -23,7 +23,7 @@ import (
 var wantFresh = []string{
 	"PUT /api/playbooks/:pid", "POST /playbooks/:pid/save", "POST /api/tokens",
 	"POST /users", "POST /users/:uid", "POST /users/:uid/remove", "POST /users/:uid/grants", "POST /tokens",
-	"POST /instances/:id/files/:draft",
+	"POST /instances/:id/files/:draft", "POST /instances/:id/keys", "POST /instances/:id/handover",
 }
 
 // wantFreshCookie are those that only a browser's must be proven for.

@@ -106,7 +106,8 @@ func streams(kind string) func(*route) {
 func heavy(r *route) { r.heavy = true }
 
 // fresh wants who asks by a login to have shown a short while ago that it is they,
-// for what a browser that was left open must not do: it gives power that lasts.
+// for what a browser that was left open must not do: it gives power that lasts, or
+// shows what does.
 func fresh(r *route) { r.fresh = allLogins }
 
 // freshCookie wants it of browsers alone: a JWT is kept by a program, which nobody
