@@ -5,6 +5,7 @@ package ui
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -36,6 +37,7 @@ type Agent struct {
 	logins      logins
 	drills      drills
 	paces       paces
+	silence     atomic.Pointer[string] // of the Docker Engine, when it was last looked at
 	panel       pressroom
 	description func() ([]byte, error) // OpenAPI, made when it is first asked for
 	reader      func() (reader, error) // the same, to read

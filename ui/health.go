@@ -37,7 +37,7 @@ func (c *call) readiness() (readyOut, error) {
 	out := readyOut{ok(""), "ready", map[string]string{"state": "ok", "engine": "ok", "changes": "ok"}}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), 3*time.Second)
 	defer cancel()
-	if err := c.Engine(ctx); err != nil {
+	if err := c.EngineAnswers(ctx); err != nil {
 		out.Status, out.Parts["engine"] = "degraded", plain(err)
 	}
 	open, err := c.Store.Unfinished(ctx)

@@ -22,7 +22,7 @@ type shelf struct {
 type slot struct {
 	rights, address, part string
 	lang                  panel.Lang
-	theme                 string
+	theme, silent         string
 	small                 bool
 }
 
@@ -81,7 +81,7 @@ func kept(serve func(*call) (any, error)) func(*call) (any, error) {
 
 func (c *call) keptSheet(serve func(*call) (any, error)) (sheet, error) {
 	f, shelf := c.frame(c.Context, c.who), &c.panel.shelf
-	k := slot{c.who.rights(), c.Request.URL.RequestURI(), partOf(c.Context), f.Lang, f.Theme, acceptsGzip(c.Context)}
+	k := slot{c.who.rights(), c.Request.URL.RequestURI(), partOf(c.Context), f.Lang, f.Theme, f.Silent, acceptsGzip(c.Context)}
 	p, came := shelf.at(k)
 	p.mu.Lock()
 	defer p.mu.Unlock()

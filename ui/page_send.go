@@ -69,8 +69,11 @@ func (a *Agent) frame(c *gin.Context, who identity) panel.Frame {
 		User: who.user.Name, Admin: who.may(core.MayAdmin, core.EveryInstance),
 		Path: c.Request.URL.Path, Address: address(c.Request.URL), Version: a.Version, Assets: a.panel.assets, Nav: a.panel.navigation(who),
 	}
-	if who.user.Name != "" && a.Store.Damaged() != nil {
-		f.Damaged = a.Store.Name()
+	if who.user.Name != "" {
+		f.Silent = a.silent()
+		if a.Store.Damaged() != nil {
+			f.Damaged = a.Store.Name()
+		}
 	}
 	if key := "done." + c.Query("done"); panel.Has(key) {
 		f.Notice = f.Lang.T(key)

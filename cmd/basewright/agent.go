@@ -131,6 +131,7 @@ func (a *agent) start(ctx context.Context) error {
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.all.Go(func() { a.putBack(ctx) })
 	a.all.Go(func() { a.Scheduler.Serve(ctx) })
+	a.all.Go(func() { a.WatchEngine(ctx) })
 	a.all.Go(debug.FreeOSMemory) // what opening the rooms took is not needed again
 	return nil
 }

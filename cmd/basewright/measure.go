@@ -31,7 +31,7 @@ func (a *agent) measure() {
 	m.Gauge("basewright_engine_up", "1 when the Docker Engine answers.", func() float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		if a.engineAnswers(ctx) != nil {
+		if a.EngineAnswers(ctx) != nil {
 			return 0
 		}
 		return 1

@@ -242,7 +242,11 @@ func TestServeWithoutAnEngine(t *testing.T) {
 		}
 	}
 	s.stop()
-	again := startServe(t, data, noEngine).ready()
+	again := startServe(t, data, noEngine)
+	again.wait(time.Minute, func() bool { // by itself: nobody has asked /readyz
+		_, page := again.get("/settings", token)
+		return strings.Contains(page, "No Docker Engine answers") && strings.Contains(page, "unix:///nonexistent/basewright.sock")
+	})
 	if strings.Contains(again.out.String(), "password") {
 		t.Errorf("the password is printed again:\n%s", again.out)
 	}

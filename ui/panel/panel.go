@@ -37,6 +37,7 @@ type Frame struct {
 	Title   string
 	Notice  string // message that tells what was just done
 	Damaged string // the database, when part of it cannot be read
+	Silent  string // why no Docker Engine answers, when none does
 	Version string
 	Assets  Assets
 }
