@@ -22,6 +22,7 @@ type auditVerifyOut struct {
 	Reply
 	Entries int64  `json:"entries"`
 	Hash    string `json:"hash" doc:"of the last entry"`
+	NotRead int64  `json:"not_read,omitempty" doc:"entries that another agent keeps in archives, and of which only its note was looked at"`
 }
 
 func (c *call) listAudit() (any, error) {
@@ -53,7 +54,7 @@ func (c *call) auditQuery() (store.AuditQuery, error) {
 func (c *call) verifyAudit() (any, error) {
 	head, err := c.Store.Verify(c)
 	if err != nil && core.CodeOf(err) == core.Conflict {
-		return auditVerifyOut{Reply{false, err.Error()}, head.Seq, head.Hash}, nil
+		return auditVerifyOut{Reply{false, err.Error()}, head.Seq, head.Hash, 0}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -63,7 +64,11 @@ func (c *call) verifyAudit() (any, error) {
 	if n := len(elsewhere); n > 0 {
 		said += fmt.Sprintf("; entries 1 to %d were not all read here, since another agent keeps archives of them", elsewhere[n-1].Last)
 	}
-	return auditVerifyOut{ok(said), head.Seq, head.Hash}, err
+	out := auditVerifyOut{ok(said), head.Seq, head.Hash, 0}
+	for _, a := range elsewhere {
+		out.NotRead += a.Last - a.First + 1
+	}
+	return out, err
 }
 
 // exportAudit writes every entry as a line of JSON. Who takes them too slowly is

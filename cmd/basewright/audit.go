@@ -49,7 +49,9 @@ func auditList(g *global) *cobra.Command {
 
 func auditVerify(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "verify", Short: "Prove that no entry was changed, removed, inserted or cut off", Example: "  basewright audit verify", Args: exactly(0, "no arguments"),
+		Use: "verify", Short: "Prove that no entry was changed, removed, inserted or cut off",
+		Long:    "Prove that no entry was changed, removed, inserted or cut off. It exits 1 when one was, and 2 when the proof has a gap: archives that another agent keeps and that were not read.",
+		Example: "  basewright audit verify", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w, err := openState(g, nil)
 			if err != nil {
@@ -62,6 +64,9 @@ func auditVerify(g *global) *cobra.Command {
 			}
 			fmt.Fprintf(g.out, "%d entries, unbroken; the last has the hash %s\n", head.Seq, head.Hash)
 			elsewhere, err := w.store.Elsewhere(cmd.Context())
+			if err == nil && len(elsewhere) > 0 {
+				err = exit{code: exitNoSight}
+			}
 			for _, a := range elsewhere {
 				fmt.Fprintf(g.out, "entries %d to %d were not read: another agent keeps them in %s; with a copy in this data folder they are\n", a.First, a.Last, printable(a.Path))
 			}

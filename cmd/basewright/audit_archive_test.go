@@ -18,9 +18,10 @@ import (
 func TestAgentsThatShareADatabaseArchive(t *testing.T) {
 	t.Parallel()
 	address, one, two := coretest.Postgres(t), filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "two")
+	code := 0
 	said := func(data string, args ...string) string {
 		var out, errs bytes.Buffer
-		run(context.Background(), append([]string{"--data", data, "--database", address, "audit"}, args...), console{out: &out, err: &errs, in: strings.NewReader("")})
+		code = run(context.Background(), append([]string{"--data", data, "--database", address, "audit"}, args...), console{out: &out, err: &errs, in: strings.NewReader("")})
 		return out.String() + errs.String()
 	}
 	for _, data := range []string{one, two} {
@@ -41,11 +42,11 @@ func TestAgentsThatShareADatabaseArchive(t *testing.T) {
 	if got := said(one, "archive", "--older-than-days", "7"); !strings.HasPrefix(got, "entries 1 to 6 are in "+one) {
 		t.Errorf("archive: %s", got)
 	}
-	if got := said(one, "verify"); !strings.HasPrefix(got, "8 entries, unbroken") || strings.Contains(got, "not read") {
-		t.Errorf("its keeper: %s", got)
+	if got := said(one, "verify"); !strings.HasPrefix(got, "8 entries, unbroken") || strings.Contains(got, "not read") || code != exitOK {
+		t.Errorf("its keeper: exit %d, %s", code, got)
 	}
-	if got := said(two, "verify"); !strings.HasPrefix(got, "8 entries, unbroken") || !strings.Contains(got, "entries 1 to 6 were not read: another agent keeps them") {
-		t.Errorf("the other: %s", got)
+	if got := said(two, "verify"); !strings.HasPrefix(got, "8 entries, unbroken") || !strings.Contains(got, "entries 1 to 6 were not read: another agent keeps them") || code != exitNoSight {
+		t.Errorf("the other: exit %d, %s", code, got)
 	}
 	if got := said(two, "export"); !strings.Contains(got, "which another agent keeps") {
 		t.Errorf("export: %s", got)

@@ -124,7 +124,7 @@ func lastHead(tx *gorm.DB) (h Head, err error) {
 func (s *Store) matchHead(tx *gorm.DB, h, last Head) error {
 	hash := last.Hash
 	if h.Seq < last.Seq && h.Seq > 0 {
-		found, err := hashAt(tx, h)
+		found, err := s.hashAt(tx, h)
 		if err != nil {
 			return err
 		}
@@ -141,12 +141,25 @@ func (s *Store) matchHead(tx *gorm.DB, h, last Head) error {
 }
 
 // hashAt returns the hash that the log has where h is. An entry that another agent
-// archived since, while this one was not there to see, is taken for h.
-func hashAt(tx *gorm.DB, h Head) (hash string, err error) {
-	err = tx.Raw(`select hash from audit where seq = @seq
-		union all select case seq when @seq then hash else @hash end from audit_archives where @seq between first and seq`,
-		map[string]any{"seq": h.Seq, "hash": h.Hash}).Scan(&hash).Error
-	return hash, err
+// archived since, while this one was not there to see, is taken for h, when the log
+// says that it was archived.
+func (s *Store) hashAt(tx *gorm.DB, h Head) (hash string, err error) {
+	if err := tx.Raw("select hash from audit where seq = ?", h.Seq).Scan(&hash).Error; err != nil || hash != "" {
+		return hash, err
+	}
+	var in []archiveRow
+	if err := tx.Limit(1).Find(&in, "? between first and seq", h.Seq).Error; err != nil || len(in) == 0 {
+		return "", err
+	}
+	if s.elsewhere(in[0]) {
+		if told, err := noted(tx, in[0]); err != nil || !told {
+			return "", err
+		}
+	}
+	if h.Seq == in[0].Seq {
+		return in[0].Hash, nil
+	}
+	return h.Hash, nil
 }
 
 // Audit returns the last entries, newest first.
@@ -174,7 +187,7 @@ func (s *Store) Verify(ctx context.Context) (Head, error) {
 	if headErr != nil {
 		known = nil
 	}
-	end, err := s.archiveChain(ctx)
+	end, err := s.archiveChain(ctx, known)
 	if err == nil {
 		end, err = s.chain(ctx, known)
 	}
@@ -230,11 +243,19 @@ func (s *Store) followRows(ctx context.Context, rows *sql.Rows, end Head, known 
 		if end, err = next(end, e); err != nil {
 			return end, err
 		}
-		if known != nil && e.Seq == known.Seq && e.Hash != known.Hash {
-			return end, core.Errorf(core.Conflict, "audit entry %d is not the one that was recorded beside the database", e.Seq)
+		if err := known.agrees(end); err != nil {
+			return end, err
 		}
 	}
 	return end, rows.Err()
+}
+
+// agrees refuses an entry that is not the one which h, if there is any, knows.
+func (h *Head) agrees(entry Head) error {
+	if h != nil && entry.Seq == h.Seq && entry.Hash != h.Hash {
+		return core.Errorf(core.Conflict, "audit entry %d is not the one that was recorded beside the database", entry.Seq)
+	}
+	return nil
 }
 
 // startHead writes the head of an empty log, and catches up with entries whose

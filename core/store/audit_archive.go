@@ -65,8 +65,9 @@ func archived(db *gorm.DB) (Head, error) {
 	return Head{last.Seq, last.Hash}, nil
 }
 
-// archiveChain follows the chain through every archive and returns its end.
-func (s *Store) archiveChain(ctx context.Context) (end Head, err error) {
+// archiveChain follows the chain through every archive and returns its end. An entry
+// that is known from elsewhere must be the same.
+func (s *Store) archiveChain(ctx context.Context, known *Head) (end Head, err error) {
 	rows, err := s.archives(ctx)
 	if err != nil {
 		return end, fmt.Errorf("verify the audit log: %w", s.explain(err))
@@ -75,7 +76,10 @@ func (s *Store) archiveChain(ctx context.Context) (end Head, err error) {
 		if s.elsewhere(r) {
 			end, err = s.believe(ctx, r, end)
 		} else {
-			end, err = s.readArchive(r, end, nil)
+			end, err = s.readArchive(r, end, func(e core.AuditEntry) error { return known.agrees(Head{e.Seq, e.Hash}) })
+		}
+		if err == nil {
+			err = known.agrees(end)
 		}
 		if err != nil {
 			return end, err

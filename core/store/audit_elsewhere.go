@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"gorm.io/gorm"
+
 	"github.com/basewright/basewright/core"
 )
 
@@ -35,23 +37,31 @@ func (s *Store) Elsewhere(ctx context.Context) ([]Archive, error) {
 }
 
 // believe goes on after an archive that cannot be read here. Its note must join
-// the one before. The newest archive's must also be in the log, which holds it as
-// long as no other follows: rows that were taken away behind a note that somebody
-// made up are noticed.
+// the one before, and be in the log.
 func (s *Store) believe(ctx context.Context, r archiveRow, end Head) (Head, error) {
 	if r.First != end.Seq+1 {
 		return end, core.Errorf(core.Conflict, "audit entry %d is missing", end.Seq+1)
 	}
-	var noted int64
-	err := s.read.WithContext(ctx).Raw(`select count(*) from audit_archives r where r.seq = ? and
-		(exists (select 1 from audit_archives n where n.seq > r.seq) or exists (select 1 from audit a where a.seq > r.seq and a.action = 'audit.archive' and a.detail = ?))`, r.Seq, r.note()).Scan(&noted).Error
+	told, err := noted(s.read.WithContext(ctx), r)
 	if err != nil {
 		return end, fmt.Errorf("verify the audit log: %w", s.explain(err))
 	}
-	if noted == 0 {
+	if !told {
 		return end, core.Errorf(core.Conflict, "audit entries %d to %d are missing: the log does not say that they were archived", r.First, r.Seq)
 	}
 	return Head{r.Seq, r.Hash}, nil
+}
+
+// noted reports whether the log says that an archive was made. It says so of the
+// newest one as long as no other follows, and never right behind it, since the newest
+// entry is not archived: rows that were taken away behind a note that somebody made up
+// are noticed. Who also makes up the entries between is not, which is why Elsewhere
+// tells what nobody read.
+func noted(db *gorm.DB, r archiveRow) (bool, error) {
+	var n int64
+	err := db.Raw(`select count(*) from audit_archives r where r.seq = ? and
+		(exists (select 1 from audit_archives n where n.seq > r.seq) or exists (select 1 from audit a where a.seq > r.seq + 1 and a.action = 'audit.archive' and a.detail = ?))`, r.Seq, r.note()).Scan(&n).Error
+	return n > 0, err
 }
 
 // stillThere refuses to leave out entries that were archived while they were read.
