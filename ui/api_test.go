@@ -3,6 +3,8 @@ package ui
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -132,6 +134,33 @@ func TestEventsAreFilteredAndResumed(t *testing.T) {
 	again := read(strings.TrimPrefix(first[0], "id: "), 2)
 	if strings.Join(again, "\n") != strings.Join(first[2:], "\n") {
 		t.Errorf("resumed with %q, want %q", again, first[2:])
+	}
+}
+
+// TestAReaderWhoTakesNothingIsDropped opens a stream and does not read from it:
+// publishing never waits for them, and their connection ends.
+func TestAReaderWhoTakesNothingIsDropped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, login := w.user("vic", map[string]core.Role{"shop": core.Viewer})
+	ended := make(chan bool, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.h.ServeHTTP(rw, r); ended <- true }))
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	must(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "GET /api/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", server.Listener.Addr(), login)
+	must(t, err)
+	_, err = bufio.NewReader(conn).ReadString(':') // the stream has begun
+	must(t, err)
+	huge := strings.Repeat("x", 1<<20)
+	for range 200 {
+		w.a.Hub.Publish("change", "shop", map[string]string{"text": huge})
+	}
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Error("a reader who takes nothing is still waited for")
 	}
 }
 

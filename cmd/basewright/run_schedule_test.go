@@ -17,9 +17,11 @@ import (
 
 // idleAgent is an agent whose rooms are wired and of which nothing runs; no
 // engine answers it.
-func idleAgent(t *testing.T) *agent {
+func idleAgent(t *testing.T) *agent { return idleAgentIn(t, filepath.Join(t.TempDir(), "data")) }
+
+func idleAgentIn(t *testing.T, data string) *agent {
 	t.Helper()
-	g := &global{console: &console{out: io.Discard, err: io.Discard}, dockerHost: "unix:///nonexistent/basewright.sock", dataDir: filepath.Join(t.TempDir(), "data")}
+	g := &global{console: &console{out: io.Discard, err: io.Discard}, dockerHost: "unix:///nonexistent/basewright.sock", dataDir: data}
 	a, err := newAgent(g, slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() { a.close(0) })

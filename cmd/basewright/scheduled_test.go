@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/coretest"
+	"github.com/basewright/basewright/core/store"
 )
 
 // workbench is a fake whose database can be dumped, and that makes throwaway ones
@@ -85,9 +87,12 @@ type clockwork struct {
 	ended chan string
 }
 
-func newClockwork(t *testing.T) *clockwork {
+func newClockwork(t *testing.T) *clockwork { return wound(t, idleAgent(t)) }
+
+// wound makes a clockwork of an agent.
+func wound(t *testing.T, a *agent) *clockwork {
 	t.Helper()
-	c := &clockwork{agent: idleAgent(t), t: t, ended: make(chan string, 1)}
+	c := &clockwork{agent: a, t: t, ended: make(chan string, 1)}
 	i := core.Instance{ID: "till", Name: "till", Project: "till", Dir: filepath.Join(t.TempDir(), "till"), Origin: core.Adopted, Mode: core.Control}
 	i.Files = []string{filepath.Join(i.Dir, "docker-compose.yml")}
 	must(t, c.store.AddInstance(t.Context(), i, local("instance.adopt", "")))
@@ -143,6 +148,37 @@ func TestScheduledSnapshotAndDrill(t *testing.T) {
 	if c.bench.poured != 1 || c.bench.up != 0 {
 		t.Errorf("%d dumps were restored, and %d throwaway databases are left", c.bench.poured, c.bench.up)
 	}
+}
+
+// TestScheduledArchive: a schedule moves what is older than a year out of the audit
+// log, once, and leaves the rest.
+func TestScheduledArchive(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	s, err := store.Open(filepath.Join(data, "basewright.db"))
+	must(t, err)
+	old := local("instance.adopt", "long ago")
+	old.At = time.Now().AddDate(0, 0, -oldestKept-1)
+	must(t, s.Append(t.Context(), old))
+	must(t, s.Close())
+	c := wound(t, idleAgentIn(t, data))
+	must(t, c.store.Grant(t.Context(), c.owner.ID, core.EveryInstance, core.Admin, local("user.grant", "")))
+	done, told := c.due(core.ScheduleArchive, "")
+	if done.Outcome != "ok" || !strings.HasPrefix(done.Detail, data) || len(told) != 1 || told[0].Action != "audit.archive" {
+		t.Fatalf("%s %q, told %+v", done.Outcome, done.Detail, told)
+	}
+	if text, err := os.ReadFile(done.Detail); err != nil || len(text) == 0 {
+		t.Errorf("the archive: %d bytes, %v", len(text), err)
+	}
+	left, err := c.store.Audit(t.Context(), 0)
+	must(t, err)
+	if oldest := left[len(left)-1]; oldest.Seq != 2 {
+		t.Errorf("the oldest entry that is left is %+v", oldest)
+	}
+	if again, _ := c.due(core.ScheduleArchive, ""); again.Outcome != "ok" || again.Detail != "nothing is that old" {
+		t.Errorf("a second time: %s %q", again.Outcome, again.Detail)
+	}
+	_, err = c.store.Verify(t.Context())
+	must(t, err)
 }
 
 // TestAScheduleWhoseOwnerLostTheRight: at the time of the run it is refused and told,

@@ -452,6 +452,12 @@ func TestBackupOfTheStateByCommand(t *testing.T) {
 	if text := do(0, "token", "list"); !strings.Contains(text, "cron") || strings.Contains(text, token) {
 		t.Errorf("%s", text)
 	}
+	keys, err := os.ReadFile(filepath.Join(data, "signing-keys"))
+	must(t, err)
+	do(0, "token", "rotate-key")
+	if now, err := os.ReadFile(filepath.Join(data, "signing-keys")); err != nil || bytes.Equal(now, keys) {
+		t.Errorf("the key that signs logins is the old one, %v", err)
+	}
 	do(2, "user", "disable", "ana")
 	do(2, "schedule", "add", "shop", "@daily", "--user", "ana")
 	do(0, "schedule", "add", "*", "@daily", "--kind", "state-backup", "--user", "ana")
