@@ -42,16 +42,6 @@ func init() {
 		}},
 	})
 	register(core.Checker{
-		ID: "host.prunes", Title: "Nothing on the host removes volumes by the clock", Category: core.Configuration, Depth: core.Quick, Check: scheduledPrune,
-		Finds: []core.Explanation{{
-			Code: "HOST-03", Title: "The host removes unused volumes by the clock", Severity: core.Warning, OnHost: true,
-			What:   "Cron or a timer of systemd runs a Docker prune that takes volumes, and this stack keeps something in volumes.",
-			Breaks: "Nothing while the containers are there. Whoever stops the stack, or takes it down for an upgrade, finds its volumes empty the next morning.",
-			Do:     "Take --volumes out of the command, or keep it to volumes with a label of their own: --filter label=disposable.",
-			Data:   "What is in the volumes is lost at the first run after the stack was stopped or taken down.", Sources: "Docker docs, prune unused objects; coollabsio/coolify#5164",
-		}},
-	})
-	register(core.Checker{
 		ID: "network.published", Title: "Published ports take connections on this host",
 		Category: core.NetworkConnectivity, Check: publishedPorts,
 		Finds: []core.Explanation{{

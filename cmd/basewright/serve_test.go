@@ -452,6 +452,7 @@ func TestBackupOfTheStateByCommand(t *testing.T) {
 	if text := do(0, "token", "list"); !strings.Contains(text, "cron") || strings.Contains(text, token) {
 		t.Errorf("%s", text)
 	}
+	do(0, "token", "rotate-key")
 	keys, err := os.ReadFile(filepath.Join(data, "signing-keys"))
 	must(t, err)
 	do(0, "token", "rotate-key")
