@@ -70,8 +70,9 @@ type User struct {
 	Created  time.Time       `json:"created"`
 	Grants   map[string]Role `json:"grants"` // instance, or "*", to role
 
-	SecondFactor bool   `json:"second_factor"`     // a login needs a code, too
-	Subject      string `json:"subject,omitempty"` // who they are at the issuer of single sign-on
+	SecondFactor bool   `json:"second_factor"`      // a login needs a code, too
+	Subject      string `json:"subject,omitempty"`  // who they are at the issuer of single sign-on
+	Language     string `json:"language,omitempty"` // that they chose in the panel, empty for none
 }
 
 // RoleOn returns the user's role on an instance, "" for none.

@@ -55,12 +55,19 @@ func (c *call) leave() (any, error) {
 	return c.goTo("/login?ended=1", "")
 }
 
+// chooseLanguage keeps the language for who is logged in, wherever they are, and in
+// this browser for whoever is not.
 func (c *call) chooseLanguage() (any, error) {
 	lang := panel.Lang(c.PostForm("lang"))
 	if !slices.Contains(panel.Langs, lang) {
 		return nil, core.Errorf(core.Invalid, "the panel does not speak %q", clip(string(lang), 20))
 	}
 	c.prefer(langCookie, string(lang))
+	if who, err := c.authenticate(c.Context); err == nil && who.token == nil {
+		if err := c.Store.SetLanguage(c, who.user.ID, string(lang)); err != nil {
+			return nil, err
+		}
+	}
 	return c.goTo(backOf(c.Context), "")
 }
 

@@ -59,7 +59,10 @@ const (
 
 // frame is what the page of this request has around it.
 func (a *Agent) frame(c *gin.Context, who identity) panel.Frame {
-	lang, _ := c.Cookie(langCookie)
+	lang := who.user.Language
+	if lang == "" {
+		lang, _ = c.Cookie(langCookie)
+	}
 	theme, _ := c.Cookie(themeCookie)
 	if theme != "light" && theme != "dark" {
 		theme = ""

@@ -43,7 +43,7 @@ func (a *agent) runSchedule(ctx context.Context, s core.Schedule) (string, error
 	}
 	last, done, errs := "nothing to do", 0, []error{}
 	if s.Kind == core.ScheduleReport && s.Instance == core.EveryInstance {
-		_, err := a.writeFleetReport(ctx, list)
+		_, err := a.writeFleetReport(ctx, s.Owner, list)
 		errs = append(errs, err)
 	}
 	for _, i := range list {
@@ -131,7 +131,7 @@ func (a *agent) runOn(ctx context.Context, s core.Schedule, i core.Instance) (st
 	case core.ScheduleDrill:
 		return a.drill(ctx, who, i)
 	case core.ScheduleReport:
-		return a.writeReport(ctx, i)
+		return a.writeReport(ctx, s.Owner, i)
 	}
 	return "", core.Errorf(core.Invalid, "there is no kind of schedule %q", s.Kind)
 }

@@ -150,6 +150,19 @@ func TestScheduledSnapshotAndDrill(t *testing.T) {
 	}
 }
 
+// TestAReportIsInTheLanguageOfItsReader: in that of the schedule's owner.
+func TestAReportIsInTheLanguageOfItsReader(t *testing.T) {
+	c := newClockwork(t)
+	for lang, title := range map[string]string{"pt": `<html lang="pt-BR">`, "en": `<html lang="en">`} {
+		must(t, c.store.SetLanguage(t.Context(), c.owner.ID, lang))
+		s, _ := c.due(core.ScheduleReport, "")
+		page, err := os.ReadFile(strings.TrimSuffix(s.Detail, ".json") + ".html")
+		if err != nil || !strings.Contains(string(page), title) {
+			t.Errorf("%s: %s %q, %v: %s", lang, s.Outcome, s.Detail, err, page)
+		}
+	}
+}
+
 // TestScheduledArchive: a schedule moves what is older than a year out of the audit
 // log, once, and leaves the rest.
 func TestScheduledArchive(t *testing.T) {

@@ -23,22 +23,34 @@ const (
 )
 
 // writeReport keeps the report of a week in the data folder, as JSON, CSV and
-// HTML, and returns where the first is.
-func (a *agent) writeReport(ctx context.Context, i core.Instance) (string, error) {
+// HTML in the language of a user, and returns where the first is.
+func (a *agent) writeReport(ctx context.Context, reader string, i core.Instance) (string, error) {
 	r, err := queue.MakeReport(ctx, a.store, i.ID, reportDays, time.Now())
 	if err != nil {
 		return "", err
 	}
-	return a.keepReport(filepath.Join("reports", i.ID), r.To, r, r.CSV, func(w io.Writer) error { return report.Health(w, r, meaning, panel.English) })
+	lang := a.languageOf(ctx, reader)
+	return a.keepReport(filepath.Join("reports", i.ID), r.To, r, r.CSV, func(w io.Writer) error { return report.Health(w, r, meaning, lang) })
 }
 
 // writeFleetReport does the same for all of them together.
-func (a *agent) writeFleetReport(ctx context.Context, list []core.Instance) (string, error) {
+func (a *agent) writeFleetReport(ctx context.Context, reader string, list []core.Instance) (string, error) {
 	f, err := queue.MakeFleetReport(ctx, a.store, idsOf(list), reportDays, time.Now())
 	if err != nil {
 		return "", err
 	}
-	return a.keepReport("reports", f.To, f, f.CSV, func(w io.Writer) error { return report.FleetHealth(w, f, meaning, panel.English) })
+	lang := a.languageOf(ctx, reader)
+	return a.keepReport("reports", f.To, f, f.CSV, func(w io.Writer) error { return report.FleetHealth(w, f, meaning, lang) })
+}
+
+// languageOf is what a user chose to read. English is what everybody else gets: a
+// schedule may have outlived who made it.
+func (a *agent) languageOf(ctx context.Context, user string) panel.Lang {
+	u, err := a.store.User(ctx, user)
+	if err != nil {
+		return panel.English
+	}
+	return panel.Choose(u.Language, "")
 }
 
 func (a *agent) keepReport(folder string, day time.Time, value any, csv, html func(io.Writer) error) (string, error) {

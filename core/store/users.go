@@ -23,6 +23,7 @@ type userRow struct {
 	FactorStep int64
 	Recovery   string `gorm:"default:[]"`
 	Subject    string // at the issuer of single sign-on, empty for none
+	Language   string // that they chose in the panel, empty for none
 }
 
 func (userRow) TableName() string { return "users" }
@@ -36,7 +37,7 @@ type grantRow struct {
 func (grantRow) TableName() string { return "grants" }
 
 func (r userRow) user(grants []grantRow) core.User {
-	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}, SecondFactor: r.Factor != "", Subject: r.Subject}
+	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}, SecondFactor: r.Factor != "", Subject: r.Subject, Language: r.Language}
 	for _, g := range grants {
 		if g.UserID == r.ID {
 			u.Grants[g.Instance] = g.Role
@@ -125,6 +126,18 @@ func (s *Store) UserBySubject(ctx context.Context, subject string) (core.User, e
 		return core.User{}, fmt.Errorf("read a user: %w", s.explain(err))
 	}
 	return s.withGrants(ctx, r)
+}
+
+// SetLanguage keeps in which language a user reads the panel and what is written
+// for them. Nobody has more or less power for it, so it is not audited.
+func (s *Store) SetLanguage(ctx context.Context, id, language string) error {
+	err := s.transaction(ctx, func(tx *gorm.DB) error {
+		return mustHit(tx.Model(&userRow{}).Where("id = ?", id).Update("language", language), "user", id)
+	})
+	if err != nil {
+		return fmt.Errorf("keep the language of user %s: %w", id, s.explain(err))
+	}
+	return nil
 }
 
 // SetSubject says who a user is at the issuer of single sign-on, "" for nobody.
