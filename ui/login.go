@@ -179,11 +179,12 @@ func (c *call) noteFailure(name, address string) {
 	}
 }
 
-// open stores a login and returns the text that stands for it.
-func (c *call) open(u core.User, kind string) (text string, expires time.Time, err error) {
+// open stores a login of somebody who showed at that moment who they are, and returns
+// the text that stands for it.
+func (c *call) open(u core.User, kind string, shown time.Time) (text string, expires time.Time, err error) {
 	text, now := rand.Text()+rand.Text(), c.Now()
 	expires = now.Add(loginLife)
-	s := store.Session{ID: access.Digest(text), UserID: u.ID, Kind: kind, Created: now, Expires: expires}
+	s := store.Session{ID: access.Digest(text), UserID: u.ID, Kind: kind, Created: now, Expires: expires, Proved: shown}
 	return text, expires, c.Store.AddSession(c, s, c.entry("login", "ok", kind+" from "+c.ClientIP()))
 }
 
@@ -192,7 +193,7 @@ func (c *call) login() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, expires, err := c.open(u, "bearer")
+	text, expires, err := c.open(u, "bearer", c.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +206,7 @@ func (c *call) openSession() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, expires, err := c.open(u, "cookie")
+	text, expires, err := c.open(u, "cookie", c.Now())
 	if err != nil {
 		return nil, err
 	}

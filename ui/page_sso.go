@@ -61,20 +61,21 @@ func (c *call) backFromIssuer() (any, error) {
 	text, _ := c.Cookie(attemptCookie)
 	a := access.OpenAttempt(c.Store.Key(), text)
 	c.attemptCookie("", time.Time{})
-	u, err := c.vouchedFor(a)
+	u, shown, err := c.vouchedFor(a)
 	switch {
 	case err != nil:
 		return c.notLetIn(err)
 	case u.SecondFactor:
-		return c.wantCode(access.Vouched{UserID: u.ID, Next: wanted(a.Next), Expires: c.Now().Add(codeTime)})
+		return c.wantCode(access.Vouched{UserID: u.ID, Next: wanted(a.Next), Expires: c.Now().Add(codeTime), Shown: shown})
 	}
-	return c.letIn(u, a.Next)
+	return c.letIn(u, a.Next, shown)
 }
 
-// letIn opens the login of a user whom the issuer vouched for.
-func (c *call) letIn(u core.User, next string) (any, error) {
+// letIn opens the login of a user whom the issuer vouched for, and who showed it at that
+// moment who they are.
+func (c *call) letIn(u core.User, next string, shown time.Time) (any, error) {
 	c.who.user = u
-	session, expires, err := c.open(u, "cookie")
+	session, expires, err := c.open(u, "cookie", shown)
 	if err != nil {
 		return c.notLetIn(err)
 	}
@@ -143,18 +144,18 @@ func (c *call) codeAfterIssuer() (any, error) {
 		return nil, nil
 	}
 	c.attemptCookie("", time.Time{})
-	return c.letIn(u, v.Next)
+	return c.letIn(u, v.Next, v.Shown)
 }
 
 // vouchedFor returns the user whom the issuer vouches for, with the role that
-// their groups give.
-func (c *call) vouchedFor(a access.Attempt) (core.User, error) {
+// their groups give, and when they showed it who they are.
+func (c *call) vouchedFor(a access.Attempt) (core.User, time.Time, error) {
 	if said := c.Query("error"); said != "" {
-		return core.User{}, core.Errorf(core.Forbidden, "%s did not let you in: %s", c.SingleSignOn.Host(), clip(said, 60))
+		return core.User{}, time.Time{}, core.Errorf(core.Forbidden, "%s did not let you in: %s", c.SingleSignOn.Host(), clip(said, 60))
 	}
 	p, err := c.SingleSignOn.Finish(c, a, c.Query("state"), c.Query("code"), c.Now())
 	if err != nil {
-		return core.User{}, err
+		return core.User{}, time.Time{}, err
 	}
 	u, err := c.Store.UserBySubject(c, p.Subject)
 	switch {
@@ -166,7 +167,7 @@ func (c *call) vouchedFor(a access.Attempt) (core.User, error) {
 	if err == nil && u.Disabled {
 		err = c.unwelcome(p, "the user is locked out")
 	}
-	return u, err
+	return u, p.Shown, err
 }
 
 // newcomer makes the user of somebody who was never here, where that is wanted.

@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/access"
 )
 
 // proofLife is how long a login, or a proof after it, opens what is fresh.
-const proofLife = 15 * time.Minute
+const proofLife = access.LastShown
 
 // unproven is why a fresh route is closed: the login is too old, or what was shown
 // to prove it was wrong.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,10 @@ import (
 
 // issuerTime bounds each question to the issuer.
 const issuerTime = 10 * time.Second
+
+// LastShown is how long ago somebody may have shown the issuer who they are; after
+// that it asks them again, since a login is a proof here, too.
+const LastShown = 15 * time.Minute
 
 // SingleSignOn lets people log in at an issuer of OpenID Connect.
 type SingleSignOn struct {
@@ -71,6 +76,7 @@ func OpenAttempt(key core.FingerprintKey, sealed string) Attempt {
 type Vouched struct {
 	UserID, Next string
 	Expires      time.Time
+	Shown        time.Time // as of a Person
 }
 
 // Seal returns it as a browser keeps it.
@@ -91,6 +97,7 @@ type Person struct {
 	Subject string    // the issuer's address and their id there
 	Name    string    // how they would be called here; "" when nothing fits
 	Role    core.Role // by their groups, "" for none
+	Shown   time.Time // when they showed the issuer who they are; now when it does not tell
 }
 
 // Check says what is wrong with the settings, before anybody tries them.
@@ -138,7 +145,8 @@ func (s *SingleSignOn) Begin(ctx context.Context, next string, now time.Time) (a
 		return "", a, err
 	}
 	a = Attempt{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: next, Expires: now.Add(patience)}
-	return flow.AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), a, nil
+	recent := oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(LastShown.Seconds())))
+	return flow.AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier), recent), a, nil
 }
 
 // Finish proves who came back with a code.
@@ -172,16 +180,19 @@ func (s *SingleSignOn) Finish(ctx context.Context, a Attempt, state, code string
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(a.Nonce)) != 1 {
 		return Person{}, refused("its token is of another login")
 	}
-	return s.person(id)
+	return s.person(id, now)
 }
 
 // person reads who a token is about.
-func (s *SingleSignOn) person(id *oidc.IDToken) (Person, error) {
+func (s *SingleSignOn) person(id *oidc.IDToken, now time.Time) (Person, error) {
 	var claims map[string]any
 	if err := id.Claims(&claims); err != nil {
 		return Person{}, core.Errorf(core.Forbidden, "the token of %s cannot be read", s.Host())
 	}
-	p := Person{Subject: s.Issuer + "#" + id.Subject}
+	p := Person{Subject: s.Issuer + "#" + id.Subject, Shown: now}
+	if at, told := claims["auth_time"].(float64); told && at < float64(now.Unix()) {
+		p.Shown = time.Unix(int64(at), 0)
+	}
 	for _, claim := range []string{"preferred_username", "email", "sub"} {
 		if name, _ := claims[claim].(string); core.ValidUserName(name) {
 			p.Name = name

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ type Session struct {
 	Kind    string // "bearer" or "cookie"
 	Created time.Time
 	Expires time.Time
-	Proved  time.Time // when who holds it last showed that it is they; the login itself is the first time
+	Proved  time.Time // when who holds it last showed that it is they; of a new one, zero is the login itself
 }
 
 type sessionRow struct {
@@ -36,7 +37,7 @@ func (sessionRow) TableName() string { return "sessions" }
 // AddSession stores a login, and forgets those that are over.
 func (s *Store) AddSession(ctx context.Context, n Session, e core.AuditEntry) error {
 	return s.audited(ctx, e, func(tx *gorm.DB) error {
-		row := sessionRow{n.ID, n.UserID, n.Kind, stamp(n.Created), stamp(n.Expires), stamp(n.Created)}
+		row := sessionRow{n.ID, n.UserID, n.Kind, stamp(n.Created), stamp(n.Expires), stamp(cmp.Or(n.Proved, n.Created))}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
