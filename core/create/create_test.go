@@ -244,7 +244,7 @@ func renders(t *testing.T, o Order) {
 			t.Errorf("%s runs %s", s.Name, s.Image)
 		}
 		for _, m := range s.Mounts {
-			if m.Type != "bind" {
+			if m.Type != "bind" || m.Source == "/var/run/docker.sock" { // which is the engine's, and none is needed here
 				continue
 			}
 			if _, err := os.Stat(m.Source); err != nil {
