@@ -92,9 +92,8 @@ func (c *call) repassword(password string) error {
 	if c.who.token != nil {
 		return core.Errorf(core.Forbidden, "an API token may not change how its user logs in")
 	}
-	allowed, _ := c.logins.may(c.who.user.Name, c.ClientIP())
-	if !allowed {
-		return &statusError{http.StatusTooManyRequests, "too many tries; wait ten seconds"}
+	if _, err := c.mayTry(c.who.user.Name); err != nil {
+		return err
 	}
 	_, hash, err := c.Store.UserByName(c, c.who.user.Name)
 	if err != nil {

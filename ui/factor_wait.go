@@ -41,8 +41,8 @@ func (l *logins) guess(place string) (wait time.Duration, inRow int, next time.D
 	if now.Before(g.until) {
 		return g.until.Sub(now), g.wrong, 0
 	}
-	if !l.take(l.notes, "factor "+place, codeEvery, codesAtOnce) {
-		return codeEvery, g.wrong, 0
+	if wait := l.take(l.notes, "factor "+place, codeEvery, codesAtOnce); wait > 0 {
+		return wait, g.wrong, 0
 	}
 	g.wrong++
 	if over := g.wrong - freeCodes; over >= 0 {
@@ -58,10 +58,7 @@ func (l *logins) guess(place string) (wait time.Duration, inRow int, next time.D
 func (l *logins) recovery(place string) (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.take(l.notes, "recovery "+place, codeEvery, codesAtOnce) {
-		return codeEvery
-	}
-	return 0
+	return l.take(l.notes, "recovery "+place, codeEvery, codesAtOnce)
 }
 
 // guessed forgets the codes before a right one.
@@ -72,24 +69,17 @@ func (l *logins) guessed(place string) {
 }
 
 // place returns where codes of a user are counted: by the login of theirs that shows
-// one, by an address where they are known, and else for all other addresses together.
+// one, by the browser or an address where they are known, and else for all other addresses together.
 // So a stranger neither guesses from many addresses nor makes the user wait where
 // they are at home.
 func (c *call) place(u core.User) string {
 	if c.who.session != "" && c.who.user.ID == u.ID {
 		return "session " + c.who.session
 	}
-	if address := c.ClientIP(); c.logins.knows(u.Name, address) {
-		return "user " + u.ID + " " + address
+	if from := c.from(u.Name); c.logins.knows(u.Name, from) {
+		return "user " + u.ID + " " + from
 	}
 	return "user " + u.ID
-}
-
-// knows is isKnown for who does not hold the lock.
-func (l *logins) knows(name, address string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.isKnown(name, address)
 }
 
 // checkFactor wants the code of a user's second factor, or a recovery code.

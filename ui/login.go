@@ -3,95 +3,14 @@ package ui
 import (
 	"crypto/rand"
 	"net/http"
-	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/access"
 	"github.com/basewright/basewright/core/store"
 )
 
-const (
-	loginLife = 12 * time.Hour
-	manyKeys  = 10_000 // limiters that are remembered
-)
-
-// logins slows down those who guess. Each address may try so often, and each
-// name from addresses that never logged in as it; so a stranger can neither
-// guess fast nor lock anybody out of where they are known.
-type logins struct {
-	mu      sync.Mutex
-	now     func() time.Time
-	address map[string]*rate.Limiter
-	name    map[string]*rate.Limiter
-	notes   map[string]*rate.Limiter
-	known   map[string]bool // name and address
-	codes   map[string]guesses
-}
-
-func (l *logins) init(now func() time.Time) {
-	l.now = now
-	l.address, l.name, l.notes, l.known = map[string]*rate.Limiter{}, map[string]*rate.Limiter{}, map[string]*rate.Limiter{}, map[string]bool{}
-	l.codes = map[string]guesses{}
-}
-
-// take asks a limiter of a table, which forgets all of them when there are too
-// many: memory counts more than a guess.
-func (l *logins) take(table map[string]*rate.Limiter, key string, every time.Duration, burst int) bool {
-	if len(table) > manyKeys {
-		clear(table)
-	}
-	if table[key] == nil {
-		table[key] = rate.NewLimiter(rate.Every(every), burst)
-	}
-	return table[key].AllowN(l.now(), 1)
-}
-
-// may reports whether a login may be tried, and whether it comes from where
-// this user is known.
-func (l *logins) may(name, address string) (allowed, known bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	name = strings.ToLower(name) // as users are looked up: each spelling would have tries of its own
-	known = l.isKnown(name, address)
-	if known {
-		return l.take(l.address, "known "+name+" "+address, time.Second, 20), true
-	}
-	return l.take(l.address, address, 6*time.Second, 10) && l.take(l.name, name, 6*time.Second, 20), false
-}
-
-// isKnown reports whether a user logged in from an address before, or is at this
-// machine. The caller holds the lock.
-func (l *logins) isKnown(name, address string) bool {
-	return l.known[strings.ToLower(name)+" "+address] || address == "127.0.0.1" || address == "::1"
-}
-
-// mayBegin bounds how often an address begins a login at the issuer.
-func (l *logins) mayBegin(address string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.take(l.address, "begin "+address, 3*time.Second, 20)
-}
-
-// succeeded remembers where a user logs in from.
-func (l *logins) succeeded(name, address string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.known) > manyKeys {
-		clear(l.known)
-	}
-	l.known[strings.ToLower(name)+" "+address] = true
-}
-
-// mayNote bounds how fast refusals fill the audit log.
-func (l *logins) mayNote(key string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.take(l.notes, key, 10*time.Second, 20)
-}
+const loginLife = 12 * time.Hour
 
 type loginIn struct {
 	Username string `json:"username"`
@@ -134,11 +53,10 @@ func (c *call) prove() (core.User, error) {
 // for, it is here that guessing is slow and written down.
 func (c *call) vouch(in loginIn) (core.User, error) {
 	address := c.ClientIP()
-	allowed, known := c.logins.may(in.Username, address)
-	if !allowed {
+	known, err := c.mayTry(in.Username)
+	if err != nil {
 		c.Metrics.logins.WithLabelValues("throttled").Inc()
-		c.Header("Retry-After", "10")
-		return core.User{}, &statusError{http.StatusTooManyRequests, "too many logins; wait ten seconds"}
+		return core.User{}, err
 	}
 	u, hash, err := c.Store.UserByName(c, in.Username)
 	if err != nil && core.CodeOf(err) != core.NotFound {
@@ -211,6 +129,7 @@ func (c *call) openSession() (any, error) {
 		return nil, err
 	}
 	c.setCookie(text, expires)
+	c.setDevice(u)
 	return meOut{ok(""), u, nil}, nil
 }
 
@@ -258,9 +177,8 @@ func (c *call) changePassword() (any, error) {
 	if err := access.CheckPassword(in.New); err != nil {
 		return nil, err
 	}
-	allowed, _ := c.logins.may(c.who.user.Name, c.ClientIP())
-	if !allowed {
-		return nil, &statusError{http.StatusTooManyRequests, "too many tries; wait ten seconds"}
+	if _, err := c.mayTry(c.who.user.Name); err != nil {
+		return nil, err
 	}
 	_, hash, err := c.Store.UserByName(c, c.who.user.Name)
 	if err != nil {

@@ -69,8 +69,13 @@ func TestCookieFlags(t *testing.T) {
 	w.withPassword("ana")
 	rec := w.logIn("/api/session", "127.0.0.1", "ana", goodPassword)
 	cookies := rec.Result().Cookies()
-	if rec.Code != http.StatusOK || len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteStrictMode || cookies[0].Path != "/" {
+	if rec.Code != http.StatusOK || len(cookies) != 2 || cookies[0].Name != cookieName || cookies[1].Name != deviceCookie {
 		t.Fatalf("%d %+v", rec.Code, cookies)
+	}
+	for _, k := range cookies {
+		if !k.HttpOnly || k.SameSite != http.SameSiteStrictMode || k.Path != "/" {
+			t.Errorf("%+v", k)
+		}
 	}
 	r := httptest.NewRequest("GET", "/api/me", nil)
 	r.AddCookie(cookies[0])
@@ -85,7 +90,7 @@ func TestCookieFlags(t *testing.T) {
 	}
 	tls := httptest.NewRequest("POST", "https://host/api/session", strings.NewReader(fmt.Sprintf(`{"username":"ana","password":%q}`, goodPassword)))
 	tls.Header.Set("Content-Type", "application/json")
-	if c := w.send(tls).Result().Cookies(); len(c) != 1 || c[0].Name != "__Host-basewright" || !c[0].Secure {
+	if c := w.send(tls).Result().Cookies(); len(c) != 2 || c[0].Name != "__Host-basewright" || !c[0].Secure || !c[1].Secure {
 		t.Errorf("over TLS: %+v", c)
 	}
 }

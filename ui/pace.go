@@ -42,7 +42,12 @@ func (p *paces) take(who string, l limit, now time.Time) time.Duration {
 	if p.of[who] == nil {
 		p.of[who] = rate.NewLimiter(l.second, l.burst)
 	}
-	r := p.of[who].ReserveN(now, 1)
+	return reserve(p.of[who], now)
+}
+
+// reserve takes one place of a limiter now, or returns how long to wait for it.
+func reserve(l *rate.Limiter, now time.Time) time.Duration {
+	r := l.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
 	if wait > 0 {
 		r.CancelAt(now)

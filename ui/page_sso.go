@@ -31,8 +31,8 @@ func (c *call) leaveForIssuer() (any, error) {
 	if c.SingleSignOn == nil {
 		return nil, core.Errorf(core.NotFound, "single sign-on is not set up here")
 	}
-	if !c.logins.mayBegin(c.ClientIP()) {
-		return nil, &statusError{http.StatusTooManyRequests, "too many logins; wait ten seconds"}
+	if err := c.wait(c.logins.begin(c.ClientIP())); err != nil {
+		return nil, err
 	}
 	address, a, err := c.SingleSignOn.Begin(c, wanted(c.Query("next")), c.Now())
 	if err != nil {
@@ -82,6 +82,7 @@ func (c *call) letIn(u core.User, next string, shown time.Time) (any, error) {
 	c.logins.succeeded(u.Name, c.ClientIP())
 	c.Metrics.logins.WithLabelValues("ok").Inc()
 	c.setCookie(session, expires)
+	c.setDevice(u)
 	// A redirect would still count as coming from the issuer's site, and the
 	// browser would not show the cookie that it was just given.
 	c.Header("Refresh", "0; url="+ours(next))

@@ -16,6 +16,7 @@ const (
 	factors  = "the second factors of users"
 	attempts = "logins that are under way at the issuer"
 	vouched  = "logins that wait for a second factor"
+	devices  = "browsers in which somebody logged in"
 )
 
 // shut closes text for a purpose.
