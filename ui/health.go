@@ -65,22 +65,3 @@ func plain(err error) string {
 	}
 	return problemOf(err).Detail
 }
-
-// Broken returns what is served while the state cannot be opened: nobody can
-// log in, so all that is told is why, and what to do.
-func Broken(cause error) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		_, _ = w.Write([]byte(`{"success":true,"status":"alive"}`))
-	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		p := problemOf(cause)
-		if core.CodeOf(cause) == core.Internal {
-			p.Detail = "the state cannot be opened; the log says why"
-		}
-		p.Status, p.Title, p.Error, p.Retry = http.StatusServiceUnavailable, http.StatusText(http.StatusServiceUnavailable), p.Detail, 10
-		p.write(w)
-	})
-	return harden(mux)
-}

@@ -234,6 +234,11 @@ func (a *Agent) refusePage(c *gin.Context, p Problem, cause error) {
 		return
 	}
 	who, _ := a.authenticate(c) // for the frame only
+	a.tell(c, who, p, cause)
+}
+
+// tell makes the page that says what went wrong, and what to do.
+func (a *Agent) tell(c *gin.Context, who identity, p Problem, cause error) {
 	page := &panel.Problem{Frame: a.frame(c, who), Status: p.Status, Detail: p.Detail, Change: p.ChangeID, Back: backOf(c)}
 	page.Title = page.Lang.T("problem.title")
 	if key := "problem.title." + strconv.Itoa(p.Status); panel.Has(key) {

@@ -37,10 +37,11 @@ func Server(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, MaxHeaderBytes: maxHeader, ReadTimeout: readTime, IdleTimeout: idleTime, ConnContext: withArrival}
 }
 
+func init() { gin.SetMode(gin.ReleaseMode) } // which prints nothing of its own
+
 // Handler returns all routes behind their guards. trusted are the addresses of
 // proxies whose X-Forwarded-For counts.
 func (a *Agent) Handler(trusted []string) (http.Handler, error) {
-	gin.SetMode(gin.ReleaseMode)
 	g := gin.New()
 	g.HandleMethodNotAllowed = true
 	g.RedirectTrailingSlash = false
