@@ -37,6 +37,7 @@ type Agent struct {
 	logins      logins
 	drills      drills
 	paces       paces
+	shares      shares
 	silence     atomic.Pointer[string] // of the Docker Engine, when it was last looked at
 	panel       pressroom
 	description func() ([]byte, error) // OpenAPI, made when it is first asked for

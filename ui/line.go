@@ -1,8 +1,11 @@
 package ui
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/basewright/basewright/core"
@@ -58,6 +61,35 @@ func (l *line) enter(ctx context.Context, watches bool, w wait) (leave func(), e
 		return nil, errCrowded
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// shares bounds how many streams each user has, so that none takes all places.
+type shares struct {
+	mu   sync.Mutex
+	most int // for one; zero is maxShare
+	of   map[string]int
+}
+
+// take counts one more stream of somebody until leave is called.
+func (s *shares) take(who string) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if most := cmp.Or(s.most, maxShare); s.of[who] >= most {
+		return nil, &statusError{http.StatusTooManyRequests, fmt.Sprintf("you watch %d streams at once, which is as many as one user may; close some first", most)}
+	}
+	if s.of == nil {
+		s.of = map[string]int{}
+	}
+	s.of[who]++
+	return func() { s.leave(who) }, nil
+}
+
+func (s *shares) leave(who string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of[who]--; s.of[who] == 0 {
+		delete(s.of, who)
 	}
 }
 

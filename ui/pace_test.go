@@ -1,7 +1,11 @@
 package ui
 
 import (
+	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,5 +71,51 @@ func TestHeavyRoutes(t *testing.T) {
 		if !heavy {
 			t.Errorf("%s is not heavy", path)
 		}
+	}
+}
+
+// TestOneUserTakesNotEveryStream, by a login and a token together, and the places come
+// back when the streams end.
+func TestOneUserTakesNotEveryStream(t *testing.T) {
+	if maxShare < 1000 || maxShare >= maxWatchers {
+		t.Errorf("one user may watch %d of %d", maxShare, maxWatchers)
+	}
+	w := newWorld(t)
+	w.a.shares.most = 2
+	u, login := w.user("ana", map[string]core.Role{"*": core.Viewer})
+	_, bob := w.user("bob", map[string]core.Role{"*": core.Viewer})
+	server := httptest.NewServer(w.h)
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	watch := func(credential string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/api/events", nil)
+		must(t, err)
+		r.Header.Set("Authorization", "Bearer "+credential)
+		resp, err := http.DefaultClient.Do(r)
+		must(t, err)
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp
+	}
+	token := w.token(u.ID, nil, core.MayRead)
+	for n, tt := range []struct {
+		credential string
+		want       int
+	}{{login, http.StatusOK}, {token, http.StatusOK}, {login, http.StatusTooManyRequests}, {token, http.StatusTooManyRequests}, {bob, http.StatusOK}} {
+		resp := watch(tt.credential)
+		if resp.StatusCode != tt.want {
+			t.Errorf("stream %d: %d, want %d", n+1, resp.StatusCode, tt.want)
+		}
+		if resp.StatusCode == http.StatusOK {
+			continue // it goes on
+		}
+		if text, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(text), "you watch 2 streams at once") {
+			t.Errorf("it says %s, %v", text, err)
+		}
+	}
+	cancel()
+	server.Close() // when every answer has ended
+	if rec := w.ask("GET", "/api/events", login, ""); rec.Code != http.StatusOK {
+		t.Errorf("after they ended: %d", rec.Code)
 	}
 }

@@ -28,7 +28,8 @@ const (
 	inLine      = 512                    // requests that wait
 	lineTime    = 500 * time.Millisecond // from when a request came until it is worked on
 	fewBehind   = 16                     // connections that wait in the kernel and are no crowd
-	maxWatchers = 1000                   // streams
+	maxWatchers = 1250                   // streams
+	maxShare    = 1000                   // of these, for one user
 )
 
 // Server returns the HTTP server for a handler, with every deadline set. It
@@ -151,22 +152,34 @@ func (a *Agent) guard(r *route, l *line) gin.HandlerFunc {
 			}
 			g.Set("actor", c.who.actor())
 		}
-		if err := c.permit(); err != nil {
-			c.denied(err)
+		if err := c.admitted(); err != nil {
 			a.refuse(g, err)
 			return
 		}
-		if err := c.paced(); err != nil {
-			a.refuse(g, err)
-			return
-		}
-		if err := c.proven(); err != nil {
-			c.denied(err)
-			a.refuse(g, err)
-			return
+		if watches {
+			done, err := a.shares.take(c.who.user.ID)
+			if err != nil {
+				a.refuse(g, err)
+				return
+			}
+			defer done()
 		}
 		c.answer()
 	}
+}
+
+// admitted refuses who may not do this, asks too fast, or must show first who they
+// are. Who is asked for a password was denied nothing; a wrong one is written down
+// where it is looked at.
+func (c *call) admitted() error {
+	if err := c.permit(); err != nil {
+		c.denied(err)
+		return err
+	}
+	if err := c.paced(); err != nil {
+		return err
+	}
+	return c.proven()
 }
 
 // maxLogin bounds the body of a request without a login.
