@@ -42,7 +42,7 @@ type story struct {
 func (l *lab) demo(ctx context.Context) error {
 	s := &story{lab: l, begin: time.Now()}
 	for _, chapter := range []func(context.Context) error{
-		s.engineAndImages, s.stacks, s.breakdown, s.diagnosis, s.repair, s.failedRepair, s.end, s.panel,
+		s.engineAndImages, s.stacks, s.adoption, s.breakdown, s.diagnosis, s.repair, s.failedRepair, s.end, s.smallFault, s.panel,
 	} {
 		if err := chapter(ctx); err != nil {
 			return fmt.Errorf("demo, step %d: %w", s.step, err)
@@ -93,6 +93,16 @@ func (s *story) stacks(ctx context.Context) error {
 	return s.basewright(ctx, 0, "doctor", "lab-a", "lab-b")
 }
 
+func (s *story) adoption(ctx context.Context) error {
+	s.tell("Both are adopted", "What Basewright sees and does from now on is kept, and the panel will show it.")
+	for _, name := range []string{"lab-a", "lab-b"} {
+		if err := s.adopt(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *story) breakdown(ctx context.Context) error {
 	s.tell("A fault", "Somebody changes POSTGRES_PASSWORD and recreates the containers. The data volume keeps the old one.")
 	f, err := faultOf("PG-01")
@@ -123,7 +133,7 @@ func (s *story) diagnosis(ctx context.Context) error {
 	if !slices.Equal(roots["lab-a"], []string{"PG-01"}) || len(roots["lab-b"]) != 0 {
 		return fmt.Errorf("the diagnosis is wrong: root causes %v", roots)
 	}
-	return nil
+	return s.basewright(ctx, 1, "playbook", "tend", "lab-a") // which keeps it
 }
 
 func (s *story) repair(ctx context.Context) error {
@@ -191,12 +201,31 @@ func (s *story) end(ctx context.Context) error {
 	if err := s.basewright(ctx, 0, "doctor", "lab-a", "lab-b"); err != nil {
 		return err
 	}
+	if err := s.basewright(ctx, 0, "playbook", "tend", "lab-a"); err != nil {
+		return err
+	}
 	s.say("\nBoth stacks run on. Try it yourself:\n" +
 		"   bin/lab faults; bin/lab break lab-a GW-04\n" +
 		"   bin/basewright doctor\n" +
 		"   bin/lab mend lab-a\n" +
 		"   make demo-down      removes all of it, and nothing else")
 	return nil
+}
+
+func (s *story) smallFault(ctx context.Context) error {
+	s.tell("A small fault stays", "lab-b works, but its links in mails lead to localhost: something to press Fix for.")
+	b, err := s.bench(ctx, "lab-b")
+	if err != nil {
+		return err
+	}
+	f, err := faultOf("AUTH-10")
+	if err != nil {
+		return err
+	}
+	if err := b.breakIt(ctx, f); err != nil {
+		return err
+	}
+	return s.basewright(ctx, 1, "playbook", "tend", "lab-b")
 }
 
 // basewright runs the real program as a person would and wants the exit code.
