@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -156,18 +157,25 @@ func (s *Store) Statuses(ctx context.Context, instance, without string, limit in
 	return list, nil
 }
 
-// LastDiagnosis returns the newest diagnosis of an instance that is full or
-// deep; without one it is core.NotFound.
+// LastDiagnosis returns the diagnosis that tells the state of an instance: the
+// newest that is full or deep, unless a quick one after it is the newest of all
+// and worse. Without one it is core.NotFound.
 func (s *Store) LastDiagnosis(ctx context.Context, instance string) (core.Diagnosis, error) {
 	var rows []diagnosisRow
-	err := s.read.WithContext(ctx).Where("instance = ? and mode <> ?", instance, core.Quick).Order("at desc, id desc").Limit(1).Find(&rows).Error
+	err := s.read.WithContext(ctx).Where("id in "+fmt.Sprintf(newestOf, "@instance"), sql.Named("instance", instance)).Order("at, id").Find(&rows).Error
 	if err != nil {
 		return core.Diagnosis{}, fmt.Errorf("read the last diagnosis of %s: %w", instance, s.explain(err))
 	}
-	if len(rows) == 0 {
+	var last diagnosisRow
+	for _, r := range rows {
+		if r.Mode != core.Quick || outweighs(r.Status, last.Status) {
+			last = r
+		}
+	}
+	if last.ID == "" {
 		return core.Diagnosis{}, core.Errorf(core.NotFound, "%s was not diagnosed yet", instance)
 	}
-	return rows[0].diagnosis()
+	return last.diagnosis()
 }
 
 // Trend returns the days of an instance since from, up to now.

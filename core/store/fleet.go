@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -8,25 +9,42 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// Glance is the newest full or deep diagnosis of an instance, in short.
+// Glance is the diagnosis that tells the state of an instance, in short.
 type Glance struct {
 	Instance, ID string
 	At           time.Time
+	Mode         core.Depth
 	Status       core.Status
 }
 
+// newestOf picks the diagnoses of which one tells the state of the instance %[1]s:
+// the newest that is full or deep, and the newest of all. Both come off an index.
+const newestOf = `((select id from diagnoses where instance = %[1]s and mode <> '` + string(core.Quick) + `' order by at desc, id desc limit 1),
+	(select id from diagnoses where instance = %[1]s order by at desc, id desc limit 1))`
+
+// outweighs reports whether a quick diagnosis tells the state of an instance after
+// a full one that found was. It does when it is worse; that it is better proves
+// nothing, as it looks at less.
+func outweighs(quick, was core.Status) bool {
+	was = cmp.Or(was, core.Unknown)
+	return core.WorseStatus(was, quick) != was
+}
+
 // Glances returns what is known of every instance, by its ID. It reads no
-// diagnosis whole and one row of each, so that its cost does not grow with what
-// is kept.
+// diagnosis whole and two rows of each at most, so that its cost does not grow
+// with what is kept.
 func (s *Store) Glances(ctx context.Context) (map[string]Glance, error) {
 	var rows []Glance
-	err := s.read.WithContext(ctx).Raw(`select d.instance, d.id, d.at, d.status from instances i join diagnoses d on d.id =
-		(select id from diagnoses where instance = i.id and mode <> ? order by at desc, id desc limit 1)`, core.Quick).Scan(&rows).Error
+	err := s.read.WithContext(ctx).Raw(`select d.instance, d.id, d.at, d.mode, d.status from instances i join diagnoses d on d.id in ` +
+		fmt.Sprintf(newestOf, "i.id") + ` order by d.at, d.id`).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("glance at the instances: %w", s.explain(err))
 	}
 	all := map[string]Glance{}
 	for _, g := range rows {
+		if g.Mode == core.Quick && !outweighs(g.Status, all[g.Instance].Status) {
+			continue
+		}
 		g.At = g.At.UTC()
 		all[g.Instance] = g
 	}
