@@ -73,7 +73,12 @@ type User struct {
 	SecondFactor bool   `json:"second_factor"`      // a login needs a code, too
 	Subject      string `json:"subject,omitempty"`  // who they are at the issuer of single sign-on
 	Language     string `json:"language,omitempty"` // that they chose in the panel, empty for none
+	Drawn        bool   `json:"-"`                  // the password was made for them, and they chose none yet
 }
+
+// DrawnHash begins what is kept of a password that was drawn: a person's own takes
+// more work to try.
+const DrawnHash = "$argon2id$v=19$m=8,t=1,p=1$"
 
 // RoleOn returns the user's role on an instance, "" for none.
 func (u User) RoleOn(instance string) Role {

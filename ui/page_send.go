@@ -73,6 +73,7 @@ func (a *Agent) frame(c *gin.Context, who identity) panel.Frame {
 		Path: c.Request.URL.Path, Address: address(c.Request.URL), Version: a.Version, Assets: a.panel.assets, Nav: a.panel.navigation(who),
 	}
 	if who.user.Name != "" {
+		f.Drawn = who.user.Drawn && who.user.Subject == "" // whom the issuer knows needs no password here
 		f.Silent = a.silent()
 		if a.Store.Damaged() != nil {
 			f.Damaged = a.Store.Name()

@@ -20,7 +20,7 @@ func TestPasswords(t *testing.T) {
 		t.Errorf("hash %q", hash)
 	}
 	first, kept := Draw()
-	if other, _ := Draw(); len(first) < 26 || other == first || CheckPassword(first) != nil || strings.Contains(kept, first) {
+	if other, _ := Draw(); len(first) < 26 || other == first || CheckPassword(first) != nil || strings.Contains(kept, first) || !strings.HasPrefix(kept, core.DrawnHash) {
 		t.Errorf("%q and %q were drawn, and %q is kept", first, other, kept)
 	}
 	for name, tt := range map[string]struct {

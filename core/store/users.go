@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -37,7 +38,8 @@ type grantRow struct {
 func (grantRow) TableName() string { return "grants" }
 
 func (r userRow) user(grants []grantRow) core.User {
-	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}, SecondFactor: r.Factor != "", Subject: r.Subject, Language: r.Language}
+	u := core.User{ID: r.ID, Name: r.Name, Disabled: r.Disabled, Created: r.Created.UTC(), Grants: map[string]core.Role{}, SecondFactor: r.Factor != "", Subject: r.Subject, Language: r.Language,
+		Drawn: strings.HasPrefix(r.Password, core.DrawnHash)}
 	for _, g := range grants {
 		if g.UserID == r.ID {
 			u.Grants[g.Instance] = g.Role

@@ -38,6 +38,7 @@ type Frame struct {
 	Notice  string // message that tells what was just done
 	Damaged string // the database, when part of it cannot be read
 	Silent  string // why no Docker Engine answers, when none does
+	Drawn   bool   // the user has the password of the first start
 	Version string
 	Assets  Assets
 }
