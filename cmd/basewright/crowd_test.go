@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -89,6 +90,7 @@ func visitOnce(address, text string) (v guest) {
 	resp, err := http.ReadResponse(bufio.NewReaderSize(c, 1024), nil)
 	if err == nil {
 		_, err = io.Copy(io.Discard, resp.Body)
+		err = errors.Join(err, resp.Body.Close())
 		v.status, v.retry = resp.StatusCode, resp.Header.Get("Retry-After")
 	}
 	v.toAnswer, v.err = time.Since(sent), err

@@ -100,7 +100,7 @@ func Run(ctx context.Context, path string, env []string, in []byte) (code int, s
 	case failed && exit.ExitCode() == cannotStart:
 		return 0, "", "", errors.New(strings.TrimSpace(errs.String()))
 	case failed && exit.ExitCode() < 0:
-		return 0, "", "", fmt.Errorf("it was ended by a signal: %v", exit)
+		return 0, "", "", fmt.Errorf("it was ended by a signal: %w", exit)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String(), nil
 }
