@@ -36,6 +36,7 @@ type Diagnosis struct {
 	Findings   []Finding                   `json:"findings"`
 	RootCauses []string                    `json:"root_causes"`
 	Unknowns   []Unknowable                `json:"unknown"`
+	Services   []Service                   `json:"services,omitempty"` // that have a container, however it is
 
 	// Since is what changed since it was last healthy; nil when nobody compared.
 	Since *SinceHealthy `json:"since_healthy,omitempty"`

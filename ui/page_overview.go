@@ -135,16 +135,22 @@ func statusOf(s core.Severity) core.Status {
 	return core.Healthy
 }
 
-// graph draws the services that the instance had when it was last healthy, and
-// those that something was found in. Without either there is nothing to draw.
+// graph draws the services that the diagnosis saw, and those that something was
+// found in. Where none was seen they are those of when the instance was last healthy,
+// and nothing is known of them.
 func (c *call) graph(d *core.Diagnosis) (panel.Graph, error) {
 	g := panel.Graph{Nodes: map[core.Service]core.Status{}}
-	b, err := c.Store.Baseline(c, c.instance.ID)
-	if err != nil && core.CodeOf(err) != core.NotFound {
-		return g, err
+	for _, s := range d.Services {
+		g.Nodes[s] = core.Healthy
 	}
-	for name := range b.Features["image"] {
-		g.Nodes[core.Service(name)] = core.Healthy
+	if len(d.Services) == 0 {
+		b, err := c.Store.Baseline(c, c.instance.ID)
+		if err != nil && core.CodeOf(err) != core.NotFound {
+			return g, err
+		}
+		for name := range b.Features["image"] {
+			g.Nodes[core.Service(name)] = core.Unknown
+		}
 	}
 	for _, f := range d.Findings {
 		for _, s := range append([]core.Service{f.Service}, f.Affects...) {

@@ -28,11 +28,6 @@ func showcase(w *world) {
 		}
 		must(w.t, w.a.Store.SaveDiagnosis(ctx, d))
 	}
-	services := core.Features{}
-	for _, s := range []core.Service{core.DB, core.Auth, core.Rest, core.Gateway, core.Realtime, core.Storage, core.Imgproxy, core.Meta, core.Functions, core.Pooler, core.Studio} {
-		services.Set("image", string(s), "supabase/"+string(s))
-	}
-	must(w.t, w.a.Store.SaveBaseline(ctx, "shop", core.Baseline{Diagnosis: "x", At: now.Add(-3 * time.Hour), Features: services}))
 	must(w.t, w.a.Store.SaveDiagnosis(ctx, brokenShop(now)))
 	must(w.t, w.a.Store.SaveChange(ctx, aRepair(now.Add(-26*time.Hour), "repair-kept", core.Committed)))
 	back := aRepair(now.Add(-2*time.Hour), "repair-back", core.RolledBack)
@@ -101,6 +96,7 @@ func brokenShop(now time.Time) *core.Diagnosis {
 		core.Finding{Code: "GW-07", Severity: core.Warning, Service: core.Gateway, Category: core.APIEndpoints, Title: "A service does not answer the gateway", CausedBy: &cause, Evidence: []core.Evidence{}, Remedies: []core.Remedy{}},
 		core.Finding{Code: "DK-15", Severity: core.Warning, Service: core.DB, Category: core.DiskUsage, Title: "The log of a container grows without bound", Explanation: "No rotation is set for the log of db.", Evidence: []core.Evidence{{Source: "container:db", Text: "log driver json-file without max-size"}}, Remedies: []core.Remedy{{Playbook: "add-log-rotation", Risk: core.MediumRisk, DataLoss: "none"}}},
 		core.Finding{Code: "UPG-04", Severity: core.Info, Service: core.Studio, Category: core.Configuration, Title: "A newer release is there", Evidence: []core.Evidence{}, Remedies: []core.Remedy{}})
+	d.Services = []core.Service{core.DB, core.Auth, core.Rest, core.Gateway, core.Realtime, core.Storage, core.Imgproxy, core.Meta, core.Functions, core.Pooler, core.Studio}
 	d.Unknowns = []core.Unknowable{{Check: "disk.volumes", Category: core.DiskUsage, Reason: "the folder of the volume cannot be read from here"}}
 	d.Since = &core.SinceHealthy{Baseline: &core.Baseline{At: now.Add(-3 * time.Hour)}, Changes: []core.Drift{{Area: ".env", Name: "POSTGRES_PASSWORD", Was: "a", Now: "b"}}}
 	return d

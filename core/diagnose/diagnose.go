@@ -91,9 +91,20 @@ func run(ctx context.Context, start time.Time, t core.Target, checkers []core.Ch
 	d := summarise(t, outcomes, catalogue(checkers), opts.Remedies)
 	hideSecrets(d, t.Observation)
 	d.ID, d.InstanceID, d.Project = core.NewID(), t.Instance.ID, t.Instance.Project
+	d.Services = present(t.Containers)
 	d.Mode, d.Trigger = depth, cmp.Or(opts.Trigger, core.ByHand)
 	d.Timestamp, d.DurationMS = start.UTC(), time.Since(start).Milliseconds()
 	return d
+}
+
+// present lists the services that have a container, each once.
+func present(containers []core.Container) (list []core.Service) {
+	for _, s := range core.Services {
+		if slices.ContainsFunc(containers, func(c core.Container) bool { return c.Service == s }) {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // timeout is how long c may take.

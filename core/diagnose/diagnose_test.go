@@ -235,3 +235,14 @@ func TestWhatCouldNotBeSeenIsNotWell(t *testing.T) {
 		t.Errorf("the services: %+v", r)
 	}
 }
+
+// TestPresentServices wants the services that have a container, each once and in the
+// order of the product, and none that nobody knows.
+func TestPresentServices(t *testing.T) {
+	seen := target()
+	seen.Containers = []core.Container{{Service: core.Auth}, {Service: ""}, {Service: core.DB, State: "exited"}, {Service: core.Auth}}
+	d := diagnose.Run(t.Context(), seen, nil, diagnose.Options{})
+	if want := []core.Service{core.DB, core.Auth}; !slices.Equal(d.Services, want) {
+		t.Errorf("services %v, want %v", d.Services, want)
+	}
+}
