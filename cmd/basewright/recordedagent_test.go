@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -147,18 +146,12 @@ func playAgent(t *testing.T) string {
 	return "http://" + serveOn(t, mux)
 }
 
-// round diagnoses every instance once, as their schedules would.
+// round diagnoses every instance once, as a schedule does.
 func (a *agent) round(ctx context.Context, list []core.Instance, depth core.Depth) round {
 	begin, before := time.Now(), cpuTime()
-	var all sync.WaitGroup
-	for _, i := range list {
-		all.Go(func() {
-			if _, err := a.Diagnoses.Run(ctx, i, depth, core.BySchedule); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-			}
-		})
+	if _, _, err := a.runOnEach(ctx, core.Schedule{ID: "bench", Kind: core.ScheduleDiagnose, Mode: depth}, list); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
-	all.Wait()
 	return round{time.Since(begin), cpuTime() - before}
 }
 

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/queue"
@@ -41,30 +44,71 @@ func (a *agent) runSchedule(ctx context.Context, s core.Schedule) (string, error
 	if len(list) == 0 && quiet != nil {
 		return "", &queue.Skipped{Why: fmt.Sprintf("%s until %s", quiet.Reason, quiet.Ends.Format(time.RFC3339))}
 	}
-	last, done, errs := "nothing to do", 0, []error{}
+	var errs []error
 	if s.Kind == core.ScheduleReport && s.Instance == core.EveryInstance {
 		_, err := a.writeFleetReport(ctx, s.Owner, list)
 		errs = append(errs, err)
 	}
-	for _, i := range list {
-		if ctx.Err() != nil {
-			return last, ctx.Err()
-		}
-		if left, _, err := a.outOfMaintenance(ctx, []core.Instance{i}); err != nil || len(left) == 0 {
-			errs = append(errs, err)
-			continue
-		}
-		text, err := a.runOn(ctx, s, i)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", i.ID, err))
-			continue
-		}
-		last, done = text, done+1
-	}
+	last, done, err := a.runOnEach(ctx, s, list)
 	if len(list) > 1 {
 		last = fmt.Sprintf("%d of %d instances", done, len(list))
 	}
-	return last, errors.Join(errs...)
+	return last, errors.Join(append(errs, err)...)
+}
+
+// looksAtOnce is how many instances one schedule diagnoses at once. All else that
+// schedules do loads the host, so that it is done to one after another.
+const looksAtOnce = 4
+
+// runOnEach does what a schedule says to instances, also when it fails for some of
+// them; those in maintenance by then are left out. It returns a line about the last
+// one and how many were done.
+func (a *agent) runOnEach(ctx context.Context, s core.Schedule, list []core.Instance) (last string, done int, err error) {
+	last = "nothing to do"
+	var errs []error
+	var mu, repairs sync.Mutex
+	var all errgroup.Group
+	all.SetLimit(1)
+	if s.Kind == core.ScheduleDiagnose {
+		all.SetLimit(looksAtOnce)
+	}
+	note := func(text string, did bool, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if did {
+			last, done = text, done+1
+		}
+		errs = append(errs, err)
+	}
+	for _, i := range list {
+		if ctx.Err() != nil {
+			note("", false, ctx.Err())
+			break
+		}
+		all.Go(func() error {
+			note(a.runOnOne(ctx, s, i, &repairs))
+			return nil
+		})
+	}
+	_ = all.Wait()
+	return last, done, errors.Join(errs...)
+}
+
+// runOnOne does what a schedule says to one of its instances, unless that is in
+// maintenance.
+func (a *agent) runOnOne(ctx context.Context, s core.Schedule, i core.Instance, repairs *sync.Mutex) (text string, did bool, err error) {
+	defer func() {
+		if p := recover(); p != nil { // what runs beside it goes on
+			text, did, err = "", false, fmt.Errorf("%s: panic: %v", i.ID, p)
+		}
+	}()
+	if left, _, err := a.outOfMaintenance(ctx, []core.Instance{i}); err != nil || len(left) == 0 {
+		return "", false, err
+	}
+	if text, err = a.runOn(ctx, s, i, repairs); err != nil {
+		return "", false, fmt.Errorf("%s: %w", i.ID, err)
+	}
+	return text, true, nil
 }
 
 // instancesOf returns the instances that a schedule is for, less those in
@@ -108,7 +152,7 @@ func (a *agent) archiveAudit(ctx context.Context, s core.Schedule) (string, erro
 	return done.Path, err
 }
 
-func (a *agent) runOn(ctx context.Context, s core.Schedule, i core.Instance) (string, error) {
+func (a *agent) runOn(ctx context.Context, s core.Schedule, i core.Instance, repairs *sync.Mutex) (string, error) {
 	who := "schedule:" + s.ID
 	switch s.Kind {
 	case core.ScheduleDiagnose:
@@ -116,6 +160,8 @@ func (a *agent) runOn(ctx context.Context, s core.Schedule, i core.Instance) (st
 		if err != nil {
 			return "", err
 		}
+		repairs.Lock() // one after another, so that each is after a look at how many are ill
+		defer repairs.Unlock()
 		return a.tendTo(ctx, i, d)
 	case core.ScheduleSnapshot:
 		if err := i.Controlled(); err != nil {

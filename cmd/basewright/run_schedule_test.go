@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,24 +75,69 @@ func TestNothingHappensByItselfInMaintenance(t *testing.T) {
 	}
 }
 
-// TestMaintenanceThatBeginsMeanwhile: a schedule of all instances leaves out the one
-// whose maintenance began while it was at another.
+// lookTogether adds instances until an agent has n, and looks that wait until so many
+// are under way together.
+func lookTogether(t *testing.T, a *agent, n, together int, look func(core.Instance) error) {
+	t.Helper()
+	for k := range n - 2 {
+		id := fmt.Sprintf("stack-%d", k)
+		must(t, a.store.AddInstance(t.Context(), core.Instance{ID: id, Name: id, Project: id, Origin: core.Adopted, Mode: core.Observe}, local("instance.adopt", "")))
+	}
+	var begun atomic.Int64
+	all := make(chan struct{})
+	a.Diagnoses.Look = func(_ context.Context, i core.Instance, _ core.Depth, _ core.Trigger) (*core.Diagnosis, error) {
+		if begun.Add(1) == int64(together) {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-time.After(10 * time.Second):
+			return nil, fmt.Errorf("only %d are under way at once", begun.Load())
+		}
+		if err := look(i); err != nil {
+			return nil, err
+		}
+		return &core.Diagnosis{ID: core.NewID(), Timestamp: time.Now(), Mode: core.Full, Status: core.Healthy, RootCauses: []string{}}, nil
+	}
+}
+
+// TestAScheduleOfAllLooksSideBySide: a schedule of all instances diagnoses several at
+// once, and the one that fails, however it does, keeps the others from nothing.
+func TestAScheduleOfAllLooksSideBySide(t *testing.T) {
+	a := idleAgent(t)
+	lookTogether(t, a, 7, looksAtOnce, func(i core.Instance) error {
+		if i.ID == "stack-0" {
+			return errors.New("its disk is gone")
+		}
+		return nil
+	})
+	said, err := a.runSchedule(t.Context(), core.Schedule{ID: "s", Instance: "*", Kind: core.ScheduleDiagnose})
+	if err == nil || !strings.Contains(err.Error(), "stack-0: its disk is gone") || said != "6 of 7 instances" {
+		t.Errorf("%q: %v", said, err)
+	}
+	must(t, a.store.SetInstance(t.Context(), "stack-1", "stack-1", core.Control, local("instance.edit", "")))
+	a.open = func(context.Context, core.Instance) (core.Instance, core.Engine, error) { panic("a defect of ours") }
+	_, err = a.runSchedule(t.Context(), core.Schedule{ID: "s", Instance: "*", Kind: core.ScheduleSnapshot})
+	if err == nil || !strings.Contains(err.Error(), "stack-1: panic: a defect of ours") || !strings.Contains(err.Error(), "stack-2") {
+		t.Errorf("a panic at one of them: %v", err)
+	}
+}
+
+// TestMaintenanceThatBeginsMeanwhile: a schedule of all instances leaves out those
+// whose maintenance began while it was at others.
 func TestMaintenanceThatBeginsMeanwhile(t *testing.T) {
 	a := idleAgent(t)
-	var looked []string
-	a.Diagnoses.Look = func(_ context.Context, i core.Instance, _ core.Depth, _ core.Trigger) (*core.Diagnosis, error) {
-		looked = append(looked, i.ID)
-		now := time.Now()
-		for _, id := range []string{"shop", "blog"} {
-			if id != i.ID {
-				must(t, a.store.AddWindow(t.Context(), core.Window{ID: core.NewID(), Instance: id, Begins: now.Add(-time.Second), Ends: now.Add(time.Hour), Reason: "new disk", Created: now}, local("maintenance.add", "")))
-			}
-		}
-		return &core.Diagnosis{ID: core.NewID(), Timestamp: now, Mode: core.Full, Status: core.Healthy, RootCauses: []string{}}, nil
-	}
+	var begins sync.Once
+	lookTogether(t, a, 7, looksAtOnce, func(core.Instance) error {
+		begins.Do(func() {
+			now := time.Now()
+			must(t, a.store.AddWindow(t.Context(), core.Window{ID: core.NewID(), Instance: "*", Begins: now.Add(-time.Second), Ends: now.Add(time.Hour), Reason: "new disk", Created: now}, local("maintenance.add", "")))
+		})
+		return nil
+	})
 	said, err := a.runSchedule(t.Context(), core.Schedule{ID: "s", Instance: "*", Kind: core.ScheduleDiagnose})
-	if err != nil || len(looked) != 1 || said != "1 of 2 instances" {
-		t.Errorf("it looked at %v and says %q: %v", looked, said, err)
+	if err != nil || said != "4 of 7 instances" {
+		t.Errorf("it says %q: %v", said, err)
 	}
 }
 
