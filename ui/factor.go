@@ -9,7 +9,7 @@ import (
 )
 
 // factorMissing says that the password was right and a code is wanted, too.
-type factorMissing struct{}
+type factorMissing struct{ status int }
 
 func (factorMissing) Error() string {
 	return `this user has a second factor: send its code, or a recovery code, as "code" too`
@@ -87,6 +87,9 @@ func (c *call) removeFactor() (any, error) {
 	return ok("a login needs the password alone"), err
 }
 
+// errWrongPassword is said to who is logged in, and stays so.
+var errWrongPassword = core.Errorf(core.Forbidden, "the password is wrong")
+
 // repassword wants the password of who is logged in once more.
 func (c *call) repassword(password string) error {
 	if c.who.token != nil {
@@ -102,20 +105,31 @@ func (c *call) repassword(password string) error {
 	right, err := access.Matches(c, hash, password, true)
 	if err == nil && !right {
 		c.noteFailure(c.who.user.Name, c.ClientIP())
-		err = core.Errorf(core.Forbidden, "the password is wrong")
+		err = errWrongPassword
 	}
 	return err
 }
 
-// errWrongCode does not say whether the code was right a moment ago.
-var errWrongCode = &statusError{http.StatusUnauthorized, "the code is wrong, or was used already"}
+// wrongCode does not say whether the code was right a moment ago.
+func (c *call) wrongCode() error {
+	return &statusError{c.codeStatus(), "the code is wrong, or was used already"}
+}
+
+// codeStatus is the status of a code that is wrong or missing. Who is logged in stays
+// so: a client takes 401 for the end of its login.
+func (c *call) codeStatus() int {
+	if c.who.session != "" {
+		return http.StatusForbidden
+	}
+	return http.StatusUnauthorized
+}
 
 // useRecovery takes a recovery code, which counts once.
 func (c *call) useRecovery(u core.User, code string) error {
 	e := core.AuditEntry{At: c.Now(), Actor: "user:" + u.Name, Action: "user.recovery_code", Outcome: "ok", Detail: "used from " + c.ClientIP()}
 	known, err := c.Store.UseRecovery(c, u.ID, access.Digest(strings.ToLower(strings.TrimSpace(code))), e)
 	if err == nil && !known {
-		err = errWrongCode
+		err = c.wrongCode()
 	}
 	return err
 }
@@ -132,11 +146,11 @@ func (c *call) useCode(u core.User, code string) error {
 	}
 	step, right := access.FactorStep(secret, code, c.Now(), f.Step)
 	if !right {
-		return errWrongCode
+		return c.wrongCode()
 	}
 	fresh, err := c.Store.UseStep(c, u.ID, step)
 	if err == nil && !fresh {
-		err = errWrongCode
+		err = c.wrongCode()
 	}
 	return err
 }

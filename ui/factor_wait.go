@@ -88,7 +88,7 @@ func (c *call) checkFactor(u core.User, code string) error {
 		return nil
 	}
 	if code == "" {
-		return factorMissing{}
+		return factorMissing{c.codeStatus()}
 	}
 	place := c.place(u)
 	if strings.Contains(code, "-") {

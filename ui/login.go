@@ -2,6 +2,7 @@ package ui
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"time"
 
@@ -177,19 +178,12 @@ func (c *call) changePassword() (any, error) {
 	if err := access.CheckPassword(in.New); err != nil {
 		return nil, err
 	}
-	if _, err := c.mayTry(c.who.user.Name); err != nil {
-		return nil, err
-	}
-	_, hash, err := c.Store.UserByName(c, c.who.user.Name)
-	if err != nil {
-		return nil, err
-	}
-	right, err := access.Matches(c, hash, in.Old, true)
-	if err != nil {
-		return nil, err
-	}
-	if !right {
+	err := c.repassword(in.Old)
+	if errors.Is(err, errWrongPassword) {
 		return nil, core.Errorf(core.Forbidden, "the old password is wrong")
+	}
+	if err != nil {
+		return nil, err
 	}
 	err = c.Store.SetPassword(c, c.who.user.ID, access.Hash(in.New), c.who.session, c.entry("user.password", "ok", "their own"))
 	return ok("the password is changed; your other logins are ended"), err

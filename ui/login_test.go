@@ -10,6 +10,7 @@ import (
 
 	"github.com/basewright/basewright/core"
 	"github.com/basewright/basewright/core/access"
+	"github.com/basewright/basewright/core/store"
 )
 
 const goodPassword = canary + "-of-ana"
@@ -42,6 +43,20 @@ func TestLoginLogoutAndPassword(t *testing.T) {
 	change := fmt.Sprintf(`{"old_password":%q,"new_password":"another fine password"}`, goodPassword)
 	if rec := w.ask("POST", "/api/me/password", first, strings.Replace(change, "another fine password", "short", 1)); rec.Code != http.StatusBadRequest {
 		t.Errorf("a short password: %d", rec.Code)
+	}
+	u, _, err := w.a.Store.UserByName(t.Context(), "ana")
+	must(t, err)
+	for name, credential := range map[string]string{"a wrong password": first, "an API token": w.token(u.ID, nil, core.Verbs...)} {
+		sent := strings.Replace(change, goodPassword, "wrong password", 1)
+		if credential != first {
+			sent = change
+		}
+		if rec := w.ask("POST", "/api/me/password", credential, sent); rec.Code != http.StatusForbidden {
+			t.Errorf("by %s: %d %s", name, rec.Code, rec.Body)
+		}
+	}
+	if list, err := w.a.Store.FindAudit(t.Context(), store.AuditQuery{Text: "user:ana login", Outcome: "denied"}); err != nil || len(list) != 1 {
+		t.Errorf("the wrong password is written down as %+v, %v", list, err)
 	}
 	if rec := w.ask("POST", "/api/me/password", first, change); rec.Code != http.StatusOK {
 		t.Fatalf("%d %s", rec.Code, rec.Body)

@@ -217,7 +217,10 @@ func (a *Agent) wantsPage(c *gin.Context) bool {
 
 // refusePage tells a person why not. Who has no login is led to it.
 func (a *Agent) refusePage(c *gin.Context, p Problem, cause error) {
-	if p.Proof && p.Status < http.StatusInternalServerError {
+	if p.Retry > 0 {
+		c.Header("Retry-After", strconv.Itoa(p.Retry))
+	}
+	if p.Proof {
 		a.askStill(c, p, cause)
 		return
 	}
@@ -250,9 +253,6 @@ func (a *Agent) tell(c *gin.Context, who identity, p Problem, cause error) {
 	}
 	if p.Status >= http.StatusInternalServerError {
 		page.Request = p.RequestID
-	}
-	if p.Retry > 0 {
-		c.Header("Retry-After", strconv.Itoa(p.Retry))
 	}
 	a.press(c, p.Status, page, "")
 }

@@ -50,7 +50,7 @@ func problemOf(err error) Problem {
 	if s, ok := errors.AsType[*statusError](err); ok {
 		p.Status, p.Detail = s.status, s.text
 	} else if f, ok := errors.AsType[factorMissing](err); ok {
-		p.Status, p.Detail, p.Factor = http.StatusUnauthorized, f.Error(), true
+		p.Status, p.Detail, p.Factor = f.status, f.Error(), true
 	} else if l, ok := errors.AsType[*queue.Limited](err); ok {
 		p.Status, p.Detail = http.StatusTooManyRequests, l.Error()
 		p.Retry, p.Last = int(l.Wait.Seconds())+1, "/api/instances/"+l.Instance+"/last-diagnostic"

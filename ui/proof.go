@@ -66,7 +66,7 @@ func (c *call) proof() (any, error) {
 func (c *call) proveAgain(in proofIn) error {
 	_, err := c.vouch(loginIn{c.who.user.Name, in.Password, in.Code})
 	if errors.Is(err, errWrongLogin) {
-		return core.Errorf(core.Forbidden, "the password is wrong")
+		return errWrongPassword
 	}
 	if err != nil {
 		return err

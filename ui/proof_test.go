@@ -200,21 +200,21 @@ func TestAProofWantsTheSecondFactor(t *testing.T) {
 	passed, saved := w.ages(), w.saves()
 	secret, login, _ := w.withFactor()
 	passed.Store(int64(20 * time.Minute))
-	if rec := w.prove(login, goodPassword, ""); rec.Code != http.StatusUnauthorized || decoded(t, rec)["second_factor_required"] != true {
+	if rec := w.prove(login, goodPassword, ""); rec.Code != http.StatusForbidden || decoded(t, rec)["second_factor_required"] != true {
 		t.Errorf("the password alone: %d", rec.Code)
 	}
-	if rec := w.prove(login, goodPassword, w.code(secret, -100)); rec.Code != http.StatusUnauthorized {
+	if rec := w.prove(login, goodPassword, w.code(secret, -100)); rec.Code != http.StatusForbidden {
 		t.Errorf("an old code: %d", rec.Code)
 	}
 	send := url.Values{"source": {"return {}"}, "proof": {goodPassword}}
-	if rec := w.form("/playbooks/my-book/save", login, send); rec.Code != http.StatusUnauthorized || !strings.Contains(rec.Body.String(), `name="proof_code"`) || saved.Load() != 0 {
+	if rec := w.form("/playbooks/my-book/save", login, send); rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), `name="proof_code"`) || saved.Load() != 0 {
 		t.Errorf("by form, without a code: %d", rec.Code)
 	}
 	send.Set("proof_code", w.code(secret, 0))
 	if rec := w.form("/playbooks/my-book/save", login, send); rec.Code != http.StatusSeeOther || saved.Load() != 1 {
 		t.Errorf("by form, with the code: %d %s", rec.Code, rec.Body)
 	}
-	if rec := w.prove(login, goodPassword, send.Get("proof_code")); rec.Code != http.StatusUnauthorized {
+	if rec := w.prove(login, goodPassword, send.Get("proof_code")); rec.Code != http.StatusForbidden {
 		t.Errorf("the code counts twice: %d", rec.Code)
 	}
 }
