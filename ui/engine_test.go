@@ -119,9 +119,13 @@ func TestNoEngineInABrowser(t *testing.T) {
 		b.run(chromedp.WaitVisible("main > .problem", chromedp.ByQuery))
 		b.shot("no-engine-" + scheme)
 	}
+	b.click(`form[action="/diagnose"] .under button`, "#refused:not([hidden])")
+	if said := b.text("#refused span"); said != "no instance is selected" {
+		t.Errorf("a refusal is told as %q", said)
+	}
 	b.size(390, 844)
 	b.open("/instances/shop")
 	b.shot("no-engine-phone")
 	b.fits("no engine")
-	b.quiet()
+	b.quiet("400")
 }

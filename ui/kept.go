@@ -67,8 +67,8 @@ func (s *shelf) tick() uint64 {
 
 // kept lets a route answer with the page that it made last, for the same person
 // and the same request, where nothing has changed since. Its handler may only
-// look at the store, at who holds an instance, at the clock, and at what a slot
-// has of the request.
+// look at the store, at who holds an instance and whose diagnosis failed, at the
+// clock, and at what a slot has of the request.
 func kept(serve func(*call) (any, error)) func(*call) (any, error) {
 	return func(c *call) (any, error) {
 		s, err := c.keptSheet(serve)
@@ -109,7 +109,7 @@ func (c *call) keptSheet(serve func(*call) (any, error)) (sheet, error) {
 }
 
 func (c *call) basis() (basis, error) {
-	b := basis{turns: c.Changes.Turns(), second: c.Now().Unix()}
+	b := basis{turns: c.Changes.Turns() + c.Diagnoses.Turns(), second: c.Now().Unix()}
 	var err error
 	if b.version, err = c.Store.Version(c); err != nil {
 		return basis{}, err

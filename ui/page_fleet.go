@@ -2,7 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"context"
 	"net/url"
 	"slices"
 	"strconv"
@@ -24,6 +23,7 @@ const (
 type brief struct {
 	codes  []string // of root causes
 	titles []string
+	blind  string // why it could not look
 
 	exposed []core.Finding // what the page of isolation tells of it
 }
@@ -107,6 +107,9 @@ func (c *call) fleetRows(l panel.Lang) ([]panel.FleetRow, error) {
 	var rows []panel.FleetRow
 	for _, i := range mine {
 		r := panel.FleetRow{ID: i.ID, Name: i.Name, Tags: i.Tags, Release: i.Release, Host: c.Host, Status: core.Unknown, Production: slices.Contains(production, i.ID), Change: c.Changes.Holder(i.ID)}
+		if err := c.Diagnoses.Failed(i.ID); err != nil {
+			r.Failed = whyFailed(err)
+		}
 		if at, has := shots[i.ID]; has {
 			r.Snapshot = &at
 		}
@@ -115,7 +118,7 @@ func (c *call) fleetRows(l panel.Lang) ([]panel.FleetRow, error) {
 			if err != nil {
 				return nil, err
 			}
-			r.Status, r.Diagnosed = g.Status, &g.At
+			r.Status, r.Diagnosed, r.Blind = g.Status, &g.At, b.blind
 			if len(b.codes) > 0 {
 				r.Code, r.Cause, r.More = b.codes[0], l.Title(b.codes[0], b.titles[0]), len(b.codes)-1
 			}
@@ -145,6 +148,9 @@ func (c *call) briefOf(g store.Glance) (brief, error) {
 			continue
 		}
 		b.codes, b.titles = append(b.codes, code), append(b.titles, d.Findings[n].Title)
+	}
+	if d.Status == core.Unknown && len(d.Unknowns) > 0 {
+		b.blind = d.Unknowns[0].Reason
 	}
 	b.exposed = exposures(&d)
 	room.mu.Lock()
@@ -273,26 +279,4 @@ func barsOf(days []core.Day, first time.Time) []panel.Bar {
 		}
 	}
 	return bars
-}
-
-// diagnoseSeveral begins a diagnosis of each instance that was picked and the
-// caller may diagnose; the page shows them as they end.
-func (c *call) diagnoseSeveral() (any, error) {
-	picked := c.PostFormArray("pick")
-	if len(picked) == 0 {
-		return nil, core.Errorf(core.Invalid, "no instance is selected")
-	}
-	for _, id := range picked[:min(len(picked), mostPicks)] {
-		i, err := c.Store.Instance(c, id)
-		if err != nil || !c.who.may(core.MayDiagnose, i.ID) {
-			continue
-		}
-		ctx, a := context.WithoutCancel(c.ctx), c.Agent
-		go func() {
-			if _, err := a.Diagnoses.Manual(ctx, i, core.Full); err != nil {
-				a.Log.Warn("a diagnosis that was asked for with others failed", "instance", i.ID, "error", err)
-			}
-		}()
-	}
-	return c.goTo(backOf(c.Context), "begun")
 }

@@ -79,9 +79,7 @@ func (a *Agent) frame(c *gin.Context, who identity) panel.Frame {
 			f.Damaged = a.Store.Name()
 		}
 	}
-	if key := "done." + c.Query("done"); panel.Has(key) {
-		f.Notice = f.Lang.T(key)
-	}
+	f.Notice = noticeOf(f.Lang, c.Query("done"))
 	return f
 }
 

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -45,6 +46,8 @@ type Diagnoses struct {
 	mu      sync.Mutex
 	flights map[flightKey]*flight
 	manual  map[string]time.Time
+	failed  map[string]error // of instances whose last run left nothing behind
+	turns   uint64           // how often that changed
 	pulses  map[string]*pulse
 	waiting int
 	slots   chan struct{}
@@ -65,12 +68,21 @@ type flight struct {
 // NewDiagnoses returns a desk at which nothing runs.
 func NewDiagnoses(look Look, s *store.Store, hub *Hub, log *slog.Logger) *Diagnoses {
 	return &Diagnoses{Look: look, Store: s, Hub: hub, Log: log, Now: time.Now,
-		flights: map[flightKey]*flight{}, manual: map[string]time.Time{}, pulses: map[string]*pulse{}, slots: make(chan struct{}, atOnce)}
+		flights: map[flightKey]*flight{}, manual: map[string]time.Time{}, failed: map[string]error{}, pulses: map[string]*pulse{}, slots: make(chan struct{}, atOnce)}
 }
 
 // Manual runs a diagnosis that a person asked for: at most one per instance in
 // two minutes, else it is *Limited. One that runs already is joined.
 func (q *Diagnoses) Manual(ctx context.Context, i core.Instance, depth core.Depth) (*core.Diagnosis, error) {
+	run, err := q.Admit(i, depth)
+	if err != nil {
+		return nil, err
+	}
+	return run(ctx)
+}
+
+// Admit says whether a person's diagnosis may run, and returns what runs it.
+func (q *Diagnoses) Admit(i core.Instance, depth core.Depth) (run func(context.Context) (*core.Diagnosis, error), err error) {
 	q.mu.Lock()
 	_, runs := q.flights[flightKey{i.ID, depth}]
 	now := q.Now()
@@ -83,13 +95,15 @@ func (q *Diagnoses) Manual(ctx context.Context, i core.Instance, depth core.Dept
 		q.manual[i.ID] = now
 	}
 	q.mu.Unlock()
-	d, err := q.Run(ctx, i, depth, core.ByHand)
-	if err != nil {
-		q.mu.Lock()
-		delete(q.manual, i.ID) // nothing was seen, so nothing counts
-		q.mu.Unlock()
-	}
-	return d, err
+	return func(ctx context.Context) (*core.Diagnosis, error) {
+		d, err := q.Run(ctx, i, depth, core.ByHand)
+		if err != nil {
+			q.mu.Lock()
+			delete(q.manual, i.ID) // nothing was seen, so nothing counts
+			q.mu.Unlock()
+		}
+		return d, err
+	}, nil
 }
 
 // Run diagnoses an instance, or joins a run of the same depth. That goes on
@@ -125,6 +139,13 @@ func (q *Diagnoses) Waiting() int {
 	return q.waiting
 }
 
+// Turns grows whenever what Failed returns changes.
+func (q *Diagnoses) Turns() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.turns
+}
+
 func (q *Diagnoses) fly(ctx context.Context, key flightKey, f *flight, i core.Instance, t core.Trigger) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -148,7 +169,25 @@ func (q *Diagnoses) fly(ctx context.Context, key flightKey, f *flight, i core.In
 		q.Keep(ctx, i, f.d)
 	case core.CodeOf(f.err) == core.Unreachable:
 		q.Keep(ctx, i, q.unseen(i, key.depth, t, f.err))
+	case !errors.Is(f.err, context.Canceled):
+		q.fail(i.ID, f.err)
 	}
+}
+
+// fail notes that a run of an instance left no diagnosis, and tells of it.
+func (q *Diagnoses) fail(instance string, why error) {
+	q.mu.Lock()
+	q.failed[instance], q.turns = why, q.turns+1
+	q.mu.Unlock()
+	q.Hub.Publish("diagnosis_failed", instance, map[string]any{"instance_id": instance})
+}
+
+// Failed returns why the last run of an instance left no diagnosis; nil when it left
+// one, or when none ran since the start.
+func (q *Diagnoses) Failed(instance string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.failed[instance]
 }
 
 // unseen is the diagnosis of an instance that could not be looked at. It is kept like
@@ -168,6 +207,12 @@ func (q *Diagnoses) unseen(i core.Instance, depth core.Depth, t core.Trigger, wh
 // Keep stores a diagnosis that was made of an instance, and tells of it.
 func (q *Diagnoses) Keep(ctx context.Context, i core.Instance, d *core.Diagnosis) {
 	d.InstanceID = i.ID
+	q.mu.Lock()
+	if q.failed[i.ID] != nil {
+		delete(q.failed, i.ID)
+		q.turns++
+	}
+	q.mu.Unlock()
 	if err := q.Store.SaveDiagnosis(context.WithoutCancel(ctx), d); err != nil {
 		q.Log.Error("a diagnosis could not be kept", "instance", i.ID, "error", err) // it is shown all the same
 	}

@@ -95,7 +95,9 @@ type FleetRow struct {
 	Change     string // under way
 	Code       string // of the first root cause
 	Cause      string
-	More       int // further root causes
+	More       int    // further root causes
+	Blind      string // why it could not be looked at
+	Failed     string // why the last diagnosis left nothing
 	Trend      []Bar
 	Diagnosed  *time.Time
 	Snapshot   *time.Time

@@ -45,7 +45,7 @@ function stream(url, kinds, use, again) {
 }
 function listen(ended) {
   if (source !== ended || document.hidden) return;
-  source = find("[data-live]") ? stream("/api/events", ["change", "diagnosis", "schedule"], happened, listen) : undefined;
+  source = find("[data-live]") ? stream("/api/events", ["change", "diagnosis", "diagnosis_failed", "schedule"], happened, listen) : undefined;
 }
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
@@ -128,7 +128,7 @@ document.addEventListener("htmx:after:request", (event) => {
   const page = new DOMParser().parseFromString(text, "text/html");
   if (find(".still", page)) return; // it asks for a password, in the place of an answer
   event.preventDefault();
-  const said = [...page.querySelectorAll(".trouble .lede, .trouble .hint, .problem[role=alert] > span")].map((part) => part.textContent).join(" ");
+  const said = [...page.querySelectorAll(".trouble .lede, .trouble .hint, .problem[role=alert]:not(.standing) > span")].map((part) => part.textContent).join(" ");
   if (itself) tell("unheard");
   else if (said) tell("refused", said, find(".trouble [href^='/changes/']", page)?.getAttribute("href"));
   else tell("lost");
