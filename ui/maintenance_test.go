@@ -1,8 +1,10 @@
 package ui
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +47,78 @@ func TestSchedulesByForm(t *testing.T) {
 	}
 	if rec := w.form("/instances/shop/schedules", login, url.Values{"kind": {"restore-drill"}, "spec": {"every day"}}); rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), `value="restore-drill" selected`) {
 		t.Errorf("a schedule that was refused: %d", rec.Code)
+	}
+}
+
+// TestSchedulesOfAllByForm lets only who may on every instance have schedules of all,
+// and of Basewright itself, and keeps how late they may be.
+func TestSchedulesOfAllByForm(t *testing.T) {
+	for name, tt := range map[string]struct {
+		grants map[string]core.Role
+		offers string // whether the form has every instance, and the state's backup
+		want   int    // of a diagnosis of all, and of a backup of the state
+		backup int
+	}{
+		"an operator of one": {map[string]core.Role{"shop": core.Operator}, "false false", http.StatusForbidden, http.StatusForbidden},
+		"an admin of one":    {map[string]core.Role{"shop": core.Admin}, "false false", http.StatusForbidden, http.StatusForbidden},
+		"an operator of all": {map[string]core.Role{"*": core.Operator}, "true false", http.StatusSeeOther, http.StatusForbidden},
+		"an admin of all":    {map[string]core.Role{"*": core.Admin}, "true true", http.StatusSeeOther, http.StatusSeeOther},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, login := w.user("op", tt.grants)
+			page := w.ask(http.MethodGet, "/instances/shop/schedules", login, "").Body.String()
+			if got := fmt.Sprint(strings.Contains(page, `value="*"`), strings.Contains(page, `value="state-backup"`)); got != tt.offers {
+				t.Errorf("the form offers %s, want %s", got, tt.offers)
+			}
+			send := func(kind, instance, late string, want int) {
+				t.Helper()
+				rec := w.form("/instances/shop/schedules", login, url.Values{"kind": {kind}, "instance": {instance}, "spec": {"30 3 * * *"}, "jitter": {late}})
+				if rec.Code != want {
+					t.Errorf("%s of %s: %d, want %d: %s", kind, instance, rec.Code, want, saidOf(rec))
+				}
+			}
+			send("diagnose.quick", "*", "90", tt.want)
+			send("state-backup", "shop", "", tt.backup)
+			var got []string
+			all, err := w.a.Store.Schedules(t.Context())
+			must(t, err)
+			for _, s := range all {
+				if !strings.HasPrefix(s.ID, "sched-") {
+					got = append(got, fmt.Sprintf("%s %s %s %d", s.Kind, s.Mode, s.Instance, s.Jitter))
+				}
+			}
+			slices.Sort(got)
+			var want []string
+			if tt.want == http.StatusSeeOther {
+				want = append(want, "diagnose quick * 90")
+			}
+			if tt.backup == http.StatusSeeOther {
+				want = append(want, "state-backup  * 0")
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("there are %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// TestRefusedScheduleIsKept wants all that was typed on the page that says what is
+// wrong with it.
+func TestRefusedScheduleIsKept(t *testing.T) {
+	w := newWorld(t)
+	_, root := w.user("root", map[string]core.Role{"*": core.Admin})
+	for late, why := range map[string]string{"4000": "the jitter is from 0 to 3600 seconds", "soon": "is not a number", "-5": "is not a number"} {
+		rec := w.form("/instances/shop/schedules", root, url.Values{"kind": {"snapshot.full"}, "instance": {"*"}, "spec": {"1 2 3 * *"}, "zone": {"Europe/Lisbon"}, "jitter": {late}})
+		page := rec.Body.String()
+		if rec.Code != http.StatusBadRequest || !strings.Contains(page, why) {
+			t.Errorf("%s: %d, without %q", late, rec.Code, why)
+		}
+		for _, kept := range []string{`value="snapshot.full" selected`, `value="*" selected`, `value="1 2 3 * *"`, `value="Europe/Lisbon"`} {
+			if !strings.Contains(page, kept) {
+				t.Errorf("%s: %s is lost", late, kept)
+			}
+		}
 	}
 }
 
@@ -97,6 +171,13 @@ func TestMaintenanceInABrowser(t *testing.T) {
 		t.Errorf("it says %q", text)
 	}
 	b.shot("maintenance")
+	b.run(chromedp.SetValue("#instance", "*", chromedp.ByQuery), chromedp.SetValue("#jitter", "120", chromedp.ByQuery))
+	b.click(`form[action$="/schedules"] .primary`, ".list tbody tr:nth-child(2)")
+	if text := b.text(".list"); !strings.Contains(text, "Every instance") || !strings.Contains(text, "at most 120 seconds later") {
+		t.Errorf("the schedules are %q", text)
+	}
+	b.dress("dark")
+	b.shot("schedules-of-all")
 	b.size(390, 844)
 	b.open("/instances/shop/schedules")
 	b.shot("maintenance-phone")

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +27,11 @@ func (c *call) schedulesWith(in scheduleIn, problem, windowProblem string) (pane
 		return nil, err
 	}
 	p := &panel.Schedules{Frame: c.framed("fleet", c.instance.Name), Of: of, Problem: problem, WindowProblem: windowProblem,
-		Kind: in.Kind, Spec: in.Spec, Zone: in.Zone, Kinds: scheduleKinds, Minutes: windowMinutes}
+		Kind: kindOf(in), Spec: in.Spec, Zone: in.Zone, Jitter: in.Jitter, All: in.Instance == core.EveryInstance, Kinds: scheduleKinds, Minutes: windowMinutes,
+		MayAll: c.who.may(core.MaySchedule, core.EveryInstance)}
+	if p.MayAll && c.who.may(core.MayAdmin, core.EveryInstance) {
+		p.Kinds = append(slices.Clone(p.Kinds), string(core.ScheduleBackup), string(core.ScheduleArchive))
+	}
 	for _, s := range out.(schedulesOut).Schedules {
 		if s.Instance == c.instance.ID || s.Instance == core.EveryInstance {
 			p.Schedules = append(p.Schedules, panel.Schedule{Schedule: s, May: c.who.may(core.MaySchedule, s.Instance)})
@@ -70,11 +76,25 @@ func scheduled(text string) scheduleIn {
 	return in
 }
 
+// kindOf is what scheduled reads.
+func kindOf(in scheduleIn) string {
+	return strings.TrimSuffix(string(in.Kind)+"."+cmp.Or(string(in.Mode), string(in.Scope)), ".")
+}
+
 func (c *call) addScheduleByForm() (any, error) {
 	in := scheduled(c.PostForm("kind"))
 	in.Instance, in.Spec, in.Zone = c.instance.ID, strings.TrimSpace(c.PostForm("spec")), strings.TrimSpace(c.PostForm("zone"))
-	c.given = in
-	_, err := c.addSchedule()
+	if c.PostForm("instance") == core.EveryInstance || in.Kind.OfAgent() {
+		in.Instance = core.EveryInstance
+	}
+	var err error
+	if late := strings.TrimSpace(c.PostForm("jitter")); late != "" && late != "0" {
+		in.Jitter, err = number(late)
+	}
+	if err == nil {
+		c.given = in
+		_, err = c.addSchedule()
+	}
 	if core.CodeOf(err) == core.Invalid {
 		return c.again(err, func(problem string) (panel.Page, error) { return c.schedulesWith(in, problem, "") })
 	}

@@ -81,8 +81,11 @@ type Schedules struct {
 	Schedules         []Schedule
 	Kinds             []string // that a new one may be of
 	Problem           string
-	Kind              core.ScheduleKind // of a form that was refused, as are these
+	Kind              string // of a form that was refused, as are these
 	Spec, Zone        string
+	Jitter            int
+	All               bool
+	MayAll            bool // have one of every instance
 	Windows           []Window
 	WindowProblem     string
 	Minutes           []int // how long a new window may be
