@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -68,6 +69,14 @@ const (
 	Full  Depth = "full"  // everything that is read-only
 	Deep  Depth = "deep"  // also what writes and cleans up after itself
 )
+
+// Depths are all there are, the least first.
+var Depths = []Depth{Quick, Full, Deep}
+
+// AtLeast reports whether a diagnosis of depth d looks at all that one of other does.
+func (d Depth) AtLeast(other Depth) bool {
+	return slices.Index(Depths, d) >= slices.Index(Depths, other)
+}
 
 // Checker looks at one aspect of an instance.
 type Checker struct {

@@ -18,7 +18,7 @@ type diagnosticOut struct {
 func (c *call) runDiagnostics() (any, error) {
 	depth := core.Depth(c.DefaultQuery("mode", string(core.Full)))
 	switch {
-	case !slices.Contains([]core.Depth{core.Quick, core.Full, core.Deep}, depth):
+	case !slices.Contains(core.Depths, depth):
 		return nil, core.Errorf(core.Invalid, "mode=%q is not one of: quick, full, deep", clip(string(depth), 20))
 	case depth == core.Deep && c.Request.Method == http.MethodGet:
 		return nil, core.Errorf(core.Invalid, "a deep diagnosis makes a user and deletes it again; ask for it with POST")

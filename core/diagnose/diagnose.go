@@ -38,8 +38,6 @@ const (
 	lastWord = 300 * time.Millisecond
 )
 
-var depthRank = map[core.Depth]int{core.Quick: 1, core.Full: 2, core.Deep: 3}
-
 // outcome is what one checker said.
 type outcome struct {
 	checker  core.Checker
@@ -63,7 +61,7 @@ func Run(ctx context.Context, t core.Target, checkers []core.Checker, opts Optio
 func run(ctx context.Context, start time.Time, t core.Target, checkers []core.Checker, opts Options) *core.Diagnosis {
 	depth := cmp.Or(opts.Depth, core.Full)
 	wanted := slices.DeleteFunc(slices.Clone(checkers), func(c core.Checker) bool {
-		return depthRank[cmp.Or(c.Depth, core.Full)] > depthRank[depth]
+		return !depth.AtLeast(cmp.Or(c.Depth, core.Full))
 	})
 	outcomes := make([]outcome, len(wanted))
 	slots := make(chan struct{}, cmp.Or(opts.Parallel, defaultParallel))

@@ -84,7 +84,7 @@ func (q *Diagnoses) Manual(ctx context.Context, i core.Instance, depth core.Dept
 // Admit says whether a person's diagnosis may run, and returns what runs it.
 func (q *Diagnoses) Admit(i core.Instance, depth core.Depth) (run func(context.Context) (*core.Diagnosis, error), err error) {
 	q.mu.Lock()
-	_, runs := q.flights[flightKey{i.ID, depth}]
+	runs := q.underWay(i, depth) != nil
 	now := q.Now()
 	last, ok := q.manual[i.ID]
 	if wait := manualPace - now.Sub(last); !runs && ok && wait > 0 && wait <= manualPace {
@@ -106,13 +106,24 @@ func (q *Diagnoses) Admit(i core.Instance, depth core.Depth) (run func(context.C
 	}, nil
 }
 
-// Run diagnoses an instance, or joins a run of the same depth. That goes on
-// when ctx ends: others may wait for it, and its result is kept.
+// underWay returns the least deep run of an instance that answers for depth, or
+// nil. The caller holds the lock.
+func (q *Diagnoses) underWay(i core.Instance, depth core.Depth) *flight {
+	for _, d := range core.Depths {
+		if f := q.flights[flightKey{i.ID, d}]; f != nil && d.AtLeast(depth) {
+			return f
+		}
+	}
+	return nil
+}
+
+// Run diagnoses an instance, or joins a run that is as deep or deeper. That goes
+// on when ctx ends: others may wait for it, and its result is kept.
 func (q *Diagnoses) Run(ctx context.Context, i core.Instance, depth core.Depth, t core.Trigger) (*core.Diagnosis, error) {
 	key := flightKey{i.ID, depth}
 	q.mu.Lock()
-	f, runs := q.flights[key]
-	if !runs {
+	f := q.underWay(i, depth)
+	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		q.flights[key] = f
 		go q.fly(context.WithoutCancel(ctx), key, f, i, t)

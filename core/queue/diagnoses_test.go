@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,53 @@ func TestWhatCannotBeSeenIsUnknown(t *testing.T) {
 		}
 		if len(d.Unknowns) != 1 || !strings.Contains(d.Unknowns[0].Reason, "does not answer") || len(d.Results) != len(core.Categories) || d.Results[core.DiskUsage].Healthy {
 			t.Errorf("it does not say why: %+v", d)
+		}
+	}
+}
+
+// TestARunAsDeepOrDeeperIsJoined: who asks for less than what is under way gets that,
+// and is not told to wait; who asks for more gets a run of that depth.
+func TestARunAsDeepOrDeeperIsJoined(t *testing.T) {
+	for _, row := range []struct{ runs, asked, got core.Depth }{
+		{core.Full, core.Quick, core.Full}, {core.Deep, core.Quick, core.Deep}, {core.Deep, core.Full, core.Deep},
+		{core.Full, core.Full, core.Full}, {core.Quick, core.Full, core.Full}, {core.Full, core.Deep, core.Deep},
+	} {
+		s, shop := aStore(t), core.Instance{ID: "shop", Project: "shop"}
+		begun, goOn := make(chan core.Depth, 2), make(chan struct{})
+		q := NewDiagnoses(func(_ context.Context, i core.Instance, depth core.Depth, _ core.Trigger) (*core.Diagnosis, error) {
+			begun <- depth
+			<-goOn
+			return &core.Diagnosis{ID: core.NewID(), Timestamp: time.Now(), Mode: depth, Status: core.Healthy}, nil
+		}, s, NewHub(), quiet)
+		first := make(chan *core.Diagnosis)
+		go func() {
+			d, _ := q.Run(t.Context(), shop, row.runs, core.BySchedule)
+			first <- d
+		}()
+		<-begun
+		q.manual["shop"] = time.Now() // somebody asked just now
+		joins := row.got == row.runs
+		if !joins {
+			delete(q.manual, "shop")
+		}
+		second := make(chan *core.Diagnosis)
+		go func() {
+			d, err := q.Manual(t.Context(), shop, row.asked)
+			if err != nil {
+				t.Errorf("%s while %s runs: %v", row.asked, row.runs, err)
+			}
+			second <- d
+		}()
+		if !joins && <-begun != row.got {
+			t.Errorf("%s while %s runs begins another depth", row.asked, row.runs)
+		}
+		for joins && q.Waiting() < 2 && !t.Failed() {
+			runtime.Gosched()
+		}
+		close(goOn)
+		one, two := <-first, <-second
+		if two == nil || two.Mode != row.got || (one == two) != joins {
+			t.Errorf("%s while %s runs got %+v", row.asked, row.runs, two)
 		}
 	}
 }
