@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/basewright/basewright/core"
 )
@@ -66,6 +67,12 @@ func to(method, path string, may core.Verb, on scope, does string, serve func(*c
 		m(&r)
 	}
 	return r
+}
+
+// headed reports whether HEAD is answered, too: at pages, and at what monitors ask
+// without a login.
+func (r *route) headed() bool {
+	return r.method == get && (r.page || r.on == everybody) && !slices.Contains(r.kinds, eventStream)
 }
 
 // takes and gives name the types of the bodies.

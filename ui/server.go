@@ -63,6 +63,9 @@ func (a *Agent) Handler(trusted []string) (http.Handler, error) {
 			return nil, fmt.Errorf("route %s %s has no permission", r.method, r.path)
 		}
 		g.Handle(r.method, r.path, a.guard(r, line))
+		if r.headed() {
+			g.HEAD(r.path, asGet, a.guard(r, line))
+		}
 	}
 	g.NoRoute(func(c *gin.Context) {
 		a.refuse(c, core.Errorf(core.NotFound, "there is nothing at %s", clip(c.Request.URL.Path, 120)))
@@ -75,6 +78,13 @@ func (a *Agent) Handler(trusted []string) (http.Handler, error) {
 		problemOf(core.Errorf(core.Forbidden, "a page of another site may not do this")).write(w)
 	}))
 	return harden(cross.Handler(g)), nil
+}
+
+// asGet has HEAD answered as GET is, to the word. The server sends none of its body.
+func asGet(c *gin.Context) {
+	r := *c.Request
+	r.Method = http.MethodGet
+	c.Request = &r
 }
 
 // everyRoute is the API and the panel.

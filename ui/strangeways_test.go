@@ -45,7 +45,7 @@ func routed(method, path string) bool {
 	parts := strings.Split(path, "/")
 	for _, r := range everyRoute() {
 		own := strings.Split(r.path, "/")
-		fits := r.method == method && len(own) == len(parts)
+		fits := (r.method == method || method == "HEAD" && r.headed()) && len(own) == len(parts)
 		for i := range own {
 			fits = fits && (own[i] == parts[i] || strings.HasPrefix(own[i], ":") && parts[i] != "")
 		}
