@@ -102,7 +102,7 @@ func TestOneUserTakesNotEveryStream(t *testing.T) {
 		credential string
 		want       int
 	}{{login, http.StatusOK}, {token, http.StatusOK}, {login, http.StatusTooManyRequests}, {token, http.StatusTooManyRequests}, {bob, http.StatusOK}} {
-		resp := watch(tt.credential)
+		resp := watch(tt.credential) //nolint:bodyclose // watch does, at the end
 		if resp.StatusCode != tt.want {
 			t.Errorf("stream %d: %d, want %d", n+1, resp.StatusCode, tt.want)
 		}
