@@ -283,8 +283,8 @@ func TestServeWithADamagedDatabase(t *testing.T) {
 }
 
 // TestLoad asks 10,000 times, 200 at once, reading and writing, and kills the
-// agent in the middle. No answer is a failure of the agent, and no audit entry
-// that was confirmed is lost.
+// agent in the middle. No answer is a failure of the agent, 503 neither, as 200 at
+// once are no crowd; and no audit entry that was confirmed is lost.
 func TestLoad(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	s := startServe(t, data, noEngine).ready()
@@ -304,7 +304,6 @@ func TestLoad(t *testing.T) {
 					case err != nil && mayDie:
 					case err != nil:
 						t.Errorf("%s %s: %v", method, path, err)
-					case code == http.StatusServiceUnavailable && strings.Contains(answer, "retry_after"):
 					case code >= 500 || code == http.StatusUnauthorized:
 						t.Errorf("%s %s: %d %s", method, path, code, answer)
 					case method == http.MethodPost && code == http.StatusCreated:
