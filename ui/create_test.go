@@ -5,8 +5,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/basewright/basewright/core"
+	"github.com/basewright/basewright/core/queue"
 	"github.com/basewright/basewright/core/store"
 )
 
@@ -81,5 +83,45 @@ func TestAdoptByForm(t *testing.T) {
 	}
 	if i, err := w.a.Store.Instance(t.Context(), "new-one"); err != nil || i.Mode != core.Observe {
 		t.Errorf("%v %v", i, err)
+	}
+}
+
+// TestWhatIsAdoptedIsLookedAt: whoever adopts an instance, by the API or the form, need
+// not ask for its first diagnosis, nor wait for the next when they do ask.
+func TestWhatIsAdoptedIsLookedAt(t *testing.T) {
+	for way, adopt := range map[string]func(*world, string) int{
+		"the API": func(w *world, login string) int {
+			return w.ask("POST", "/api/instances/adopt", login, `{"project":"new-one"}`).Code
+		},
+		"the form": func(w *world, login string) int {
+			return w.form("/adopt", login, url.Values{"project": {"new-one"}}).Code
+		},
+	} {
+		w := newWorld(t)
+		_, login := w.user("root", map[string]core.Role{"*": core.Admin})
+		kept := w.a.Hub.Subscribe("", func(e queue.Event) bool { return e.Kind == "diagnosis" })
+		goOn := make(chan bool)
+		w.look = func(i core.Instance) (*core.Diagnosis, error) {
+			<-goOn
+			return aDiagnosis(i.ID), nil
+		}
+		if code := adopt(w, login); code >= 400 { // answered while that look is not done
+			t.Fatalf("by %s: %d", way, code)
+		}
+		if a := decoded(t, w.ask("GET", "/api/instances/new-one/last-diagnostic", login, "")); a["success"] != false || a["run_diagnostic_url"] != "/api/instances/new-one/run-diagnostics" {
+			t.Errorf("by %s, before that look: %v", way, a)
+		}
+		close(goOn)
+		select {
+		case e := <-kept.Events:
+			if d, err := w.a.Store.LastDiagnosis(t.Context(), "new-one"); e.Instance != "new-one" || err != nil || d.Mode != core.Full {
+				t.Errorf("by %s: %+v of %s: %v", way, d, e.Instance, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("by %s: nothing looked at it", way)
+		}
+		if rec := w.ask("POST", "/api/instances/new-one/run-diagnostics", login, ""); rec.Code != http.StatusOK {
+			t.Errorf("by %s: who asks is told %d", way, rec.Code)
+		}
 	}
 }

@@ -132,7 +132,20 @@ func (c *call) adopt() (any, error) {
 	if err := c.Store.AddInstance(c, i, c.entry("instance.adopt", "ok", "the project "+i.Project+", to observe it")); err != nil {
 		return nil, err
 	}
+	c.firstLook(i)
 	return c.show(i, "the instance is adopted and observed; switch its mode to control to change it")
+}
+
+// firstLook begins a diagnosis of an instance that was just adopted, of which nothing
+// would be known until somebody asks. It does not count as asked for, so that who
+// does need not wait.
+func (c *call) firstLook(i core.Instance) {
+	ctx, a := context.WithoutCancel(c.ctx), c.Agent
+	go func() {
+		if _, err := a.Diagnoses.Run(ctx, i, core.Full, core.ByHand); err != nil {
+			a.Log.Warn("the first diagnosis of an adopted instance failed", "instance", i.ID, "error", err)
+		}
+	}()
 }
 
 // Adoptable returns the instance that a project would be. It begins in the mode
