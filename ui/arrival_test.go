@@ -49,19 +49,40 @@ func TestWhatCameInTimeIsRead(t *testing.T) {
 }
 
 // TestWhoWaitedTooLongIsSentAway: the patience of the line begins when a request
-// comes, not when it is read.
+// comes, not when it is read, and few have more of it than a crowd.
 func TestWhoWaitedTooLongIsSentAway(t *testing.T) {
-	l := newLine(1, 1, 1)
-	if _, err := l.enter(t.Context(), false, wait{lineTime, fewBehind}); problemOf(err).Status != http.StatusServiceUnavailable {
+	l := newLine(1, few+2, 1)
+	if _, err := l.enter(t.Context(), false, wait{lineTime, few}); problemOf(err).Status != http.StatusServiceUnavailable {
 		t.Errorf("there is a place, and a crowd behind one who came long ago: %v", err)
 	}
 	leave, err := l.enter(t.Context(), false, wait{lineTime, 1})
 	if err != nil {
 		t.Fatalf("the machine is slow, and nobody else waits: %v", err)
 	}
-	defer leave()
+	if _, err := l.enter(t.Context(), false, wait{calmTime, 1}); problemOf(err).Status != http.StatusServiceUnavailable {
+		t.Errorf("one waited for ever: %v", err)
+	}
+	came := make(chan error)
+	go func() {
+		leave, err := l.enter(t.Context(), false, wait{lineTime, 1})
+		came <- err
+		if err == nil {
+			leave()
+		}
+	}()
+	for len(l.waiting) == 0 {
+		runtime.Gosched()
+	}
+	leave()
+	if err := <-came; err != nil {
+		t.Errorf("one who waited for longer than a crowd may, alone: %v", err)
+	}
+	for range few - atOnce + 1 {
+		l.waiting <- struct{}{}
+	}
+	l.inside <- struct{}{}
 	if _, err := l.enter(t.Context(), false, wait{lineTime, 1}); problemOf(err).Status != http.StatusServiceUnavailable {
-		t.Errorf("there is no place: %v", err)
+		t.Errorf("one of a crowd waited longer: %v", err)
 	}
 }
 

@@ -37,7 +37,7 @@ func (l *line) enter(ctx context.Context, watches bool, w wait) (leave func(), e
 			return nil, &statusError{http.StatusServiceUnavailable, "too many are watching; come back in a moment"}
 		}
 	}
-	if w.ago >= lineTime && w.behind >= fewBehind {
+	if w.ago >= lineTime && w.behind >= few {
 		return nil, errCrowded // with a place for it, whoever is behind would wait as long
 	}
 	leave = func() { <-l.inside }
@@ -52,15 +52,30 @@ func (l *line) enter(ctx context.Context, watches bool, w wait) (leave func(), e
 	default:
 		return nil, errCrowded
 	}
+	if err := l.wait(ctx, w); err != nil {
+		return nil, err
+	}
+	return leave, nil
+}
+
+// wait waits for a place. Few have more patience than a crowd: it is not they who
+// hold each other up.
+func (l *line) wait(ctx context.Context, w wait) error {
+	end := time.Now().Add(calmTime - w.ago)
 	patience := time.NewTimer(lineTime - w.ago)
 	defer patience.Stop()
-	select {
-	case l.inside <- struct{}{}:
-		return leave, nil
-	case <-patience.C:
-		return nil, errCrowded
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	for {
+		select {
+		case l.inside <- struct{}{}:
+			return nil
+		case <-patience.C:
+			if len(l.waiting) > few-atOnce || !time.Now().Before(end) {
+				return errCrowded
+			}
+			patience.Reset(lineTime)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

@@ -26,8 +26,9 @@ const (
 	answerTime  = 3 * time.Minute        // for an answer that is no stream; a deep diagnosis fits in
 	atOnce      = 64                     // requests that are worked on
 	inLine      = 512                    // requests that wait
-	lineTime    = 500 * time.Millisecond // from when a request came until it is worked on
-	fewBehind   = 16                     // connections that wait in the kernel and are no crowd
+	lineTime    = 500 * time.Millisecond // from when a request came until it is worked on, in a crowd
+	calmTime    = 10 * time.Second       // and where there is none: the machine stalls
+	few         = 200                    // who come at once and are no crowd
 	maxWatchers = 1250                   // streams
 	maxShare    = 1000                   // of these, for one user
 )

@@ -282,14 +282,9 @@ func TestServeWithADamagedDatabase(t *testing.T) {
 	s.ready().logIn()
 }
 
-// lineWaits is less than a request waits for its turn before it is sent away; who is
-// sent away sooner found no place to wait.
-const lineWaits = 250 * time.Millisecond
-
 // TestLoad asks 10,000 times, 200 at once, reading and writing, and kills the
-// agent in the middle. No answer is a failure of the agent, and no audit entry that
-// was confirmed is lost. There is a place in the line for each of the 200, so that
-// none is sent away unless the machine stood still for as long as the line waits.
+// agent in the middle. No answer is a failure of the agent, 503 neither, as 200 at
+// once are no crowd; and no audit entry that was confirmed is lost.
 func TestLoad(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	s := startServe(t, data, noEngine).ready()
@@ -304,15 +299,13 @@ func TestLoad(t *testing.T) {
 			wg.Go(func() {
 				for i := next.Add(1); i <= from+n; i = next.Add(1) {
 					method, path, body := mixed(i)
-					begun := time.Now()
 					code, answer, err := s.ask(method, path, token, body)
 					switch {
 					case err != nil && mayDie:
 					case err != nil:
 						t.Errorf("%s %s: %v", method, path, err)
-					case code == http.StatusServiceUnavailable && strings.Contains(answer, "retry_after") && time.Since(begun) >= lineWaits:
 					case code >= 500 || code == http.StatusUnauthorized:
-						t.Errorf("%s %s after %s: %d %s", method, path, time.Since(begun), code, answer)
+						t.Errorf("%s %s: %d %s", method, path, code, answer)
 					case method == http.MethodPost && code == http.StatusCreated:
 						confirmed.Add(1)
 						made.Store(tokenName(i), true)
