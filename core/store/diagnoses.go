@@ -14,9 +14,14 @@ import (
 	"github.com/basewright/basewright/core"
 )
 
-// KeptDiagnoses is how many diagnoses of an instance are kept whole. Of older
-// ones a row for each day remains.
-const KeptDiagnoses = 100
+const (
+	// KeptDiagnoses is how many diagnoses of an instance are kept whole. Of older
+	// ones a row for each day remains.
+	KeptDiagnoses = 100
+	// keptQuick is how many quick ones are kept at most, so that they do not push out
+	// the full one before them, which tells the state: those of a day, one a minute.
+	keptQuick = 1440
+)
 
 type diagnosisRow struct {
 	ID       string `gorm:"primaryKey"`
@@ -78,7 +83,13 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d *core.Diagnosis) error {
 // speaks for ends with the one after it, which is still there.
 func thin(tx *gorm.DB, instance string) error {
 	var rows []diagnosisRow
-	err := tx.Where("instance = ?", instance).Order("at desc, id desc").Offset(KeptDiagnoses - 1).Find(&rows).Error
+	var recent int64 // with the newest full one
+	err := tx.Model(&diagnosisRow{}).Where("instance = ? and at >= (select max(at) from diagnoses where instance = ? and mode <> 'quick')", instance, instance).Count(&recent).Error
+	if err != nil {
+		return err
+	}
+	kept := min(max(KeptDiagnoses, int(recent)), keptQuick)
+	err = tx.Where("instance = ?", instance).Order("at desc, id desc").Offset(kept - 1).Find(&rows).Error
 	if err != nil || len(rows) < 2 {
 		return err
 	}
