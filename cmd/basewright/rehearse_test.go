@@ -108,6 +108,9 @@ func TestFoundInItsMode(t *testing.T) {
 
 // anyWorkshop has a state of its own and the machine's engine.
 func anyWorkshop(t *testing.T) *workshop {
+	if testing.Short() {
+		t.Skip("needs a Docker Engine; left out by -short")
+	}
 	host, err := docker.Connect(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
