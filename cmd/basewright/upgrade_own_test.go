@@ -61,14 +61,15 @@ func (u *upgrading) refusesLoss() {
 	for _, s := range []core.Service{"spare", core.Meta} {
 		must(u.engine().Stop(ctx, s))
 	}
-	u.refuses("worker keeps data at /kept in a volume without a name", "name: "+u.kept().Name)
+	u.own = u.kept().Name
+	u.refuses("worker keeps data at /kept in a volume without a name", "name: "+u.own)
 	compose = strings.Replace(compose, "[/kept]", `["worker-data:/kept"]`, 1)
-	u.write("docker-compose.yml", strings.Replace(compose, "\nvolumes:\n", "\nvolumes:\n  worker-data: {external: true, name: "+u.kept().Name+"}\n", 1))
+	u.write("docker-compose.yml", strings.Replace(compose, "\nvolumes:\n", "\nvolumes:\n  worker-data: {external: true, name: "+u.own+"}\n", 1))
 	made, err := u.mirror.api.ContainerCreate(ctx, &container.Config{Image: image, Entrypoint: []string{"sleep", "infinity"}}, &container.HostConfig{AutoRemove: true},
 		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{u.name + "_default": {}}}, nil, u.name+"-stranger")
 	must(err)
 	gone := sync.OnceFunc(func() {
-		must(u.mirror.api.ContainerRemove(context.WithoutCancel(ctx), made.ID, container.RemoveOptions{Force: true}))
+		must(u.mirror.api.ContainerRemove(context.WithoutCancel(ctx), made.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}))
 	})
 	u.t.Cleanup(gone)
 	must(u.mirror.api.ContainerStart(ctx, made.ID, container.StartOptions{}))

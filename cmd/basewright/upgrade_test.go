@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -27,6 +28,11 @@ func TestUpgrade(t *testing.T) {
 	m := mirrorOf(t)
 	u := &upgrading{person: p, name: strings.TrimSuffix(stackNames[0], "-a") + "-old", mirror: m, root: filepath.Join(t.TempDir(), "instances")}
 	u.dir = filepath.Join(u.root, u.name)
+	t.Cleanup(func() { // when its containers are gone
+		if u.own != "" {
+			must(t, m.api.VolumeRemove(context.Background(), u.own, false))
+		}
+	})
 	u.host = engineErasing(t, u.name)
 	u.make()
 	u.secrets = p.madeSecrets(u.dir)
@@ -49,6 +55,7 @@ type upgrading struct {
 	secrets         map[string]string
 	login           string // of an admin, at every start of the agent
 	old             upgradable
+	own             string // volume of the worker, that no label tells to be the stack's
 }
 
 func (u *upgrading) make() {
