@@ -18,8 +18,8 @@ const (
 	// KeptDiagnoses is how many diagnoses of an instance are kept whole. Of older
 	// ones a row for each day remains.
 	KeptDiagnoses = 100
-	// keptQuick is how many quick ones are kept at most, so that they do not push out
-	// the full one before them, which tells the state: those of a day, one a minute.
+	// keptQuick is how many are kept at most while the newest full one, which tells
+	// the state, is among them: with quick ones after it, a day of one each minute.
 	keptQuick = 1440
 )
 
