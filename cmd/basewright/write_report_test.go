@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,16 +12,17 @@ import (
 // TestReportsAreOfTheNewestDays lets reports come day by day beside a file that
 // somebody put there.
 func TestReportsAreOfTheNewestDays(t *testing.T) {
-	dir := t.TempDir()
+	a := idleAgent(t)
+	dir := filepath.Join(a.data(), "reports")
+	must(t, os.MkdirAll(dir, 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, "2025-notes.txt"), nil, 0o600))
+	nothing := func(io.Writer) error { return nil }
 	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for range reportsKept + 2 {
-		for _, kind := range []string{"json", "csv", "html"} {
-			must(t, os.WriteFile(filepath.Join(dir, day.Format(time.DateOnly)+"."+kind), nil, 0o600))
-		}
+		_, err := a.keepReport("reports", day, "a report", nothing, nothing)
+		must(t, err)
 		day = day.AddDate(0, 0, 1)
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "2025-notes.txt"), nil, 0o600))
-	must(t, dropOldReports(dir))
 	left, err := os.ReadDir(dir)
 	must(t, err)
 	var names []string
